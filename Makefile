@@ -1,0 +1,43 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+export OMP_NUM_THREADS := 1
+export RAY_USAGE_STATS_ENABLED := 0
+
+.PHONY: demo test test-slow check setup debian bench clean
+
+demo: setup
+	$(BIN)/campaign submit specs/quickstart.yaml
+
+test: setup debian
+	$(BIN)/pytest -m "not slow" $(PYTEST_ARGS)
+
+test-slow: setup debian
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/mypy
+	$(BIN)/pytest -m "not slow and not ray and not browser" -n 2 --maxfail 5
+
+bench: setup
+	$(BIN)/python benchmarks/rcwa_agreement.py
+
+setup: .venv/.ready
+
+# The only place that installs Python packages; versions are those of constraints.txt.
+.venv/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,bench]'
+	touch $@
+
+# Debian packages that some tests use; where they cannot be installed those tests skip and say why.
+debian:
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } \
+	  >/dev/null 2>&1; } || echo "chromium is not here and could not be installed: browser tests will skip"
+
+clean:
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,192 @@
+"""The Python face of a campaign; the command line is a thin layer over it.
+
+from campaign import api
+run = api.submit("specs/quickstart.yaml")
+print(run.folder / "report.html")
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from campaign.cache import StageCache
+from campaign.events import RunStatus, run_status
+from campaign.load import LoadedSpec, load_profile, load_spec
+from campaign.pipeline import build_pipeline
+from campaign.plan import Plan, make_plan
+from campaign.profiles import Profile
+from campaign.provenance import provenance
+from campaign.run import Executor, Listener, write_json
+from campaign.spec import Spec
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+DEFAULT_RUNS = Path("runs")
+SPEC_FILE = "spec.json"
+
+
+class RunBusy(Exception):  # noqa: N818
+    """Another process is running this campaign."""
+
+
+class NotFinished(Exception):  # noqa: N818
+    """A run has no results yet where they are needed."""
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A spec with the place where it runs."""
+
+    loaded: LoadedSpec
+    profile: Profile
+    runs: Path
+    cache: StageCache
+
+    @classmethod
+    def open(cls, spec: Path, profile: Path | None = None, runs: Path = DEFAULT_RUNS) -> Campaign:
+        """Load and check a spec and a profile; raises ``load.SpecError`` with every mistake."""
+        loaded_profile = load_profile(profile)
+        cache = StageCache(loaded_profile.cache or runs / "cache")
+        return cls(load_spec(spec), loaded_profile, runs, cache)
+
+    def plan(self) -> Plan:
+        """What a submission would do; writes nothing."""
+        return make_plan(self.loaded.spec, self.runs, self.cache, self.profile.planned_workers())
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run that is done."""
+
+    folder: Path
+    plan: Plan
+    from_cache: bool
+
+
+def submit(campaign: Campaign, listener: Listener | None = None) -> FinishedRun:
+    """Run a campaign to its report, or go on with one that was interrupted.
+
+    Args:
+        campaign: what to run.
+        listener: is called with every event, for a display.
+
+    Raises:
+        run.CampaignFailed: stages failed.
+        RunBusy: another process has this run.
+        KeyboardInterrupt: stopped by the user; submit again to go on.
+    """
+    from campaign.reporting import REPORT_FILE, write_report
+
+    plan = campaign.plan()
+    folder = Path(plan.run_folder)
+    if plan.is_cached and (folder / REPORT_FILE).is_file():
+        return FinishedRun(folder, plan, from_cache=True)
+    pipeline = build_pipeline(campaign.loaded.spec)
+    (folder / "logs").mkdir(parents=True, exist_ok=True)
+    with _only_one(folder), _log_to(folder / "logs" / "driver.log"):
+        _freeze(campaign, plan, folder)
+        Executor(pipeline, campaign.cache, campaign.profile, folder, listener).execute()
+        write_report(folder, pipeline, campaign.cache)
+    return FinishedRun(folder, plan, from_cache=False)
+
+
+def status(run_folder: Path) -> RunStatus:
+    """Where a run stands, from its event log alone."""
+    return run_status(run_folder)
+
+
+def find_runs(runs: Path = DEFAULT_RUNS) -> list[Path]:
+    """Folders of all runs, the latest first."""
+    folders = [path.parent for path in runs.glob("*/events.jsonl")]
+    return sorted(folders, key=lambda folder: (folder / "events.jsonl").stat().st_mtime, reverse=True)
+
+
+def _freeze(campaign: Campaign, plan: Plan, folder: Path) -> None:
+    (folder / "spec.source.yaml").write_text(campaign.loaded.text, encoding="utf-8")
+    write_json(folder / SPEC_FILE, campaign.loaded.spec.model_dump(mode="json"))
+    write_json(folder / "plan.json", {**plan.to_dict(), "cache": str(campaign.cache.root.absolute())})
+    write_json(folder / "provenance.json", provenance(campaign.loaded.spec.seed))
+
+
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunBusy(
+                f"{folder}: another process is running this campaign; follow it with `campaign status {folder}`"
+            ) from None
+        yield
+
+
+@contextmanager
+def _log_to(path: Path) -> Iterator[None]:
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"))
+    logger = logging.getLogger("campaign")
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+
+
+def rewrite_report(run_folder: Path) -> Path:
+    """Write a finished run's tables, figures and report again.
+
+    Raises:
+        FileNotFoundError: no run lies there.
+        NotFinished: some of its stages have no result.
+    """
+    from campaign.reporting import write_report
+
+    frozen = run_folder / SPEC_FILE
+    if not frozen.is_file():
+        raise FileNotFoundError(f"{run_folder}: not a run's folder (no {SPEC_FILE})")
+    facts = json.loads((run_folder / "plan.json").read_text(encoding="utf-8"))
+    pipeline = build_pipeline(Spec.model_validate_json(frozen.read_text(encoding="utf-8")))
+    cache = StageCache(Path(facts["cache"]))
+    missing = [stage.name for stage in pipeline.stages if not cache.has(stage, pipeline.keys[stage.name])]
+    if missing:
+        raise NotFinished(f"{run_folder}: no results of {', '.join(missing)}; `campaign submit` its spec first")
+    return write_report(run_folder, pipeline, cache)
+
+
+def table(run_folder: Path) -> RenderableType:
+    """The finished run's Table 1 for the terminal, ours beside the paper's."""
+    from results.table_formats import from_csv, to_rich
+
+    return to_rich(from_csv((run_folder / "tables" / "table1.csv").read_text(encoding="utf-8")))
+
+
+def query(store: Path, expression: str, limit: int | None = None) -> Sequence[dict[str, Any]]:
+    """Rows of a store that satisfy an expression; see ``results.query``."""
+    from results.query import query as run_query
+    from results.store import SimulationStore
+
+    return run_query(SimulationStore.open(store), expression, limit=limit)
+
+
+def verify_authors(weights: Path, data: Path) -> dict[str, Any]:
+    """Compare the published generator's images with the published ones; see ``ganmdn.authors.verify_authors``."""
+    from ganmdn import authors
+
+    return asdict(authors.verify_authors(weights, data))
+
+
+def import_data(data: Path, store: Path) -> int:
+    """Turn a published data set into a labelled store; the number of rows. See ``results.hdf5``."""
+    from results.hdf5 import import_published
+
+    return import_published(data, store).capacity

@@ -1,0 +1,87 @@
+"""The cache of stage results: one folder a key, there whole or not at all.
+
+A stage works in ``<key>.partial`` and is done when that folder has been renamed to ``<key>``, so a stage that was
+killed goes on where it stopped. A lock file beside it keeps two runs from computing the same key at the same time.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from campaign.pipeline import Stage
+
+RECORD_FILE = "stage.json"
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """What a finished stage says of itself; lies in its folder as ``stage.json``."""
+
+    name: str
+    key: str
+    config: dict[str, Any]
+    input_keys: dict[str, str]
+    seconds: float
+    facts: dict[str, Any]
+
+
+class StageCache:
+    """Finished and unfinished stage folders below one root."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def folder(self, stage: Stage, key: str) -> Path:
+        """Where the finished result of ``stage`` lies, or will lie."""
+        return self.root / stage.kind / key
+
+    def partial(self, stage: Stage, key: str) -> Path:
+        """Where the unfinished result lies."""
+        return self.root / stage.kind / f"{key}.partial"
+
+    def has(self, stage: Stage, key: str) -> bool:
+        """Whether the result is there, whole."""
+        return (self.folder(stage, key) / RECORD_FILE).is_file()
+
+    def record(self, stage: Stage, key: str) -> StageRecord:
+        """The finished stage's own record."""
+        return StageRecord(**json.loads((self.folder(stage, key) / RECORD_FILE).read_text(encoding="utf-8")))
+
+    def records(self, kind: str) -> Iterator[StageRecord]:
+        """Records of all finished stages of one kind, whatever campaign made them."""
+        for path in sorted((self.root / kind).glob(f"*/{RECORD_FILE}")):
+            yield StageRecord(**json.loads(path.read_text(encoding="utf-8")))
+
+    @contextmanager
+    def claim(self, stage: Stage, key: str, on_wait: Callable[[], None]) -> Iterator[Path]:
+        """Own the partial folder of ``stage`` until the block ends; waits while another run owns it.
+
+        The owner's death frees the lock. ``on_wait`` is called once if there is another owner.
+        """
+        partial = self.partial(stage, key)
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        with (partial.parent / f"{key}.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                on_wait()
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            if not self.has(stage, key):
+                partial.mkdir(exist_ok=True)
+            yield partial
+
+    def finish(self, stage: Stage, record: StageRecord) -> None:
+        """Turn the partial folder into the finished one."""
+        partial = self.partial(stage, record.key)
+        with (partial / RECORD_FILE).open("w", encoding="utf-8") as stream:
+            json.dump(asdict(record), stream, indent=2)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.rename(self.folder(stage, record.key))

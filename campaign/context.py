@@ -1,0 +1,191 @@
+"""What a running stage may use: its folder, worker processes, training, and a way to tell how far it is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from campaign.profiles import Profile
+
+if TYPE_CHECKING:
+    from numpy.random import SeedSequence
+
+    from cluster.fanout import FanOutSummary
+    from cluster.pool import WorkerPool
+    from cluster.runtime import RayRuntime
+    from cluster.tuning import TuningResult
+
+
+TRAINING_FOLDER = "ray-train"
+SWEEP_FOLDER = "ray-tune"
+
+
+class Interrupted(Exception):  # noqa: N818  (not an error: the user asked for it)
+    """The run was asked to stop; what is done so far is kept."""
+
+
+class Resources:
+    """Ray and its workers, started when the first stage needs them: a cached campaign starts nothing."""
+
+    def __init__(self, profile: Profile, training_workers: int, on_start: Callable[[RayRuntime], None]) -> None:
+        """Start nothing yet.
+
+        Args:
+            profile: where to run.
+            training_workers: data-parallel workers that a training will ask for; a local Ray offers at least so many
+                CPUs, since their number is part of the science and must not follow the machine.
+            on_start: called with the runtime as soon as it is up.
+        """
+        self.profile = profile
+        self.training_workers = training_workers
+        self.stop = threading.Event()
+        self._on_start = on_start
+        self._lock = threading.Lock()
+        self._stack = ExitStack()
+        self._runtime: RayRuntime | None = None
+        self._pool: WorkerPool | None = None
+
+    @property
+    def pool(self) -> WorkerPool:
+        """Worker processes of one thread each."""
+        from cluster.pool import WorkerPool
+
+        with self._lock:
+            if self._pool is None:
+                runtime = self._started()
+                self._pool = WorkerPool(min(self.profile.workers or runtime.cpus, runtime.cpus))
+                self._stack.callback(self._pool.close)
+            return self._pool
+
+    @property
+    def runtime(self) -> RayRuntime:
+        """The Ray that everything runs on."""
+        with self._lock:
+            return self._started()
+
+    def _started(self) -> RayRuntime:
+        from cluster.runtime import start
+
+        if self._runtime is None:
+            options = self.profile.ray_options()
+            if "cpus" in options:
+                options["cpus"] = max(options["cpus"], self.training_workers)
+            self._runtime = self._stack.enter_context(start(**options))
+            self._on_start(self._runtime)
+        return self._runtime
+
+    def close(self) -> None:
+        """End workers and Ray; work in flight is given up."""
+        self.stop.set()
+        with self._lock:
+            self._stack.close()
+
+
+class ProgressSink(Protocol):
+    """Receives how far a stage is."""
+
+    def __call__(self, done: int, total: int, *, failed: int = 0, message: str = "") -> None:
+        """``done`` of ``total``; ``message`` says of what."""
+
+
+@dataclass
+class StageContext:
+    """Handed to ``run`` of every stage."""
+
+    folder: Path
+    resources: Resources
+    report_progress: ProgressSink
+    rows_per_unit: int
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def progress(self, done: int, total: int, *, failed: int = 0, message: str = "") -> None:
+        """Say how far the stage is; raises ``Interrupted`` when the run was asked to stop."""
+        self.report_progress(done, total, failed=failed, message=message)
+        if self.resources.stop.is_set():
+            raise Interrupted
+
+    def task(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run one function on a worker and wait for its result."""
+        return self.resources.pool.submit(function, *arguments).result()
+
+    def tasks(self, function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Run one function on the workers for each tuple of arguments, and wait for all results, in order."""
+        futures = [self.resources.pool.submit(function, *each) for each in arguments]
+        return [future.result() for future in futures]
+
+    def fan_out(
+        self, units: Iterable[Any], work: Callable[[Any], Any], on_done: Callable[[Any, Any], None]
+    ) -> FanOutSummary:
+        """Run ``work`` for every unit on the workers, a bounded number at a time."""
+        from cluster.fanout import fan_out
+
+        return fan_out(self.resources.pool, units, work, on_done=on_done)
+
+    def train(self, loop: Callable[[Any, Any], None], config: Any, *, workers: int, steps: int) -> Path:
+        """Train on ``workers`` data-parallel Ray Train workers; goes on from the newest checkpoint in the folder.
+
+        Args:
+            loop: called as ``loop(config, session)`` on every worker; reports a metric ``step``.
+            config: picklable configuration of the loop.
+            workers: number of workers, each with a GPU where the cluster has enough of them.
+            steps: the last value of ``step``, for the progress.
+
+        Returns:
+            Folder of the last checkpoint.
+        """
+        from cluster.training import run_training
+
+        runtime, pool = self.resources.runtime, self.resources.pool
+        with pool.lend(min(workers, pool.workers)):
+            result = run_training(
+                loop,
+                config,
+                workers=workers,
+                use_gpu=runtime.gpus >= workers,
+                storage=self.folder,
+                name=TRAINING_FOLDER,
+                on_report=lambda metrics: self.progress(int(metrics["step"]), steps, message="steps"),
+            )
+        if result.checkpoint is None:
+            raise RuntimeError(f"the training in {self.folder / TRAINING_FOLDER} ended without a checkpoint")
+        return result.checkpoint
+
+    def tune(
+        self,
+        trainable: Callable[[dict[str, Any], Callable[..., None]], None],
+        space: Mapping[str, Any],
+        *,
+        options: Mapping[str, Any],
+        metric: str,
+        seed: SeedSequence,
+    ) -> TuningResult:
+        """Sweep hyperparameters with Ray Tune and ASHA on all workers; see ``cluster.tuning.run_tuning``.
+
+        ``options`` are its ``trials``, ``max_epochs``, ``grace_epochs`` and ``reduction_factor``; small is good.
+        """
+        from cluster.tuning import run_tuning
+
+        pool, epochs = self.resources.pool, options["trials"] * options["max_epochs"]
+        reached: dict[int, int] = {}
+
+        def count(trial: int, epoch: int, metrics: Mapping[str, float]) -> None:
+            reached[trial] = epoch
+            self.progress(sum(reached.values()), epochs, message="epochs at most")
+
+        with pool.lend(pool.workers):
+            return run_tuning(
+                trainable,
+                space,
+                metric=metric,
+                mode="min",
+                seed=seed,
+                storage=self.folder,
+                name=SWEEP_FOLDER,
+                cpus=pool.workers,
+                on_report=count,
+                **options,
+            )

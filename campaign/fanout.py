@@ -1,0 +1,66 @@
+"""Simulations of a whole set of designs, fanned out over the workers into one store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from campaign.context import StageContext
+from campaign.simulation import DesignSet, SimulationJob, Simulator, UnitSummary, simulate_unit
+from results.store import SimulationStore
+
+STORE_COLUMNS = {"z", "image"}  # columns that every store has; all others are inputs of its own
+
+
+def simulate_designs(config: Mapping[str, Any], designs: Path, name: str, context: StageContext) -> None:
+    """Simulate every design of the folder ``designs`` into the store ``name``; does only what is missing.
+
+    Args:
+        config: configuration of the stage: ``physics``, ``latent`` and ``image_px``.
+        designs: folder of a ``DesignSet``.
+        name: file name of the store inside the stage's folder.
+        context: the running stage.
+    """
+    simulator = Simulator.from_config(config["physics"])
+    job = SimulationJob(simulator, designs, context.folder / name)
+    store = _open_or_create(config, job, context)
+    missing = store.missing_units()
+    total = store.capacity
+    done = total - sum(_length(store, unit) for unit in missing)
+    failed, seconds = 0, 0.0
+
+    def count(unit: int, summary: UnitSummary) -> None:
+        nonlocal done, failed, seconds
+        done, failed, seconds = done + summary.simulations, failed + summary.failed, seconds + summary.seconds
+        context.progress(done, total, failed=failed, message="simulations")
+
+    context.progress(done, total, message="simulations")
+    context.fan_out(missing, partial(simulate_unit, job), count)
+    columns = SimulationStore.open(job.store).read("seconds", "status")
+    context.facts["seconds_per_simulation"] = float(np.mean(columns["seconds"]))
+    context.facts["failed"] = int(np.count_nonzero(columns["status"] != 1))
+
+
+def _open_or_create(config: Mapping[str, Any], job: SimulationJob, context: StageContext) -> SimulationStore:
+    if job.store.is_dir():
+        return SimulationStore.open(job.store, mode="r+")
+    columns = DesignSet.open(job.designs).columns
+    return SimulationStore.create(
+        job.store,
+        capacity=len(columns["image"]),
+        latent_shape=tuple(config["latent"]),
+        image_px=config["image_px"],
+        rows_per_unit=context.rows_per_unit,
+        layers=job.simulator.layer_names,
+        inputs={name: column.dtype for name, column in columns.items() if name not in STORE_COLUMNS},
+        attributes={"physics": config["physics"]},
+    )
+
+
+def _length(store: SimulationStore, unit: int) -> int:
+    rows = store.unit_rows(unit)
+    return rows.stop - rows.start

@@ -1,0 +1,204 @@
+"""The pipeline on one screen: which stages a spec asks for, what each reads, and what its result depends on.
+
+microstructures -> generator -> latents -> labels -> model -> designs -> verification
+                                              |-> tuning -^
+                                              |-> optimization
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from campaign.keys import code_fingerprint, digest, file_digest, stage_key
+from campaign.spec import (
+    AuthorsGenerator,
+    AuthorsMdn,
+    BayesianOptimization,
+    DataSet,
+    GanMdn,
+    Spec,
+    TrainedGenerator,
+)
+
+# Version of each kind's result: raised when its files change their meaning; CHANGELOG.md says why.
+SCHEMA_VERSIONS: Mapping[str, int] = {
+    "microstructures": 1,
+    "generator": 1,
+    "latents": 1,
+    "labels": 1,
+    "tuning": 1,
+    "model": 1,
+    "designs": 1,
+    "verification": 1,
+    "optimization": 1,
+}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One unit of cached work. ``config`` is all the science in it; ``files`` count by content, not by path."""
+
+    kind: str
+    where: tuple[str, ...]
+    config: Mapping[str, Any]
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, Path] = field(default_factory=dict)
+    simulations: int = 0
+
+    @property
+    def name(self) -> str:
+        """For example ``designs/gan-mdn/data-i``."""
+        return "/".join((self.kind, *self.where))
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """All stages of a spec, each after the stages it reads."""
+
+    spec: Spec
+    stages: tuple[Stage, ...]
+
+    @cached_property
+    def keys(self) -> dict[str, str]:
+        """Content address of every stage, by name."""
+        keys: dict[str, str] = {}
+        for stage in self.stages:
+            keys[stage.name] = stage_key(
+                stage.kind,
+                stage.config,
+                {role: keys[name] for role, name in stage.inputs.items()},
+                {role: file_digest(path) for role, path in stage.files.items()},
+                SCHEMA_VERSIONS[stage.kind],
+                code_fingerprint(f"campaign.stages.{stage.kind}"),
+            )
+        return keys
+
+    @property
+    def key(self) -> str:
+        """Content address of the whole campaign's results."""
+        return digest(self.keys)
+
+    def __getitem__(self, name: str) -> Stage:
+        return next(stage for stage in self.stages if stage.name == name)
+
+
+def build_pipeline(spec: Spec) -> Pipeline:
+    """The stages that ``spec`` asks for, in an order in which they can run."""
+    stages = [*_generator_stages(spec)]
+    for name, dataset in spec.datasets.items():
+        stages += _dataset_stages(spec, name, dataset)
+    return Pipeline(spec, tuple(stages))
+
+
+def _generator_stages(spec: Spec) -> list[Stage]:
+    generator = spec.generator
+    if isinstance(generator, AuthorsGenerator):
+        return [Stage("generator", (), {"kind": "authors"}, files={"weights": generator.weights})]
+    assert isinstance(generator, TrainedGenerator)
+    images = {
+        "seed": spec.seed,
+        "image_px": generator.image_px,
+        **generator.microstructures.model_dump(mode="json"),
+    }
+    features = generator.training.features
+    files = {"features": features.weights} if features.kind == "vgg16" and features.weights else {}
+    training = {"kind": "train", "seed": spec.seed, **generator.training.model_dump(mode="json")}
+    training["features"].pop("weights", None)  # counts by content, through `files`
+    return [
+        Stage("microstructures", (), images),
+        Stage("generator", (), training, inputs={"microstructures": "microstructures"}, files=files),
+    ]
+
+
+def _dataset_stages(spec: Spec, name: str, dataset: DataSet) -> list[Stage]:
+    size = {"dataset": name, "image_px": dataset.image_px, "latent": list(dataset.latent)}
+    physics = _physics_of(spec, name, dataset)
+    draw = {
+        "seed": spec.seed,
+        "count": spec.labels.count,
+        "distribution": spec.latent.model_dump(),
+        **size,
+    }
+    latents = Stage("latents", (name,), draw, inputs={"generator": "generator"})
+    labels = Stage(
+        "labels",
+        (name,),
+        {"physics": physics, **size},
+        inputs={"latents": latents.name},
+        simulations=spec.labels.count,
+    )
+    stages = [latents, labels]
+    if spec.tune is not None:
+        sweep = {"seed": spec.seed, "mdn": spec.mdn.model_dump(), "tune": spec.tune.model_dump(mode="json")}
+        stages.append(Stage("tuning", (name,), sweep, inputs={"labels": labels.name}))
+    for method in spec.methods:
+        if isinstance(method, BayesianOptimization):
+            stages += _optimization_stages(spec, name, method, physics, size)
+        else:
+            stages += _inverse_model_stages(spec, name, method, physics, size)
+    return stages
+
+
+def _inverse_model_stages(spec: Spec, name: str, method: Any, physics: dict, size: dict) -> list[Stage]:
+    where = (method.kind, name)
+    options = method.model_dump(mode="json", exclude={"weights", "sampling"})
+    if isinstance(method, AuthorsMdn):
+        model = Stage("model", where, {**options, **size}, files={"weights": method.weights})
+    else:
+        inputs = {"labels": f"labels/{name}"}
+        if spec.tune is not None and isinstance(method, GanMdn):
+            inputs["tuning"] = f"tuning/{name}"
+        model = Stage("model", where, {**options, **size, "seed": spec.seed, "mdn": spec.mdn.model_dump()}, inputs)
+    designs = Stage(
+        "designs",
+        where,
+        {
+            "kind": method.kind,
+            "sampling": getattr(method, "sampling", "component"),
+            "seed": spec.seed,
+            "targets": list(spec.targets),
+            "designs_per_target": spec.designs_per_target,
+            **size,
+        },
+        inputs={"model": model.name, "generator": "generator"},
+    )
+    verification = Stage(
+        "verification",
+        where,
+        {"physics": physics, **size},
+        inputs={"designs": designs.name},
+        simulations=len(spec.targets) * spec.designs_per_target,
+    )
+    return [model, designs, verification]
+
+
+def _optimization_stages(spec: Spec, name: str, method: BayesianOptimization, physics: dict, size: dict) -> list[Stage]:
+    common = {
+        "seed": spec.seed,
+        "physics": physics,
+        "distribution": spec.latent.model_dump(),
+        **method.model_dump(),
+        **size,
+    }
+    return [
+        Stage(
+            "optimization",
+            (name, f"{target:g}"),
+            {**common, "target": target},
+            inputs={"labels": f"labels/{name}", "generator": "generator"},
+            simulations=method.iterations,
+        )
+        for target in spec.targets
+    ]
+
+
+def _physics_of(spec: Spec, name: str, dataset: DataSet) -> dict[str, Any]:
+    """The physics of one data set: its own period and orders, so that the other's do not enter its keys."""
+    physics = spec.physics.model_dump(mode="json")
+    physics["numerics"]["orders"] = spec.physics.orders_of(name)
+    physics["period_nm"] = spec.physics.pixel_nm * dataset.image_px
+    return physics

@@ -1,0 +1,82 @@
+"""Where a campaign runs: this machine or a standing Ray cluster, and how much of it.
+
+A profile is never part of a key. Workers, units of work, folders and addresses change how soon a result is there,
+never what it is, so a run may go on under another profile than the one it began with.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from campaign.paths import ExpandedText, WorkFolder
+from campaign.spec import Count, Model
+
+CGROUP_CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
+
+
+class _Execution(Model):
+    """What every profile says."""
+
+    workers: Count | None = Field(default=None, description="worker processes of one thread each; default: all CPUs")
+    rows_per_unit: Count = Field(
+        default=32, description="simulations in one unit of work, which one worker does and writes at once"
+    )
+    cache: WorkFolder | None = Field(
+        default=None,
+        description="folder of finished stages that campaigns share; default: cache in the runs folder",
+    )
+
+
+class LocalProfile(_Execution):
+    """This machine alone, with a Ray of its own that ends with the run."""
+
+    kind: Literal["local"]
+    dashboard: bool = Field(default=True, description="start Ray's dashboard on the loopback interface")
+    temp_dir: WorkFolder | None = Field(
+        default=None,
+        description="short folder for Ray's sockets and logs, kept after the run; default: a new one",
+    )
+
+    def ray_options(self) -> dict[str, Any]:
+        """Arguments of ``cluster.runtime.start``."""
+        return {"cpus": self.planned_workers(), "dashboard": self.dashboard, "temp_dir": self.temp_dir}
+
+    def planned_workers(self) -> int:
+        """Worker processes that a run will have."""
+        return self.workers or available_cpus()
+
+
+class RayProfile(_Execution):
+    """A Ray cluster that stands already; it is joined, and left as it was."""
+
+    kind: Literal["ray"]
+    address: ExpandedText = Field(
+        default="auto", description="host:port of the cluster's head, or 'auto' for the one on this machine"
+    )
+
+    def ray_options(self) -> dict[str, Any]:
+        """Arguments of ``cluster.runtime.start``."""
+        return {"address": self.address}
+
+    def planned_workers(self) -> int:
+        """Worker processes to plan with; the cluster's own number is known only when it has been joined."""
+        return self.workers or available_cpus()
+
+
+Profile = Annotated[LocalProfile | RayProfile, Field(discriminator="kind")]
+LAPTOP = LocalProfile(kind="local")
+"""What runs where nothing is said: all CPUs of this machine."""
+
+
+def available_cpus() -> int:
+    """CPUs that this process may use: its affinity, and a container's share rounded up."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = CGROUP_CPU_LIMIT.read_text(encoding="ascii").split()
+    except (OSError, ValueError):
+        return cpus
+    return cpus if quota == "max" else min(cpus, max(1, -(-int(quota) // int(period))))

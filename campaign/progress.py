@@ -1,0 +1,152 @@
+"""What a person sees while a campaign runs: live bars on a terminal, one plain line a minute elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from campaign.events import RunStatus, StageStatus
+
+PLAIN_SECONDS = 60.0
+MARKS = {
+    "waiting": ("·", "dim"),
+    "running": ("▶", "cyan"),
+    "done": ("✔", "green"),
+    "cached": ("✔", "blue"),
+    "failed": ("✘", "bold red"),
+    "interrupted": ("■", "yellow"),
+}
+
+
+class Display(Protocol):
+    """Listens to a run's events."""
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        """Take in one event of ``events.jsonl``."""
+
+
+@contextmanager
+def display(console: Console) -> Iterator[Display]:
+    """A live display on a terminal, a plain one elsewhere; the block may call it from any thread."""
+    if console.is_terminal:
+        with _LiveDisplay(console) as live:
+            yield live
+    else:
+        yield _PlainDisplay(console)
+
+
+class _LiveDisplay:
+    """Redraws a table of stages."""
+
+    def __init__(self, console: Console) -> None:
+        self._status = RunStatus()
+        self._live = Live(get_renderable=self._render, console=console, refresh_per_second=4, transient=False)
+        self._console = console
+
+    def __enter__(self) -> _LiveDisplay:
+        self._live.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._live.stop()
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        self._status.apply(event)
+        if event["event"] == "cluster-started" and event.get("dashboard"):
+            self._console.print(f"Ray dashboard: {event['dashboard']}")
+
+    def _render(self) -> Table:
+        return status_table(self._status, now=time.time())
+
+
+class _PlainDisplay:
+    """One line a minute, and one for every stage that fails: logs of batch jobs stay readable."""
+
+    def __init__(self, console: Console) -> None:
+        self._status = RunStatus()
+        self._console = console
+        self._last = time.monotonic()
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        self._status.apply(event)
+        if event["event"] == "cluster-started" and event.get("dashboard"):
+            self._print(f"Ray dashboard: {event['dashboard']}")
+        if event["event"] == "stage-ended" and event["state"] == "failed":
+            self._print(f"failed: {event['stage']}: {event['message']}")
+        if time.monotonic() - self._last >= PLAIN_SECONDS:
+            self._last = time.monotonic()
+            self._print(status_line(self._status, now=time.time()))
+
+    def _print(self, text: str) -> None:
+        self._console.print(Text(text), soft_wrap=True)
+
+
+def status_line(status: RunStatus, now: float) -> str:
+    """A run in one line: stages done, then every running stage with its share, rate and time left."""
+    ended = sum(stage.state in {"done", "cached"} for stage in status.stages.values())
+    running = [
+        " ".join(filter(None, (name, _share(stage), _rate(stage, now), _left(stage, now))))
+        for name, stage in status.stages.items()
+        if stage.state == "running"
+    ]
+    return "; ".join([f"{ended} of {len(status.stages)} stages done", *running])
+
+
+def status_table(status: RunStatus, now: float) -> Table:
+    """A run as a table: one line a stage."""
+    table = Table(box=None, padding=(0, 1), header_style="dim")
+    for title in ("", "stage"):
+        table.add_column(title, no_wrap=True)
+    for title in ("progress", "rate", "time", "left"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for name, stage in status.stages.items():
+        mark, style = MARKS[stage.state]
+        left = stage.message[:60] if stage.state == "failed" else _left(stage, now)
+        cells = (name, _share(stage), _rate(stage, now), _elapsed(stage, now), left)
+        table.add_row(mark, *cells, style=style)
+    return table
+
+
+def _share(stage: StageStatus) -> str:
+    if not stage.total:
+        return ""
+    failures = f", {stage.failed} failed" if stage.failed else ""
+    return f"{stage.done}/{stage.total} {stage.message}{failures}".rstrip()
+
+
+def _rate(stage: StageStatus, now: float) -> str:
+    if stage.state != "running" or stage.started is None or not stage.done:
+        return ""
+    return f"{stage.done / max(now - stage.started, 1e-3):.1f}/s"
+
+
+def _left(stage: StageStatus, now: float) -> str:
+    if stage.state != "running" or stage.started is None or not stage.done:
+        return ""
+    return f"{format_seconds((now - stage.started) / stage.done * (stage.total - stage.done))} left"
+
+
+def _elapsed(stage: StageStatus, now: float) -> str:
+    if stage.state == "running" and stage.started is not None:
+        return format_seconds(now - stage.started)
+    if stage.state == "cached":
+        return "cached"
+    return format_seconds(stage.seconds) if stage.state == "done" else ""
+
+
+def format_seconds(seconds: float) -> str:
+    """For example ``8.2 s``, ``3 min 05 s``, ``4 h 10 min``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"

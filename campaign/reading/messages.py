@@ -1,0 +1,94 @@
+"""pydantic's errors as problems of the file: one line for each mistake, at the place to mend it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from campaign.problems import BREACHES, Problem
+from campaign.reading.advice import (
+    ADVICE,
+    Advice,
+    ErrorDetails,
+    as_pydantic_says,
+    missing_key,
+    nearest,
+    wrong_length,
+)
+from campaign.reading.places import Place, find_place, place_below
+from campaign.reading.tree import KeyPath, Node, key_text
+from campaign.rules import suggestion
+
+
+def problems_of(errors: Iterable[ErrorDetails], root: Node, schema: Any) -> list[Problem]:
+    """One problem for each mistake.
+
+    Args:
+        errors: ``pydantic.ValidationError.errors()``.
+        root: the tree that was validated.
+        schema: the type that it was validated against.
+    """
+    details = list(errors)
+    misspelt = {key for error in details if (key := _meant(error, root, schema))}
+    # A misspelt key is missing too: one mistake, told once.
+    left = (error for error in details if error["type"] != "missing" or _keys(error, root, schema) not in misspelt)
+    return list(dict.fromkeys(problem for error in left for problem in _problems(error, root, schema)))
+
+
+def _keys(error: ErrorDetails, root: Node, schema: Any) -> KeyPath:
+    return find_place(root, schema, error["loc"]).path
+
+
+def _meant(error: ErrorDetails, root: Node, schema: Any) -> KeyPath | None:
+    """Path of the key that an unknown key is probably meant to be."""
+    if error["type"] != "extra_forbidden":
+        return None
+    place = find_place(root, schema, error["loc"])
+    close = difflib.get_close_matches(place.name, place.owner.model_fields if place.owner else (), n=1)
+    return (*place.path[:-1], close[0]) if close else None
+
+
+def _problems(error: ErrorDetails, root: Node, schema: Any) -> Iterator[Problem]:
+    kind, location = error["type"], error["loc"]
+    place = find_place(root, schema, location)
+    if kind == BREACHES:
+        for breach in error["ctx"][BREACHES]:
+            yield _problem(place_below(place, breach.at), Advice(breach.rule, breach.fix), breach.value)
+    elif kind == "missing" and isinstance(location[-1], int):
+        tuple_place = find_place(root, schema, location[:-1])
+        yield _problem(tuple_place, wrong_length(error, tuple_place))
+    elif kind == "missing":
+        if place.parent is None or not place.parent.incomplete:
+            yield _problem(place, missing_key(place))
+    elif kind == "extra_forbidden":
+        known = place.owner.model_fields if place.owner else ()
+        at_key = replace(place, mark=place.key_mark or place.mark)
+        yield _problem(at_key, Advice("is not a known key", suggestion(place.name, known)), f"'{place.name}'")
+    elif kind in {"union_tag_invalid", "union_tag_not_found"}:
+        if place.node is None or not place.node.incomplete:
+            yield _wrong_kind(place)
+    elif kind == "too_short" and place.node and place.node.content:
+        return  # pydantic leaves out entries that are wrong themselves, which are told already
+    else:
+        value = f"'{place.name}'" if location[-1:] == ("[key]",) else None
+        yield _problem(place, ADVICE.get(kind, as_pydantic_says)(error, place), value)
+
+
+def _problem(place: Place, advice: Advice, value: str | None = None) -> Problem:
+    if value is None and place.node is not None:
+        value = place.node.shown()
+    mark = place.mark
+    return Problem(mark.file, mark.line, mark.column, key_text(place.path), advice.rule, value, advice.fix)
+
+
+def _wrong_kind(place: Place) -> Problem:
+    kinds, node = place.kinds, place.node
+    listed = ", ".join(f"'{kind}'" for kind in kinds)
+    given = node.child("kind") if node else None
+    if node is not None and isinstance(node.content, dict):
+        place = place_below(place, ("kind",))
+    if given is None and place.node is None:
+        return _problem(place, Advice("is missing", f"add 'kind: {kinds[0]}', one of {listed}"))
+    return _problem(place, Advice(f"must be one of {listed}", nearest(place, kinds)))

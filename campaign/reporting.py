@@ -1,0 +1,178 @@
+"""Tables, figures and the report of a run, written into its folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from campaign.cache import StageCache
+from campaign.collecting import RunResults
+from campaign.events import read_events
+from campaign.pipeline import Pipeline
+from results.figures.gallery import gallery, image_sheet
+from results.figures.morphology import label_distribution, morphology_statistics
+from results.figures.style import save_figure
+from results.figures.targets import achieved_against_target, optimization_history
+from results.figures.training import gan_losses, mdn_training
+from results.report import DataTable, Report, ReportFigure, StageRecord
+from results.report import write_report as write_html
+from results.table_formats import write_tables
+
+REPORT_FILE = "report.html"
+TABLES_FOLDER = "tables"
+FIGURES_FOLDER = "figures"
+SHEET_IMAGES = 8
+MAX_FAILURES_SHOWN = 50
+
+
+def write_report(folder: Path, pipeline: Pipeline, cache: StageCache) -> Path:
+    """Write ``tables/``, ``figures/`` and ``report.html`` of a finished run; the report last."""
+    results = RunResults(pipeline, cache)
+    rows = results.table_rows()
+    tables = folder / TABLES_FOLDER
+    tables.mkdir(exist_ok=True)
+    write_tables(rows, tables)
+    pictures = _Pictures(folder / FIGURES_FOLDER, results)
+    made_by = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+    report = Report(
+        name=pipeline.spec.campaign,
+        key=pipeline.key,
+        finished=datetime.now(UTC),
+        spec=(folder / "spec.source.yaml").read_text(encoding="utf-8"),
+        table=tuple(rows),
+        gallery=tuple(pictures.gallery()),
+        achieved=tuple(pictures.achieved()),
+        history=tuple(pictures.history()),
+        microstructures=tuple(pictures.microstructures()),
+        training=tuple(pictures.training()),
+        labels=tuple(pictures.labels()),
+        tune=_tuning_table(results),
+        failures=_failure_table(results),
+        stages=tuple(_stage_records(folder)),
+        provenance={
+            name: str(value) for name, value in made_by.items() if name != "packages" and value not in ({}, None)
+        },
+        packages={name: version or "not installed" for name, version in made_by["packages"].items()},
+    )
+    return write_html(report, folder / REPORT_FILE)
+
+
+class _Pictures:
+    """Draws each figure once: to files, and for the report."""
+
+    def __init__(self, folder: Path, results: RunResults) -> None:
+        self.folder = folder
+        self.results = results
+        folder.mkdir(exist_ok=True)
+
+    def _picture(self, name: str, figure: Figure, caption: str) -> ReportFigure:
+        save_figure(figure, self.folder, name)
+        return ReportFigure.from_figure(figure, caption)
+
+    def gallery(self) -> Iterator[ReportFigure]:
+        """The paper's Figure 2."""
+        originals = self.results.originals(len(self.results.spec.targets))
+        yield self._picture(
+            "gallery",
+            gallery(originals, self.results.best_designs()),
+            "Examples of each data set, and the design of each method that comes nearest to each target, with its "
+            "simulated absorption and residual error percentage (the paper's Figure 2).",
+        )
+
+    def achieved(self) -> Iterator[ReportFigure]:
+        """Where the designs landed."""
+        achieved = self.results.achieved()
+        if achieved:
+            yield self._picture(
+                "achieved",
+                achieved_against_target(achieved),
+                "Simulated absorption of every design against the absorption that was asked for.",
+            )
+
+    def history(self) -> Iterator[ReportFigure]:
+        """The paper's Figure 3."""
+        histories = self.results.histories()
+        if histories:
+            yield self._picture(
+                "optimization-history",
+                optimization_history(histories),
+                "Bayesian optimisation: residual error of every simulated microstructure and the best so far, from "
+                "the starting pairs on (the paper's Figure 3).",
+            )
+
+    def microstructures(self) -> Iterator[ReportFigure]:
+        """What the GAN learnt from, and what it learnt."""
+        history, training = self.results.gan_history(), self.results.microstructures()
+        if history is not None and training is not None:
+            sheet = {"microstructures": training[:SHEET_IMAGES]}
+            for step, samples in list(zip(history.sample_step, history.samples, strict=True))[-3:]:
+                sheet[f"step {step:,}"] = samples[:SHEET_IMAGES]
+            caption = "Training images, and images of the same latent vectors as training went on."
+            yield self._picture("gan-samples", image_sheet(sheet, SHEET_IMAGES), caption)
+            losses = {name: np.asarray(values) for name, values in history.losses.items()}
+            yield self._picture(
+                "gan-losses", gan_losses(np.asarray(history.step), losses), "Losses of the GAN's training."
+            )
+        yield self._picture(
+            "morphology",
+            morphology_statistics(self.results.morphologies()),
+            "Morphology of the white phase: mean and spread over each set of images.",
+        )
+
+    def training(self) -> Iterator[ReportFigure]:
+        """How the inverse models were fitted."""
+        curves = self.results.training_curves()
+        if curves:
+            caption = "Negative log-likelihood per epoch; the marked epoch's weights were kept."
+            yield self._picture("mdn-training", mdn_training(curves), caption)
+
+    def labels(self) -> Iterator[ReportFigure]:
+        """What was learnt from."""
+        yield self._picture(
+            "labels",
+            label_distribution(self.results.labels(), self.results.spec.targets),
+            "Simulated absorption of the labelled microstructures, with the targets, and against volume fraction.",
+        )
+
+
+def _tuning_table(results: RunResults) -> DataTable | None:
+    sweeps = results.tuning_trials()
+    if not sweeps:
+        return None
+    names = ("learning_rate", "batch_size", "components", "width")
+    rows = [
+        (
+            dataset,
+            *(f"{trial['config'][name]:.4g}" for name in names),
+            str(trial["epochs"]),
+            f"{trial['metric']:.4f}",
+            "stopped early" if trial["stopped_early"] else "best" if place == 0 else "",
+        )
+        for dataset, trials in sweeps.items()
+        for place, trial in enumerate(trials)
+    ]
+    columns = ("data set", *(name.replace("_", " ") for name in names), "epochs", "validation loss", "")
+    return DataTable(columns, tuple(rows), "Trials of the sweep over MDN hyperparameters, the best first.")
+
+
+def _failure_table(results: RunResults) -> DataTable | None:
+    failures = results.failures()
+    if not failures:
+        return None
+    shown = tuple((stage, str(row), kind, message) for stage, row, kind, message in failures[:MAX_FAILURES_SHOWN])
+    return DataTable(
+        ("stage", "row", "class", "message"), shown, f"{len(failures)} simulations failed; {len(shown)} are shown."
+    )
+
+
+def _stage_records(folder: Path) -> Iterator[StageRecord]:
+    """The last word of the event log on every stage."""
+    last = {event["stage"]: event for event in read_events(folder) if event["event"] == "stage-ended"}
+    states = {"done": "computed", "cached": "cached"}
+    for name, event in last.items():
+        yield StageRecord(name, states.get(event["state"], "failed"), event["seconds"], event["message"])  # type: ignore[arg-type]

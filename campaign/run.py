@@ -1,0 +1,225 @@
+"""From a spec to finished results: stages run as soon as what they read is there; a killed run goes on later."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import os
+import queue
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from campaign.cache import StageCache, StageRecord
+from campaign.context import Resources, StageContext
+from campaign.events import EventLog
+from campaign.pipeline import Pipeline, Stage
+from campaign.profiles import Profile
+
+log = logging.getLogger(__name__)
+PROGRESS_SECONDS = 1.0  # at most one progress event a stage in this time
+
+Listener = Callable[[dict[str, Any]], None]
+
+
+class CampaignFailed(Exception):  # noqa: N818  (reads as what happened)
+    """Some stages failed; the message names each with its reason and where the traceback is."""
+
+
+@dataclass
+class Outcome:
+    """How one stage ended."""
+
+    stage: Stage
+    state: str  # done | cached | failed | interrupted
+    seconds: float = 0.0
+    message: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class Executor:
+    """Runs the stages of one pipeline, independent ones side by side, each in a thread of this process.
+
+    The threads only coordinate: simulations, training and sampling run on Ray workers, which also decide how much
+    happens at the same time.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        cache: StageCache,
+        profile: Profile,
+        run_folder: Path,
+        listener: Listener | None = None,
+    ) -> None:
+        self.pipeline = pipeline
+        self.cache = cache
+        self.profile = profile
+        self.run_folder = run_folder
+        self.outcomes: dict[str, Outcome] = {}
+        self._events = EventLog(run_folder)
+        self._listener = listener
+        self._ended: queue.Queue[Outcome] = queue.Queue()
+        self._resources = Resources(profile, training_workers(pipeline), self._cluster_started)
+
+    def execute(self) -> None:
+        """Run every stage that is not cached.
+
+        Raises:
+            CampaignFailed: when a stage failed; every stage that does not depend on it was still run.
+            KeyboardInterrupt: when the user stopped the run; finished work is kept.
+        """
+        self._emit("run-started", stages=[stage.name for stage in self.pipeline.stages], process=os.getpid())
+        threads: list[threading.Thread] = []
+        state = "failed"
+        try:
+            self._run_all(threads)
+            failures = [outcome for outcome in self.outcomes.values() if outcome.state == "failed"]
+            if failures:
+                raise CampaignFailed(self._describe(failures))
+            state = "done"
+        except KeyboardInterrupt:
+            state = "interrupted"
+            raise
+        finally:
+            self._resources.close()
+            for thread in threads:
+                thread.join(timeout=30)
+            while not self._ended.empty():
+                self._record(self._ended.get())
+            self._emit("run-ended", state=state)
+            self._events.close()
+
+    def _run_all(self, threads: list[threading.Thread]) -> None:
+        waiting = {stage.name: stage for stage in self.pipeline.stages}
+        running: set[str] = set()
+        while waiting or running:
+            for stage in self._ready(waiting):
+                del waiting[stage.name]
+                running.add(stage.name)
+                thread = threading.Thread(target=self._run_stage, args=(stage,), name=stage.name, daemon=True)
+                threads.append(thread)
+                thread.start()
+            if not running:
+                return  # what is left waits for a stage that failed
+            outcome = self._next_ended()
+            running.discard(outcome.stage.name)
+            self._record(outcome)
+
+    def _ready(self, waiting: dict[str, Stage]) -> list[Stage]:
+        finished = {name for name, outcome in self.outcomes.items() if outcome.state in {"done", "cached"}}
+        return [stage for stage in waiting.values() if finished.issuperset(stage.inputs.values())]
+
+    def _next_ended(self) -> Outcome:
+        while True:  # a wait without end would not hear Ctrl-C
+            try:
+                return self._ended.get(timeout=0.5)
+            except queue.Empty:
+                continue
+
+    def _run_stage(self, stage: Stage) -> None:
+        key = self.pipeline.keys[stage.name]
+        try:
+            outcome = self._compute(stage, key)
+        except Exception as error:
+            if self._resources.stop.is_set():
+                outcome = Outcome(stage, "interrupted")
+            else:
+                log.error("stage %s failed\n%s", stage.name, traceback.format_exc())
+                outcome = Outcome(stage, "failed", message=f"{type(error).__name__}: {error}")
+        self._ended.put(outcome)
+
+    def _compute(self, stage: Stage, key: str) -> Outcome:
+        if self.cache.has(stage, key):
+            return self._cached(stage, key)
+        with self.cache.claim(stage, key, on_wait=lambda: self._waits(stage)) as folder:
+            if self.cache.has(stage, key):  # another run finished it meanwhile
+                return self._cached(stage, key)
+            self._emit("stage-started", stage=stage.name, key=key)
+            started = time.monotonic()
+            context = StageContext(folder, self._resources, self._progress_of(stage), self.profile.rows_per_unit)
+            inputs = {role: self._folder(name) for role, name in stage.inputs.items()} | dict(stage.files)
+            importlib.import_module(f"campaign.stages.{stage.kind}").run(stage.config, inputs, context)
+            seconds = time.monotonic() - started
+            input_keys = {role: self.pipeline.keys[name] for role, name in stage.inputs.items()}
+            self.cache.finish(
+                stage, StageRecord(stage.name, key, dict(stage.config), input_keys, seconds, context.facts)
+            )
+            return Outcome(stage, "done", seconds, facts=context.facts)
+
+    def _cached(self, stage: Stage, key: str) -> Outcome:
+        record = self.cache.record(stage, key)
+        return Outcome(stage, "cached", record.seconds, facts=record.facts)
+
+    def _folder(self, name: str) -> Path:
+        return self.cache.folder(self.pipeline[name], self.pipeline.keys[name])
+
+    def _record(self, outcome: Outcome) -> None:
+        stage = outcome.stage
+        self.outcomes[stage.name] = outcome
+        if outcome.state in {"done", "cached"}:
+            self._link(stage)
+        self._emit(
+            "stage-ended",
+            stage=stage.name,
+            state=outcome.state,
+            seconds=round(outcome.seconds, 3),
+            message=outcome.message,
+        )
+
+    def _link(self, stage: Stage) -> None:
+        """Show the stage's folder in the run: ``<run>/stages/<name>`` points into the cache."""
+        link = self.run_folder / "stages" / stage.name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        target = os.path.relpath(self._folder(stage.name).resolve(), link.parent.resolve())
+        if link.is_symlink():
+            link.unlink()
+        link.symlink_to(target)
+
+    def _progress_of(self, stage: Stage) -> Callable[..., None]:
+        last = 0.0
+
+        def progress(done: int, total: int, *, failed: int = 0, message: str = "") -> None:
+            nonlocal last
+            now = time.monotonic()
+            if done >= total or now - last >= PROGRESS_SECONDS:
+                last = now
+                self._emit("progress", stage=stage.name, done=done, total=total, failed=failed, message=message)
+
+        return progress
+
+    def _waits(self, stage: Stage) -> None:
+        self._emit("stage-waiting", stage=stage.name, message="another run is computing this stage")
+
+    def _cluster_started(self, runtime: Any) -> None:
+        self._emit("cluster-started", dashboard=runtime.dashboard_url, cpus=runtime.cpus, gpus=runtime.gpus)
+
+    def _emit(self, event: str, **facts: Any) -> None:
+        self._events.write(event, **facts)
+        if self._listener is not None:
+            self._listener({"time": time.time(), "event": event, **facts})
+
+    def _describe(self, failures: list[Outcome]) -> str:
+        lines = [f"{outcome.stage.name}: {outcome.message}" for outcome in failures]
+        held_up = [stage.name for stage in self.pipeline.stages if stage.name not in self.outcomes]
+        if held_up:
+            lines.append(f"not started, because they read a failed stage: {', '.join(held_up)}")
+        lines.append(f"tracebacks: {self.run_folder / 'logs' / 'driver.log'}")
+        return "\n".join(lines)
+
+
+def training_workers(pipeline: Pipeline) -> int:
+    """The largest number of data-parallel workers that a stage trains with."""
+    return max((stage.config.get("workers", 1) for stage in pipeline.stages), default=1)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON under a temporary name and rename it."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+    temporary.replace(path)

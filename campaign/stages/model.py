@@ -1,0 +1,74 @@
+"""Inverse models: fitted to the labels, or read from the authors' published weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from campaign.context import StageContext
+from campaign.keys import seed_for
+from campaign.stages.labels import STORE as LABELS
+from campaign.stages.labels import read_labels
+from campaign.stages.tuning import BEST_FILE
+from ganmdn.authors_mdn import load_authors_mdn
+from ganmdn.direct_mdn import fit_direct_mdn
+from ganmdn.inverse import InverseModel
+from ganmdn.latent_mdn import WEIGHTS, fit_latent_mdn
+from ganmdn.mdn import save_mdn
+from ganmdn.mdn_training import MdnFit, MdnTraining
+from ganmdn.pca_mdn import fit_pca_mdn
+
+HISTORY_FILE = "fit.npz"
+
+
+def run(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+    """Leave a fitted model in the stage's folder; ``fit.npz`` holds its losses where it was fitted here."""
+    if config["kind"] == "authors-mdn":
+        context.task(convert_authors, inputs["weights"], context.folder)
+        return
+    training = dict(config["mdn"])
+    if "tuning" in inputs:
+        training |= json.loads((inputs["tuning"] / BEST_FILE).read_text(encoding="utf-8"))
+    context.facts |= context.task(fit, config, training, inputs["labels"] / LABELS, context.folder)
+
+
+def fit(config: Mapping[str, Any], training: Mapping[str, Any], labels: Path, folder: Path) -> dict[str, Any]:
+    """Fit one method to the labels that were simulated without failure; runs on a worker."""
+    mdn = MdnTraining(**training)
+    seed = seed_for(config["seed"], "model", config["kind"], config["dataset"])
+    model, history = _fit_method(config, read_labels(labels), mdn, seed)
+    model.save(folder)
+    np.savez(
+        folder / HISTORY_FILE,
+        train_loss=history.train_loss,
+        validation_loss=history.validation_loss,
+        best_epoch=history.best_epoch,
+    )
+    best = float(history.validation_loss[history.best_epoch - 1])
+    return {"best_epoch": history.best_epoch, "validation_loss": best}
+
+
+def _fit_method(
+    config: Mapping[str, Any], labels: Mapping[str, np.ndarray], mdn: MdnTraining, seed: np.random.SeedSequence
+) -> tuple[InverseModel, MdnFit]:
+    match config["kind"]:
+        case "gan-mdn":
+            return fit_latent_mdn(labels["y"], labels["z"], _not_here, mdn, seed)
+        case "pca-mdn":
+            return fit_pca_mdn(labels["y"], labels["image"], int(np.prod(config["latent"])), mdn, seed)
+        case "direct-mdn":
+            return fit_direct_mdn(labels["y"], labels["image"], mdn, seed)
+    raise ValueError(f"kind must be a method with a model of its own, got {config['kind']!r}")
+
+
+def _not_here(z: np.ndarray) -> np.ndarray:
+    raise RuntimeError("a model is fitted without the generator; the stage 'designs' brings it")
+
+
+def convert_authors(weights: Path, folder: Path) -> None:
+    """Read the authors' Keras file and write our own format; runs on a worker."""
+    save_mdn(load_authors_mdn(weights), folder / WEIGHTS)

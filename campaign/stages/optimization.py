@@ -1,0 +1,118 @@
+"""The paper's optimisation baseline: Bayesian search of the latent space for one target."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from campaign.context import StageContext
+from campaign.keys import seed_for
+from campaign.simulation import Simulator, simulate_images
+from campaign.stages.generator import WEIGHTS_FILE
+from campaign.stages.labels import STORE as LABELS
+from ganmdn.bayesian import suggest
+from ganmdn.networks import generate_images, load_generator
+from results.layout import Status
+from results.store import SimulationStore
+
+STORE = "trials.zarr"
+
+
+def run(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+    """Search for ``config["target"]`` from the first labels on; one row of ``trials.zarr`` an iteration.
+
+    A batch of suggestions is one unit of the store. Every batch depends on the finished rows alone, so a search that
+    was killed goes on as if it had not been.
+    """
+    search = _Search(config, inputs["generator"] / WEIGHTS_FILE, context)
+    search.learn(SimulationStore.open(inputs["labels"] / LABELS).read("z", "y", rows=slice(config["initial"])))
+    store = _open_or_create(config, search.simulator, context)
+    missing = set(store.missing_units())
+    for unit in range(store.unit_count):
+        rows = store.unit_rows(unit)
+        if unit in missing:
+            store.write_unit(unit, search.iterate(range(rows.start, rows.stop)))
+        search.learn(store.read("z", "y", rows=rows))
+        context.progress(rows.stop, store.capacity, message="iterations")
+    columns = store.read("seconds", "suggestion_seconds", "status")
+    context.facts["search_seconds"] = float(np.sum(columns["seconds"]) + np.sum(columns["suggestion_seconds"]))
+    context.facts["failed"] = int(np.count_nonzero(columns["status"] == Status.FAILED))
+
+
+class _Search:
+    """Pairs (z, y) known so far, and the next batch that follows from them."""
+
+    def __init__(self, config: Mapping[str, Any], weights: Path, context: StageContext) -> None:
+        self.config = config
+        self.weights = weights
+        self.context = context
+        self.simulator = Simulator.from_config(config["physics"])
+        self._z: list[np.ndarray] = []
+        self._y: list[np.ndarray] = []
+
+    def learn(self, rows: Mapping[str, np.ndarray]) -> None:
+        """Take in finished simulations; the property of a failed one is not a number, which the search avoids."""
+        self._z.append(rows["z"].reshape(len(rows["z"]), -1))
+        self._y.append(rows["y"])
+
+    def iterate(self, iterations: range) -> dict[str, Any]:
+        """Suggest, generate and simulate one batch; columns of the store."""
+        config = self.config
+        target = config["target"]
+        proposal = self.context.task(
+            propose,
+            self.weights,
+            np.concatenate(self._z),
+            np.concatenate(self._y),
+            target,
+            len(iterations),
+            seed_for(config["seed"], "optimization", config["dataset"], repr(target), str(iterations.start)),
+            (config["distribution"]["low"], config["distribution"]["high"]),
+        )
+        images = proposal["image"]
+        outputs = self.context.tasks(simulate_images, [(self.simulator, image[None]) for image in images])
+        return {
+            "z": proposal["z"].reshape(len(images), *config["latent"]),
+            "image": images,
+            "iteration": np.asarray(iterations, dtype=np.int64),
+            "suggestion_seconds": np.full(len(images), proposal["seconds"] / len(images)),
+            **{name: np.concatenate([output[name] for output in outputs]) for name in outputs[0]},
+        }
+
+
+def propose(
+    weights: Path,
+    z: np.ndarray,
+    y: np.ndarray,
+    target: float,
+    count: int,
+    seed: np.random.SeedSequence,
+    bounds: tuple[float, float],
+) -> dict[str, Any]:
+    """The next ``count`` latents to try and their images; runs on a worker."""
+    started = time.perf_counter()
+    suggested = suggest(z, y, target, count, seed, *bounds).z.astype(np.float32)
+    seconds = time.perf_counter() - started
+    side = int(np.sqrt(suggested.shape[1]))
+    images = generate_images(load_generator(weights), suggested.reshape(count, side, side))
+    return {"z": suggested, "image": images, "seconds": seconds}
+
+
+def _open_or_create(config: Mapping[str, Any], simulator: Simulator, context: StageContext) -> SimulationStore:
+    path = context.folder / STORE
+    if path.is_dir():
+        return SimulationStore.open(path, mode="r+")
+    return SimulationStore.create(
+        path,
+        capacity=config["iterations"],
+        latent_shape=tuple(config["latent"]),
+        image_px=config["image_px"],
+        rows_per_unit=config["batch"],
+        layers=simulator.layer_names,
+        inputs={"iteration": "int64", "suggestion_seconds": "float64"},
+        attributes={"physics": config["physics"], "target": config["target"]},
+    )

@@ -1,0 +1,273 @@
+"""Single-threaded workers behind ``concurrent.futures``: submit from any thread, lose no task to a death."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Iterator
+from concurrent.futures import CancelledError, Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import ray
+from ray import cloudpickle
+from ray.exceptions import RayError, RayTaskError
+
+from cluster.errors import WorkerLost, original_error
+from cluster.lanes import Lanes
+from cluster.worker import WorkerPlace
+
+# Ray sends arguments up to this size along with a call, larger ones through its object store.
+INLINE_BYTES = 100 * 1024
+
+
+@dataclass(frozen=True)
+class SharedFunction:
+    """A function made ready for many calls by :meth:`WorkerPool.share`."""
+
+    name: str
+    reference: Any
+
+
+@dataclass
+class _Task:
+    name: str
+    lane: Hashable
+    function: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    future: Future[Any]
+    workers_lost: int = 0
+
+
+@dataclass(frozen=True)
+class PoolStatistics:
+    """What a pool has done so far.
+
+    Attributes:
+        tasks_done: tasks that ended, with a result or an exception.
+        workers_lost: workers that died and were replaced.
+        busy_seconds: time inside tasks, one number for each worker, measured by the worker.
+        up_seconds: time for which a worker was ready, one number for each worker.
+    """
+
+    tasks_done: int
+    workers_lost: int
+    busy_seconds: tuple[float, ...]
+    up_seconds: tuple[float, ...]
+
+    @property
+    def utilisation(self) -> float:
+        """Share of the workers' time that went into tasks, 0 to 1."""
+        up = sum(self.up_seconds)
+        return sum(self.busy_seconds) / up if up else 0.0
+
+
+class WorkerPool:
+    """Workers of one CPU and one thread each, which run functions for any number of driver threads.
+
+    One driver thread watches over each worker: it takes the next task, waits for the outcome, and fills the
+    place again when the worker dies. Tasks of one submitting thread are taken in order, several submitting
+    threads are served in turn. Leaving a ``with`` block by an exception, Ctrl-C too, ends the workers at once.
+    """
+
+    def __init__(self, workers: int, *, max_attempts: int = 3) -> None:
+        """Start the workers; tasks may be submitted at once.
+
+        Args:
+            workers: number of workers, at most the CPUs of the cluster.
+            max_attempts: how many workers a task may lose before its future fails with ``WorkerLost``.
+
+        Raises:
+            ValueError: a number out of range.
+            RuntimeError: Ray is not connected.
+        """
+        if not ray.is_initialized():
+            raise RuntimeError(
+                "WorkerPool needs a connected Ray, and there is none; call runtime.start() first"
+            )
+        cpus = int(ray.cluster_resources().get("CPU", 0))
+        if not 1 <= workers <= cpus:
+            raise ValueError(f"workers must be 1 to {cpus}, the CPUs that Ray offers, got {workers}")
+        if max_attempts < 1:
+            raise ValueError(f"max_attempts must be at least 1, got {max_attempts}")
+        self.workers = workers
+        self._max_attempts = max_attempts
+        self._changed = threading.Condition()
+        self._queue: Lanes[_Task] = Lanes()
+        self._lent = 0  # places promised to borrowers
+        self._cleared = 0  # places that are empty for them already
+        self._closing = False  # nothing more may be submitted
+        self._cancelled = False  # what is queued will not run
+        self._places = [WorkerPlace() for _ in range(workers)]
+        self._threads = [
+            threading.Thread(target=self._serve, args=(place,), name=f"worker-{index}", daemon=True)
+            for index, place in enumerate(self._places)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def share(self, function: Callable[..., Any]) -> SharedFunction:
+        """Ship a function to the cluster once, for many calls; a small one goes with each call, as is cheaper."""
+        is_small = len(cloudpickle.dumps(function)) <= INLINE_BYTES
+        return SharedFunction(_name(function), function if is_small else ray.put(function))
+
+    def submit(self, function: Callable[..., Any] | SharedFunction, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Queue ``function(*args, **kwargs)`` for the next free worker. Thread-safe.
+
+        Returns:
+            Future with the result; or with the exception that the function raised, whose ``__cause__`` is
+            the worker's traceback; or with ``WorkerLost`` when the worker died ``max_attempts`` times.
+
+        Raises:
+            RuntimeError: the pool is closed, or its workers do not start.
+        """
+        shared = (
+            function if isinstance(function, SharedFunction) else SharedFunction(_name(function), function)
+        )
+        task = _Task(shared.name, threading.get_ident(), shared.reference, args, kwargs, Future())
+        with self._changed:
+            if self._closing:
+                raise RuntimeError("submit() needs an open pool, and this one is closed")
+            self._queue.append(task.lane, task)
+            self._changed.notify_all()
+        return task.future
+
+    @contextmanager
+    def lend(self, cpus: int) -> Iterator[None]:
+        """Free the CPUs of so many workers for something else on the same Ray, for a ``with`` block.
+
+        Running tasks end first; queued ones wait for the workers that stay, or for the end of the block.
+        Several borrowers are served as far as there are workers, the others wait.
+
+        Raises:
+            ValueError: more CPUs than workers.
+            RuntimeError: the pool was closed meanwhile.
+        """
+        if not 1 <= cpus <= self.workers:
+            raise ValueError(f"cpus must be 1 to {self.workers}, the workers of this pool, got {cpus}")
+        with self._changed:
+            self._changed.wait_for(lambda: self._closing or self._lent + cpus <= self.workers)
+            self._lent += cpus
+            self._changed.notify_all()
+        try:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closing or self._cleared >= self._lent)
+                if self._closing:
+                    raise RuntimeError("lend() needs an open pool, and this one is closed")
+            yield
+        finally:
+            with self._changed:
+                self._lent -= cpus
+                self._changed.notify_all()
+
+    def statistics(self) -> PoolStatistics:
+        """Account of the work so far; also after :meth:`close`."""
+        return PoolStatistics(
+            tasks_done=sum(place.tasks_done for place in self._places),
+            workers_lost=sum(place.workers_lost for place in self._places),
+            busy_seconds=tuple(place.busy_seconds for place in self._places),
+            up_seconds=tuple(place.up_seconds for place in self._places),
+        )
+
+    def close(self, cancel: bool = True) -> None:
+        """End the workers: at once, failing unfinished futures with ``CancelledError``, or after all is done."""
+        self._stop(CancelledError("the pool was closed before the task ended") if cancel else None)
+        for thread in self._threads:
+            thread.join()
+
+    def __enter__(self) -> WorkerPool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close(cancel=error is not None)
+
+    def _stop(self, reason: BaseException | None) -> None:
+        """Take no more tasks; with a reason, give it to those that are queued and end those that run."""
+        with self._changed:
+            self._closing = True
+            self._cancelled = self._cancelled or reason is not None
+            abandoned = list(self._queue.drain()) if reason is not None else []
+            self._changed.notify_all()
+        for task in abandoned:
+            if not task.future.cancel():  # it ran before, and lost its worker
+                task.future.set_exception(reason)
+        if reason is not None:
+            for place in self._places:
+                place.kill()
+
+    def _serve(self, place: WorkerPlace) -> None:
+        """Body of the thread that watches over one worker."""
+        try:
+            while (task := self._next_task(place)) is not None:
+                self._run(place, task)
+        except RuntimeError as error:
+            self._stop(error)
+        finally:
+            place.clear()
+
+    def _next_task(self, place: WorkerPlace) -> _Task | None:
+        """Wait, with a worker in place, for a task; None when there will be none any more."""
+        while not self._finished():
+            if not place.is_filled:
+                place.fill(give_up=lambda: self._cancelled)
+            with self._changed:
+                self._changed.wait_for(lambda: self._finished() or self._cleared < self._lent or self._queue)
+                if self._cleared < self._lent:
+                    self._make_room(place)
+                elif self._queue and not self._cancelled:
+                    task = self._queue.take()
+                    # A task that comes back from a lost worker is marked as running already.
+                    if task.workers_lost or task.future.set_running_or_notify_cancel():
+                        return task
+        return None
+
+    def _finished(self) -> bool:
+        return self._cancelled or (self._closing and not self._queue)
+
+    def _make_room(self, place: WorkerPlace) -> None:
+        """Keep the place empty until a borrower returns it. Holds the lock, except while waiting."""
+        place.clear()
+        self._cleared += 1
+        self._changed.notify_all()
+        self._changed.wait_for(lambda: self._finished() or self._cleared > self._lent)
+        self._cleared -= 1
+
+    def _run(self, place: WorkerPlace, task: _Task) -> None:
+        try:
+            value = place.call(task.function, task.args, task.kwargs)
+        except RayTaskError as error:  # arguments or result do not survive the way
+            task.future.set_exception(original_error(error))
+        except RayError as error:
+            self._worker_died(task, error)
+        except Exception as error:
+            task.future.set_exception(error)
+        else:
+            task.future.set_result(value)
+
+    def _worker_died(self, task: _Task, error: RayError) -> None:
+        task.workers_lost += 1
+        with self._changed:
+            if self._cancelled:
+                failure: Exception = CancelledError("the pool was closed before the task ended")
+            elif task.workers_lost < self._max_attempts:
+                self._queue.put_back(task.lane, task)
+                self._changed.notify_all()
+                return
+            else:
+                failure = WorkerLost(
+                    f"task {task.name} lost its worker {task.workers_lost} times; the last one died with: "
+                    f"{_first_line(error)}. Was it killed, or out of memory?"
+                )
+        task.future.set_exception(failure)
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__qualname__", None) or repr(function)
+
+
+def _first_line(error: RayError) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,250 @@
+"""Data-parallel training on Ray Train: a loop runs on every rank, survives killed ranks and resumes by name."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import ray.train
+from ray.train import Checkpoint, CheckpointConfig, FailureConfig, RunConfig, ScalingConfig, UserCallback
+
+from cluster.coordinator import Mailbox, run_coordinated
+from cluster.errors import RemoteTraceback
+
+if TYPE_CHECKING:
+    import torch
+    from ray.train.v2._internal.execution.context import TrainRunContext
+
+Metrics = dict[str, float]
+
+CHECKPOINTS_KEPT = 2
+
+# The index of a run's checkpoints, written after each of them: a folder that it does not name may be half a copy.
+INDEX_NAME = "checkpoint_manager_snapshot.json"
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a training left.
+
+    Attributes:
+        checkpoint: folder with the newest checkpoint; None if the loop reported none.
+        metrics: what rank 0 reported last; empty if it never reported.
+        restarts: how often the ranks were started again after one of them failed.
+    """
+
+    checkpoint: Path | None
+    metrics: Metrics
+    restarts: int
+
+
+class TrainingFailed(RuntimeError):
+    """The ranks failed more often than was allowed; ``failures`` maps a rank to the type and text of its error."""
+
+    def __init__(self, name: str, failures: dict[int, str]) -> None:
+        self.name = name
+        self.failures = failures
+        ranks = "; ".join(f"rank {rank}: {text}" for rank, text in sorted(failures.items()))
+        super().__init__(f"training {name!r} failed: {ranks}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TrainingFailed, (self.name, self.failures)
+
+
+class RayTrainingSession:
+    """What a training loop sees of the cluster, in one rank. Made by :func:`run_training`.
+
+    Attributes:
+        rank: number of this process, 0 to ``world_size - 1``.
+        world_size: number of ranks.
+        device: the torch device of this rank.
+    """
+
+    def __init__(self) -> None:
+        import ray.train.torch
+
+        context = ray.train.get_context()
+        self.rank: int = context.get_world_rank()
+        self.world_size: int = context.get_world_size()
+        self.device: torch.device = ray.train.torch.get_device()
+
+    def wrap(self, module: torch.nn.Module) -> torch.nn.Module:
+        """Move a module to the device; with several ranks its gradients are averaged over them.
+
+        Buffers, such as running means, stay each rank's own: broadcasting them in every forward pass would
+        change them under a second pass of the same step, as adversarial training does.
+        """
+        import ray.train.torch
+
+        options = {"broadcast_buffers": False, "find_unused_parameters": False}
+        return ray.train.torch.prepare_model(module, parallel_strategy_kwargs=options)
+
+    def latest_checkpoint(self) -> Path | None:
+        """Folder to resume from, or None at a first start; the same on all ranks. Read it before reporting."""
+        checkpoint = ray.train.get_checkpoint()
+        return None if checkpoint is None else Path(checkpoint.path)
+
+    def report(self, metrics: Metrics, checkpoint: Path | None = None) -> None:
+        """Tell the driver, from all ranks together; rank 0 alone may pass a folder, which is copied and kept."""
+        folder = None if checkpoint is None else Checkpoint.from_directory(str(checkpoint))
+        ray.train.report(metrics, checkpoint=folder)
+
+
+def run_training(
+    loop: Callable[[Any, RayTrainingSession], None],
+    config: Any,
+    *,
+    workers: int,
+    use_gpu: bool = False,
+    storage: Path,
+    name: str,
+    max_failures: int = 2,
+    on_report: Callable[[Metrics], None] | None = None,
+) -> TrainingResult:
+    """Run ``loop(config, session)`` on all ranks until it returns on each.
+
+    When a rank dies or raises, all ranks start again and find the newest checkpoint in their session. The same
+    ``(storage, name)`` asked again does so too, after whatever ended the first run; a loop that finds its work
+    done should return. Every rank has one CPU and one thread, and with ``use_gpu`` one GPU.
+
+    Args:
+        loop: picklable; calls ``session.report`` on all ranks equally often.
+        config: picklable, the first argument of the loop.
+        workers: number of ranks.
+        use_gpu: NCCL on GPUs rather than gloo on CPUs.
+        storage: folder that all nodes see.
+        name: folder below ``storage``; a name must mean the same training for ever.
+        max_failures: restarts that are allowed.
+        on_report: called in this thread with what rank 0 reported.
+
+    Raises:
+        TrainingFailed: more failures than allowed, exceptions of the loop included.
+        ValueError: a number out of range.
+    """
+    if workers < 1:
+        raise ValueError(f"workers must be at least 1, got {workers}")
+    if max_failures < 0:
+        raise ValueError(f"max_failures must be 0 or more, got {max_failures}")
+    run_folder = storage.absolute() / name
+    clean_up_interrupted_run(run_folder)
+    scaling = ScalingConfig(
+        num_workers=workers,
+        use_gpu=use_gpu,
+        resources_per_worker={"CPU": 1, "GPU": 1} if use_gpu else {"CPU": 1},
+    )
+    listener = _Listener(on_report)
+    checkpoint, metrics = run_coordinated(
+        partial(
+            _fit, loop=loop, config=config, scaling=scaling, run_folder=run_folder, max_failures=max_failures
+        ),
+        listener.hear,
+    )
+    return TrainingResult(checkpoint, listener.last_metrics or metrics, listener.restarts)
+
+
+def clean_up_interrupted_run(run_folder: Path) -> None:
+    """Make the folder of a training that was killed fit to resume from.
+
+    Checkpoints that the index does not name are removed, since copying them may have been cut short. Ray writes
+    the index in place; should a power cut have left half of it, the run is moved to ``<name>.torn``, because
+    Ray would refuse it, and the training starts afresh.
+    """
+    index = run_folder / INDEX_NAME
+    try:
+        results = json.loads(index.read_text())["checkpoint_results"] if index.exists() else []
+    except ValueError:
+        torn = run_folder.with_name(f"{run_folder.name}.torn")
+        shutil.rmtree(torn, ignore_errors=True)
+        run_folder.rename(torn)
+        return
+    named = {result["checkpoint_dir_name"] for result in results}
+    for folder in run_folder.glob("checkpoint_*/"):
+        if folder.name not in named:
+            shutil.rmtree(folder)
+
+
+@dataclass
+class _Event:
+    """What the controller of a training tells the driver."""
+
+    kind: Literal["report", "failure"]
+    metrics: Metrics
+
+
+class _Listener:
+    """Receives a training's events in the driver."""
+
+    def __init__(self, on_report: Callable[[Metrics], None] | None) -> None:
+        self._on_report = on_report
+        self.last_metrics: Metrics = {}
+        self.restarts = 0
+
+    def hear(self, event: _Event) -> None:
+        if event.kind == "failure":
+            self.restarts += 1
+            return
+        self.last_metrics = event.metrics
+        if self._on_report is not None:
+            self._on_report(event.metrics)
+
+
+class _Announcer(UserCallback):
+    """Lives in the controller of a training and sends its events to the driver."""
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self._mailbox = mailbox
+
+    def after_report(
+        self, run_context: TrainRunContext, metrics: list[dict[str, Any]], checkpoint: Checkpoint | None
+    ) -> None:
+        self._mailbox.send(_Event("report", metrics[0]))
+
+    def after_exception(self, run_context: TrainRunContext, worker_exceptions: dict[int, Exception]) -> None:
+        self._mailbox.send(_Event("failure", {}))
+
+
+def _fit(
+    mailbox: Mailbox,
+    *,
+    loop: Callable[[Any, RayTrainingSession], None],
+    config: Any,
+    scaling: ScalingConfig,
+    run_folder: Path,
+    max_failures: int,
+) -> tuple[Path | None, Metrics]:
+    """Run the training, in the coordinator's process; returns the newest checkpoint and its metrics."""
+    from ray.train.torch import TorchConfig, TorchTrainer
+
+    def run_rank() -> None:
+        import torch
+
+        torch.set_num_threads(1)
+        loop(config, RayTrainingSession())
+
+    trainer = TorchTrainer(
+        run_rank,
+        scaling_config=scaling,
+        torch_config=TorchConfig(backend="nccl" if scaling.use_gpu else "gloo"),
+        run_config=RunConfig(
+            name=run_folder.name,
+            storage_path=str(run_folder.parent),
+            failure_config=FailureConfig(max_failures=max_failures),
+            checkpoint_config=CheckpointConfig(num_to_keep=CHECKPOINTS_KEPT),
+            callbacks=[_Announcer(mailbox)],
+        ),
+    )
+    try:
+        result = trainer.fit()
+    except ray.train.WorkerGroupError as error:
+        failures = {
+            rank: "".join(traceback.format_exception_only(failure)).strip()
+            for rank, failure in error.worker_failures.items()
+        }
+        raise TrainingFailed(run_folder.name, failures) from RemoteTraceback(str(error))
+    return (Path(result.checkpoint.path) if result.checkpoint else None), result.metrics or {}

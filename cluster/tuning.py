@@ -1,0 +1,285 @@
+"""Hyperparameter sweeps on Ray Tune with ASHA: the same spec gives the same winner on any number of CPUs."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import ray
+from ray import tune
+from ray.exceptions import RayActorError
+
+from cluster.asha import EPOCH, TRIAL_INDEX, OrderedASHA
+from cluster.coordinator import Mailbox, run_coordinated
+from cluster.curves import LearningCurve, Metrics
+from cluster.errors import WorkerLost
+from cluster.search_space import SearchSpace, sample_configs
+
+Config = dict[str, Any]
+Report = Callable[[int, Metrics], None]
+Trainable = Callable[[Config, Report], None]
+
+# How often a sweep is begun, to go on with the curves so far, when processes of its trials die.
+MAX_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One configuration and how far it came.
+
+    Attributes:
+        index: number of the trial; its configuration is keyed by it.
+        config: what the trainable got.
+        metric: last value that was reported; NaN if there was none.
+        epochs: epochs that it was given.
+        stopped_early: whether ASHA ended it.
+        error: last line of its exception, or None.
+    """
+
+    index: int
+    config: Config
+    metric: float
+    epochs: int
+    stopped_early: bool
+    error: str | None
+
+
+@dataclass(frozen=True)
+class TuningResult:
+    """Outcome of a sweep: the winner among the trials that ASHA did not stop, and all trials by number."""
+
+    best_config: Config
+    best_metric: float
+    trials: tuple[TrialRecord, ...]
+
+
+@dataclass(frozen=True)
+class _Sweep:
+    trainable: Trainable
+    configs: list[Config]
+    metric: str
+    mode: Literal["min", "max"]
+    max_epochs: int
+    grace_epochs: int
+    reduction_factor: float
+    folder: Path
+    cpus: int
+
+    def curve(self, index: int) -> LearningCurve:
+        return LearningCurve(self.folder / f"trial-{index:04d}.jsonl")
+
+
+def run_tuning(
+    trainable: Trainable,
+    space: SearchSpace,
+    *,
+    metric: str,
+    mode: Literal["min", "max"],
+    trials: int,
+    max_epochs: int,
+    grace_epochs: int,
+    reduction_factor: float,
+    seed: np.random.SeedSequence,
+    storage: Path,
+    name: str,
+    cpus: int,
+    on_report: Callable[[int, int, Metrics], None] | None = None,
+) -> TuningResult:
+    """Search ``space`` at random and stop unpromising trials early by ASHA.
+
+    The outcome does not depend on ``cpus``, on timing or on interruptions, provided that the trainable depends
+    on its configuration alone (seed it from there): configurations are keyed by ``seed`` and the trial's
+    number, ASHA judges in the order of the trials (:class:`OrderedASHA`), and ties go to the smaller number.
+    Wall time does depend on them. The same ``(storage, name)`` asked again replays the epochs that are on disk.
+
+    Args:
+        trainable: picklable; ``trainable(config, report)`` calls ``report(epoch, metrics)`` after each epoch,
+            from 1 on. A stopped trial does not come back from ``report``.
+        space: ``{"learning_rate": ("loguniform", 1e-4, 1e-2), "width": ("choice", [64, 128])}``; see
+            :data:`cluster.search_space.Dimension`.
+        metric: key in the reported metrics.
+        mode: whether small or large values are good.
+        trials: number of configurations.
+        max_epochs: where a trial ends.
+        grace_epochs: the first rung: before it no trial is stopped.
+        reduction_factor: one trial of so many goes on at a rung; rungs are that factor apart.
+        seed: of the configurations.
+        storage: folder that all nodes see.
+        name: folder below ``storage``; a name must mean the same sweep for ever.
+        cpus: trials at a time, with one CPU and one thread each.
+        on_report: called in this thread with trial, epoch and metrics.
+
+    Raises:
+        ValueError: an argument out of range, or ``name`` belongs to another sweep.
+        RuntimeError: no trial came to a finite metric; the text has the first error.
+        WorkerLost: processes of trials died again and again.
+    """
+    if not 1 <= grace_epochs <= max_epochs:
+        raise ValueError(f"grace_epochs must be 1 to max_epochs = {max_epochs}, got {grace_epochs}")
+    if trials < 1:
+        raise ValueError(f"trials must be at least 1, got {trials}")
+    if mode not in ("min", "max"):
+        raise ValueError(f"mode must be 'min' or 'max', got {mode!r}")
+    if reduction_factor <= 1:
+        raise ValueError(f"reduction_factor must be above 1, got {reduction_factor}")
+    # A trial that waits for its turn keeps its CPU: with fewer than promised, all could wait for one outside.
+    available = int(ray.cluster_resources().get("CPU", 0))
+    if not 1 <= cpus <= available:
+        raise ValueError(f"cpus must be 1 to {available}, the CPUs that Ray offers, got {cpus}")
+    sweep = _Sweep(
+        trainable=trainable,
+        configs=sample_configs(space, trials, seed),
+        metric=metric,
+        mode=mode,
+        max_epochs=max_epochs,
+        grace_epochs=grace_epochs,
+        reduction_factor=reduction_factor,
+        folder=storage.absolute() / name,
+        cpus=cpus,
+    )
+    _claim_folder(sweep)
+    records = _run_until_no_loss(sweep, on_report)
+    return _choose(records, mode)
+
+
+def _claim_folder(sweep: _Sweep) -> None:
+    """Write what the folder is for, or check that it is for the same.
+
+    Raises:
+        ValueError: it holds another sweep.
+    """
+    description = json.dumps({"metric": sweep.metric, "configs": sweep.configs}, indent=1, default=str)
+    note = sweep.folder / "sweep.json"
+    sweep.folder.mkdir(parents=True, exist_ok=True)
+    if not note.exists():
+        unfinished = note.with_suffix(".part")
+        unfinished.write_text(description)
+        os.replace(unfinished, note)
+    elif note.read_text() != description:
+        raise ValueError(
+            f"name must be new for another space, seed, metric or number of trials, but {sweep.folder} holds a "
+            "different sweep; choose another name, or delete the folder"
+        )
+
+
+def _run_until_no_loss(
+    sweep: _Sweep, on_report: Callable[[int, int, Metrics], None] | None
+) -> list[TrialRecord]:
+    for _ in range(MAX_ATTEMPTS):
+        records, lost = run_coordinated(
+            partial(_run_once, sweep=sweep),
+            lambda message: on_report(*message) if on_report is not None else None,
+        )
+        if not lost:
+            return records
+    raise WorkerLost(
+        f"trials {lost} of the sweep in {sweep.folder} lost their processes {MAX_ATTEMPTS} times"
+    )
+
+
+def _choose(records: list[TrialRecord], mode: Literal["min", "max"]) -> TuningResult:
+    """Pick the winner: a stopped trial's metric, from few epochs, does not compare with a full one's."""
+    candidates = [r for r in records if r.error is None and not r.stopped_early and math.isfinite(r.metric)]
+    if not candidates:
+        errors = [record.error for record in records if record.error is not None]
+        raise RuntimeError(
+            f"no trial of {len(records)} ended with a finite metric; {len(errors)} raised, the first: "
+            f"{errors[0] if errors else 'none'}"
+        )
+    sign = 1 if mode == "min" else -1
+    best = min(candidates, key=lambda record: (sign * record.metric, record.index))
+    return TuningResult(best.config, best.metric, tuple(records))
+
+
+class _Announcer(tune.Callback):
+    """Sends each report to the driver."""
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self._mailbox = mailbox
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        self._mailbox.send((trial.config[TRIAL_INDEX], result[EPOCH], result["metrics"]))
+
+
+def _run_once(mailbox: Mailbox, *, sweep: _Sweep) -> tuple[list[TrialRecord], list[int]]:
+    """Run or replay all trials, in the coordinator's process; returns them and the numbers of lost ones."""
+    # Tune's own state is of no use: it forgets the scheduler's rungs. The curves are what we go on from.
+    scratch = sweep.folder / "ray-tune"
+    shutil.rmtree(scratch, ignore_errors=True)
+    tuner = tune.Tuner(
+        tune.with_resources(partial(_run_trial, sweep=sweep), {"cpu": 1}),
+        param_space={TRIAL_INDEX: tune.grid_search(list(range(len(sweep.configs))))},
+        tune_config=tune.TuneConfig(
+            scheduler=OrderedASHA(
+                metric=sweep.metric,
+                mode=sweep.mode,
+                max_epochs=sweep.max_epochs,
+                grace_epochs=sweep.grace_epochs,
+                reduction_factor=sweep.reduction_factor,
+            ),
+            max_concurrent_trials=sweep.cpus,
+            reuse_actors=True,
+        ),
+        run_config=tune.RunConfig(
+            name=scratch.name,
+            storage_path=str(scratch.parent),
+            callbacks=[_Announcer(mailbox)],
+            verbose=0,
+        ),
+    )
+    results = tuner.fit()
+    shutil.rmtree(scratch, ignore_errors=True)
+    outcomes = {result.config[TRIAL_INDEX]: result for result in results}
+    lost = [index for index, result in outcomes.items() if isinstance(result.error, RayActorError)]
+    return [_record(sweep, index, outcomes[index]) for index in sorted(outcomes)], lost
+
+
+def _run_trial(tune_config: Config, *, sweep: _Sweep) -> None:
+    """One trial, in its own process: replay what is on disk, then go on where that ends."""
+    index = tune_config[TRIAL_INDEX]
+    curve = sweep.curve(index)
+    replayed = curve.last_epoch
+
+    def tell(epoch: int, metrics: Metrics) -> None:
+        tune.report({EPOCH: epoch, sweep.metric: metrics[sweep.metric], "metrics": metrics})
+
+    def report(epoch: int, metrics: Metrics) -> None:
+        if sweep.metric not in metrics:
+            raise ValueError(
+                f"metrics must have {sweep.metric!r}, which the sweep compares; got {sorted(metrics)}"
+            )
+        if epoch > replayed:
+            curve.append(epoch, metrics)
+            tell(epoch, metrics)
+
+    for epoch, metrics in curve.epochs[:replayed]:
+        tell(epoch, metrics)
+    if not curve.is_finished:
+        # A trainable cannot start in the middle; it repeats the epochs that are known, unheard.
+        sweep.trainable(sweep.configs[index], report)
+        curve.finish()
+
+
+def _record(sweep: _Sweep, index: int, result: tune.Result) -> TrialRecord:
+    metrics = result.metrics or {}
+    epochs = metrics.get(EPOCH, 0)
+    curve = sweep.curve(index)
+    returned = curve.is_finished and epochs == curve.last_epoch
+    return TrialRecord(
+        index=index,
+        config=sweep.configs[index],
+        metric=metrics.get(sweep.metric, math.nan),
+        epochs=epochs,
+        stopped_early=result.error is None and epochs < sweep.max_epochs and not returned,
+        error=None if result.error is None else str(result.error).strip().splitlines()[-1],
+    )

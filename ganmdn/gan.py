@@ -1,0 +1,294 @@
+"""Training of the GAN with its three losses (paper, appendix), by one worker or several in step."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ganmdn.features import FeatureConfig, RandomFeatures, feature_config, make_features
+from ganmdn.gan_checkpoint import TrainingHistory, read_checkpoint, write_checkpoint
+from ganmdn.losses import adversarial_loss, collapse_loss, style_loss
+from ganmdn.networks import Discriminator, Generator, generate_images, latent_shape
+from ganmdn.session import TrainingSession
+
+BETA2 = 0.999
+HISTORY_EVERY = 10  # generator updates between entries of the loss history
+SAMPLES = 8  # images on a contact sheet
+# First element of a draw's spawn key: what is drawn.
+INITIAL_WEIGHTS, BATCHES, SAMPLE_LATENTS = range(3)
+
+
+@dataclass(frozen=True)
+class LatentRange:
+    """The latent variables are drawn uniformly and independently from [low, high)."""
+
+    low: float = -1.0
+    high: float = 1.0
+
+
+@dataclass(frozen=True)
+class GanConfig:
+    """How the GAN is trained; the defaults are the authors'.
+
+    Attributes
+    ----------
+    steps
+        Generator updates.
+    batch_size
+        Images per update, over all workers.
+    workers
+        Data-parallel workers: each computes batch statistics and pairs of images on its own share of the batch.
+    learning_rate, beta1, epsilon
+        Of Adam, for both networks.
+    discriminator_updates
+        Discriminator updates per generator update.
+    collapse_weight, style_weight
+        Factors of these losses beside the adversarial one.
+    features
+        Feature maps on which they are computed.
+    latent
+        Distribution of the latent variables.
+    checkpoint_every
+        Generator updates between checkpoints.
+    """
+
+    steps: int = 20_000
+    batch_size: int = 64
+    workers: int = 1
+    learning_rate: float = 5e-4
+    beta1: float = 0.5
+    epsilon: float = 1e-7
+    discriminator_updates: int = 3
+    collapse_weight: float = 0.03
+    style_weight: float = 0.03
+    features: FeatureConfig = RandomFeatures()
+    latent: LatentRange = LatentRange()
+    checkpoint_every: int = 500
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "workers", "discriminator_updates", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.batch_size % self.workers or self.batch_size < 2 * self.workers:
+            raise ValueError(
+                "batch_size must be a multiple of workers with at least 2 images for each, "
+                f"got batch_size {self.batch_size}, workers {self.workers}"
+            )
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> GanConfig:
+        """Build from nested mappings of the same names, as a spec holds them."""
+        nested = {"features": feature_config, "latent": lambda latent: LatentRange(**latent)}
+        return cls(**{name: nested[name](value) if name in nested else value for name, value in values.items()})
+
+
+class DiscriminatorLoss(nn.Module):
+    """The discriminator and its loss as one module.
+
+    Data-parallel wrappers average the gradients after one forward pass; the two passes of a discriminator update, on
+    real and on generated images, are therefore one pass of this module.
+    """
+
+    def __init__(self, discriminator: Discriminator) -> None:
+        super().__init__()
+        self.discriminator = discriminator
+
+    def forward(self, real: Tensor, generated: Tensor) -> Tensor:
+        """Adversarial loss of both batches, (B, 1, H, W) each: the negative of V in equation 2 of the paper."""
+        on_real = adversarial_loss(self.discriminator(real), real=True)
+        return on_real + adversarial_loss(self.discriminator(generated), real=False)
+
+
+class GanTrainer:
+    """Networks, optimisers and data of one worker.
+
+    Parameters
+    ----------
+    config
+        How to train.
+    images
+        Training images, uint8 0/1 (N, H, H) with H a multiple of 32.
+    seed
+        Root of every draw.
+    session
+        This worker's session.
+    """
+
+    def __init__(
+        self, config: GanConfig, images: np.ndarray, seed: np.random.SeedSequence, session: TrainingSession
+    ) -> None:
+        _check_inputs(config, images, session)
+        self.config, self.session, self._seed = config, session, seed
+        self._images = torch.from_numpy(np.ascontiguousarray(images))
+        self._latent_shape = latent_shape(images.shape[-1])
+        weights = torch.Generator().manual_seed(int(self._child(INITIAL_WEIGHTS).generate_state(1, np.uint64)[0] >> 1))
+        self.generator = Generator(weights).to(session.device)
+        self.discriminator = Discriminator(images.shape[-1], weights).to(session.device)
+        self._shared_generator = session.wrap(self.generator)
+        self._discriminator_loss = session.wrap(DiscriminatorLoss(self.discriminator))
+        self._features = make_features(config.features).to(session.device)
+        self._optimisers = {"generator": self._adam(self.generator), "discriminator": self._adam(self.discriminator)}
+
+    def _child(self, *key: int) -> np.random.SeedSequence:
+        return np.random.SeedSequence(self._seed.entropy, spawn_key=(*self._seed.spawn_key, *key))
+
+    def _adam(self, network: nn.Module) -> torch.optim.Adam:
+        config = self.config
+        betas = (config.beta1, BETA2)
+        return torch.optim.Adam(network.parameters(), config.learning_rate, betas, config.epsilon, fused=True)
+
+    def step(self, number: int) -> dict[str, Tensor]:
+        """Do generator update ``number`` (from 0) with its discriminator updates; returns this worker's losses."""
+        rng = np.random.default_rng(self._child(BATCHES, number, self.session.rank))
+        for _ in range(self.config.discriminator_updates):
+            real = self._draw_real(rng)
+            discriminator = self._update_discriminator(real, self._draw_latent(rng))
+        return {"discriminator": discriminator} | self._update_generator(real, self._draw_latent(rng))
+
+    def _draw_real(self, rng: np.random.Generator) -> Tensor:
+        """This worker's share of a batch of real images, float (b, 1, H, W) in {-1, 1}."""
+        rows = rng.choice(len(self._images), self.config.batch_size // self.config.workers, replace=False)
+        return self._images[torch.from_numpy(rows)][:, None].to(self.session.device, torch.float32) * 2 - 1
+
+    def _draw_latent(self, rng: np.random.Generator, count: int | None = None) -> Tensor:
+        """Latent variables (count, 1, h, w); as many as this worker's share of a batch unless told."""
+        count = count or self.config.batch_size // self.config.workers
+        latent = self.config.latent
+        z = rng.uniform(latent.low, latent.high, (count, 1, *self._latent_shape)).astype(np.float32)
+        return torch.from_numpy(z).to(self.session.device)
+
+    def _update_discriminator(self, real: Tensor, z: Tensor) -> Tensor:
+        with torch.no_grad():
+            generated = self.generator(z)
+        loss = self._discriminator_loss(real, generated)
+        self._apply("discriminator", loss)
+        return loss.detach()
+
+    def _update_generator(self, real: Tensor, z: Tensor) -> dict[str, Tensor]:
+        # The discriminator only passes the gradient on here: its own is neither needed nor shared.
+        self.discriminator.requires_grad_(False)
+        generated = self._shared_generator(z)
+        adversarial = adversarial_loss(self.discriminator(generated), real=True)
+        features = self._features(generated)
+        collapse = collapse_loss(features)
+        style = style_loss(features, self._features(real), real[0].numel())
+        self._apply(
+            "generator", adversarial + self.config.collapse_weight * collapse + self.config.style_weight * style
+        )
+        self.discriminator.requires_grad_(True)
+        return {"adversarial": adversarial.detach(), "collapse": collapse.detach(), "style": style.detach()}
+
+    def _apply(self, network: str, loss: Tensor) -> None:
+        self._optimisers[network].zero_grad(set_to_none=True)
+        loss.backward()
+        self._optimisers[network].step()
+
+    def sample(self) -> tuple[np.ndarray, np.ndarray]:
+        """Real images and images of the same few latent variables every time; uint8 (SAMPLES, H, W) each."""
+        z = self._draw_latent(np.random.default_rng(self._child(SAMPLE_LATENTS)), SAMPLES)
+        return self._images[:SAMPLES].numpy(), generate_images(self.generator, z[:, 0].cpu().numpy())
+
+    def state(self, step: int) -> dict[str, Any]:
+        """All that the training needs to go on after ``step`` generator updates."""
+        optimisers = {f"{name}_optimiser": optimiser.state_dict() for name, optimiser in self._optimisers.items()}
+        networks = {"generator": self.generator.state_dict(), "discriminator": self.discriminator.state_dict()}
+        return {"step": step, **networks, **optimisers}
+
+    def restore(self, state: dict[str, Any]) -> int:
+        """Take over :meth:`state`; returns its step."""
+        self.generator.load_state_dict(state["generator"])
+        self.discriminator.load_state_dict(state["discriminator"])
+        for name, optimiser in self._optimisers.items():
+            optimiser.load_state_dict(state[f"{name}_optimiser"])
+        return int(state["step"])
+
+
+def train_gan(
+    config: GanConfig, images: np.ndarray, seed: np.random.SeedSequence, session: TrainingSession
+) -> TrainingHistory:
+    """Train the GAN, going on from the session's newest checkpoint if there is one.
+
+    Batches and latent variables are keyed by step and rank, so an interrupted training ends where an uninterrupted
+    one does (bit for bit on a CPU with one torch thread). A checkpoint goes to the session every
+    ``checkpoint_every`` updates and at the end; ``gan_checkpoint`` tells what it holds.
+
+    Parameters
+    ----------
+    config
+        How to train.
+    images
+        Training images, uint8 0/1 (N, H, H) with H a multiple of 32.
+    seed
+        Root of every draw.
+    session
+        Where it runs; with ``config.workers`` workers.
+
+    Returns
+    -------
+    TrainingHistory
+        Losses and samples from the first step on. Samples are rank 0's to make.
+
+    Raises
+    ------
+    ValueError
+        If the images, the batch or the number of workers do not fit.
+    FloatingPointError
+        If a loss is no longer finite.
+    """
+    trainer = GanTrainer(config, images, seed, session)
+    history, start = TrainingHistory(), 0
+    if (folder := session.latest_checkpoint()) is not None:
+        state, history = read_checkpoint(folder)
+        start = trainer.restore(state)
+    for number in range(start, config.steps):
+        losses = trainer.step(number)
+        done = number + 1
+        due = done % config.checkpoint_every == 0 or done == config.steps
+        if due or done % HISTORY_EVERY == 0:
+            history.note_losses(done, _finite(losses, done))
+        if due:
+            _checkpoint(trainer, history, done)
+    return history
+
+
+def _check_inputs(config: GanConfig, images: np.ndarray, session: TrainingSession) -> None:
+    if images.ndim != 3 or images.shape[1] != images.shape[2] or images.dtype != np.uint8:
+        raise ValueError(f"images must be square uint8 images (N, H, H), got {images.dtype} {images.shape}")
+    if len(images) < max(config.batch_size // config.workers, SAMPLES):
+        raise ValueError(
+            f"there must be at least batch_size / workers and {SAMPLES} images, got {len(images)} "
+            f"for batch_size {config.batch_size}, workers {config.workers}"
+        )
+    if session.world_size != config.workers:
+        raise ValueError(
+            f"workers must equal the session's world size, as it changes the result, got workers {config.workers} "
+            f"in a session of {session.world_size}"
+        )
+
+
+def _finite(losses: dict[str, Tensor], step: int) -> dict[str, float]:
+    """The losses as numbers."""
+    values = {name: float(loss) for name, loss in losses.items()}
+    if not np.isfinite(list(values.values())).all():
+        raise FloatingPointError(f"the GAN diverged at step {step}: {values}; try a lower learning_rate")
+    return values
+
+
+def _checkpoint(trainer: GanTrainer, history: TrainingHistory, step: int) -> None:
+    """Report the newest losses; rank 0 also hands over a checkpoint."""
+    metrics = {"step": float(step)} | {name: values[-1] for name, values in history.losses.items()}
+    if trainer.session.rank:
+        trainer.session.report(metrics, None)
+        return
+    real, samples = trainer.sample()
+    history.note_samples(step, samples)
+    with tempfile.TemporaryDirectory(prefix="gan-checkpoint-") as folder:
+        write_checkpoint(Path(folder), trainer.state(step), history, real)
+        trainer.session.report(metrics, Path(folder))

@@ -1,0 +1,71 @@
+"""How far designs land from their target: the residual error percentage (REP) of the paper."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+
+def residual_error_percentage(y: np.ndarray, target: float | np.ndarray) -> np.ndarray:
+    """REP = |y - target| / target x 100 % (paper, equation 1, where y is simulated and the target is wanted).
+
+    Parameters
+    ----------
+    y
+        Simulated properties, any shape; NaN where a simulation failed, and NaN comes back there.
+    target
+        Wanted property or properties, above 0, broadcastable to ``y``.
+    """
+    if not np.all(np.asarray(target) > 0):
+        raise ValueError(f"target must be above 0, REP is relative to it, got {target}")
+    return np.abs(np.asarray(y, dtype=np.float64) - target) / target * 100.0
+
+
+@dataclass(frozen=True)
+class RepSummary:
+    """REP of the designs for one target, in percent; NaN where nothing is left to take it from.
+
+    Parameters
+    ----------
+    minimum, mean
+        Over the designs whose simulation succeeded.
+    standard_deviation
+        The same, with ddof = 0: NumPy's default, taken for the paper's, which does not say.
+    count
+        Designs whose simulation succeeded.
+    failed
+        Designs whose simulation failed.
+    """
+
+    minimum: float
+    mean: float
+    standard_deviation: float
+    count: int
+    failed: int
+
+    @classmethod
+    def of(cls, y: np.ndarray, target: float) -> RepSummary:
+        """Summarise simulated properties ``y`` (n,), NaN where a simulation failed, against one target."""
+        rep = residual_error_percentage(y, target)
+        rep, failed = rep[np.isfinite(rep)], int((~np.isfinite(rep)).sum())
+        if rep.size == 0:
+            return cls(math.nan, math.nan, math.nan, 0, failed)
+        return cls(float(rep.min()), float(rep.mean()), float(rep.std()), rep.size, failed)
+
+
+def best_so_far(y: np.ndarray, target: float) -> np.ndarray:
+    """Lowest REP up to and with each simulation, in the order they were run: an optimisation's history.
+
+    Parameters
+    ----------
+    y
+        (n,), simulated properties; NaN where a simulation failed, which leaves the best as it was.
+
+    Returns
+    -------
+    np.ndarray
+        (n,), percent, never rising; NaN before the first success.
+    """
+    return np.fmin.accumulate(residual_error_percentage(y, target))

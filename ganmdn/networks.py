@@ -1,0 +1,163 @@
+"""The GAN's two networks (paper, appendix "Generative adversarial network") and images from latent variables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ganmdn.binarise import binarise
+
+GENERATOR_FILTERS = (128, 64, 32, 16, 1)
+DISCRIMINATOR_FILTERS = (16, 32, 64, 128)
+UPSAMPLING = 2 ** len(GENERATOR_FILTERS)  # pixels per latent cell and axis
+LEAKY_SLOPE = 0.2
+# TensorFlow's defaults, with which the authors trained; torch counts momentum as the weight of the new batch.
+BATCH_NORM = {"eps": 1e-3, "momentum": 0.01}
+INITIAL_STD = 0.02  # Radford et al., arXiv 1511.06434, section 4
+
+
+def _strided(kind: type[nn.Conv2d] | type[nn.ConvTranspose2d], inputs: int, outputs: int) -> nn.Module:
+    """Kernel 4, stride 2; padding 1 is TensorFlow's 'same'. Leaves the global random state alone."""
+    return nn.utils.skip_init(kind, inputs, outputs, kernel_size=4, stride=2, padding=1)
+
+
+def _initialise(network: nn.Module, rng: torch.Generator | None) -> None:
+    """Draw the weights as in DCGAN: N(0, 0.02) for kernels, N(1, 0.02) for batch-norm scales, zero biases."""
+    rng = rng if rng is not None else torch.Generator().manual_seed(0)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(module.weight, 0.0, INITIAL_STD, generator=rng)
+            nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1.0, INITIAL_STD, generator=rng)
+
+
+class Generator(nn.Module):
+    """Latent variables to grey images: five transposed convolutions, each doubling the size.
+
+    Fully convolutional, so one set of weights serves every latent size.
+
+    Parameters
+    ----------
+    rng
+        Source of the initial weights; a generator seeded with 0 if not given.
+    """
+
+    def __init__(self, rng: torch.Generator | None = None) -> None:
+        super().__init__()
+        inputs = (1, *GENERATOR_FILTERS[:-1])
+        self.convolutions = nn.ModuleList(
+            _strided(nn.ConvTranspose2d, i, o) for i, o in zip(inputs, GENERATOR_FILTERS, strict=True)
+        )
+        self.norms = nn.ModuleList(
+            nn.BatchNorm2d(filters, **BATCH_NORM) for filters in GENERATOR_FILTERS[:-1]
+        )
+        _initialise(self, rng)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Map ``z`` (B, 1, h, w) to images (B, 1, 32 h, 32 w) in [-1, 1]."""
+        features = z
+        for convolution, norm in zip(self.convolutions[:-1], self.norms, strict=True):
+            features = torch.relu(norm(convolution(features)))
+        return torch.tanh(self.convolutions[-1](features))
+
+
+class Discriminator(nn.Module):
+    """Images to one logit each: is the image real?
+
+    Four strided convolutions with batch norm and leaky ReLU, then a convolution as large as its input.
+
+    Parameters
+    ----------
+    image_px
+        Side of the images, a multiple of 32.
+    rng
+        Source of the initial weights; a generator seeded with 0 if not given.
+    """
+
+    def __init__(self, image_px: int, rng: torch.Generator | None = None) -> None:
+        super().__init__()
+        latent_shape(image_px)  # the generator must be able to make such images
+        inputs = (1, *DISCRIMINATOR_FILTERS[:-1])
+        self.convolutions = nn.ModuleList(
+            _strided(nn.Conv2d, i, o) for i, o in zip(inputs, DISCRIMINATOR_FILTERS, strict=True)
+        )
+        self.norms = nn.ModuleList(nn.BatchNorm2d(filters, **BATCH_NORM) for filters in DISCRIMINATOR_FILTERS)
+        last_px = image_px // 2 ** len(DISCRIMINATOR_FILTERS)
+        self.logit = nn.utils.skip_init(nn.Conv2d, DISCRIMINATOR_FILTERS[-1], 1, kernel_size=last_px)
+        _initialise(self, rng)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (B, 1, image_px, image_px) in [-1, 1] to logits (B,)."""
+        features = images
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            features = nn.functional.leaky_relu(norm(convolution(features)), LEAKY_SLOPE)
+        return self.logit(features).flatten()
+
+
+def latent_shape(image_px: int) -> tuple[int, int]:
+    """Rows and columns of the latent z that generates images of ``image_px`` x ``image_px`` pixels."""
+    if image_px < UPSAMPLING or image_px % UPSAMPLING:
+        raise ValueError(f"image_px must be a positive multiple of {UPSAMPLING}, got {image_px}")
+    return image_px // UPSAMPLING, image_px // UPSAMPLING
+
+
+def generate_grey(generator: Generator, z: np.ndarray, batch: int = 256) -> np.ndarray:
+    """Grey images of ``z`` with the batch norms' running statistics; the network's mode is put back afterwards.
+
+    Parameters
+    ----------
+    generator
+        The network, on any device.
+    z
+        Latent variables, (B, h, w).
+    batch
+        Images per forward pass; bounds the memory.
+
+    Returns
+    -------
+    np.ndarray
+        float32 (B, 32 h, 32 w) in [-1, 1].
+    """
+    if z.ndim != 3:
+        raise ValueError(f"z must have shape (B, h, w), got {z.shape}")
+    device = next(generator.parameters()).device
+    was_training = generator.training
+    generator.eval()
+    images = np.empty((len(z), UPSAMPLING * z.shape[1], UPSAMPLING * z.shape[2]), np.float32)
+    with torch.inference_mode():
+        for start in range(0, len(z), batch):
+            chunk = torch.as_tensor(z[start : start + batch], dtype=torch.float32, device=device)
+            images[start : start + batch] = generator(chunk[:, None])[:, 0].cpu().numpy()
+    generator.train(was_training)
+    return images
+
+
+def generate_images(generator: Generator, z: np.ndarray, batch: int = 256) -> np.ndarray:
+    """Two-phase images of ``z`` (B, h, w): :func:`generate_grey`, then Otsu's threshold; uint8 (B, H, W)."""
+    return binarise(generate_grey(generator, z, batch))
+
+
+def save_generator(generator: Generator, path: Path) -> None:
+    """Write the generator's weights to ``path`` as a torch state dict."""
+    torch.save(generator.state_dict(), path)
+
+
+def load_generator(path: Path) -> Generator:
+    """Read a generator written by :func:`save_generator`; nothing but tensors is unpickled.
+
+    Raises
+    ------
+    ValueError
+        If the file does not hold exactly this network's weights.
+    """
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    generator = Generator()
+    try:
+        generator.load_state_dict(state)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f"{path} does not hold the generator's weights: {error}") from error
+    return generator.eval()

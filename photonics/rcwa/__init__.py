@@ -1,0 +1,6 @@
+"""Rigorous coupled-wave analysis (Fourier modal method) of stacks patterned by binary images."""
+
+from photonics.rcwa.numerics import Numerics, SolverError
+from photonics.rcwa.solver import solve
+
+__all__ = ["Numerics", "SolverError", "solve"]

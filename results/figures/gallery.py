@@ -1,0 +1,154 @@
+"""Pictures of microstructures: the best designs of every method (the paper's Figure 2), and plain sample sheets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
+
+from results.figures.style import FAINT, bare, method_colours, require, styled
+
+CELL_IN = 1.05  # side of one picture
+LABEL_IN = 1.45
+GAP_IN = 0.1
+CAPTION_IN = 0.30
+HEADING_IN = 0.34
+FOOT_IN = 0.25
+
+
+@dataclass(frozen=True)
+class BestDesign:
+    """The design nearest to one target: image (px, px) 0/1 and its simulated absorption; None if all failed."""
+
+    target: float
+    image: np.ndarray | None
+    achieved: float | None
+
+    def caption(self) -> str:
+        """Achieved absorption and its REP (equation 1 of the paper)."""
+        if self.achieved is None:
+            return "all designs failed"
+        rep = abs(self.achieved - self.target) / self.target * 100
+        return f"{self.achieved:.4f} · {rep:.2f} %"
+
+
+@dataclass(frozen=True)
+class MethodDesigns:
+    """The best designs of one method on one data set, one per target."""
+
+    dataset: str
+    method: str
+    designs: tuple[BestDesign, ...]
+
+
+@dataclass(frozen=True)
+class _GalleryRow:
+    label: str
+    colour: str | None
+    images: Sequence[np.ndarray | None]
+    captions: Sequence[str]
+
+
+@styled
+def gallery(originals: Mapping[str, np.ndarray], designs: Sequence[MethodDesigns]) -> Figure:
+    """Figure 2: per data set, examples of original microstructures, then each method's best design per target.
+
+    ``originals`` maps data sets to images (n, px, px) of 0/1; as many are shown as there are targets. Under each
+    design stand its simulated absorption and its REP. All methods must have the same targets.
+    """
+    require(bool(designs), "gallery needs the designs of at least one method")
+    targets = [design.target for design in designs[0].designs]
+    require(
+        all([design.target for design in method.designs] == targets for method in designs),
+        "gallery needs the same targets, in the same order, for every method",
+    )
+    datasets = list(dict.fromkeys([*originals, *(method.dataset for method in designs)]))
+    colours = method_colours(method.method for method in designs)
+    sections = {dataset: list(_rows(dataset, originals, designs, colours, len(targets))) for dataset in datasets}
+    return _drawn_sections(sections, targets)
+
+
+@styled
+def image_sheet(rows: Mapping[str, np.ndarray], columns: int = 10) -> Figure:
+    """Labelled rows of images (n, px, px), the first ``columns`` of each: microstructures above generated ones."""
+    require(bool(rows), "image_sheet needs at least one row of images")
+    shown = min(columns, max(len(images) for images in rows.values()))
+    figure = Figure(figsize=(LABEL_IN + shown * 0.85, 0.92 * len(rows)))
+    grid = GridSpec(
+        len(rows), shown, left=LABEL_IN / (LABEL_IN + shown * 0.85), right=1, top=1, bottom=0, wspace=0.06, hspace=0.06
+    )
+    for row, (label, images) in enumerate(rows.items()):
+        for column, image in enumerate(images[:shown]):
+            _draw_image(figure.add_subplot(grid[row, column]), image)
+        axes = figure.axes[-min(len(images), shown)]
+        axes.set_ylabel(label, rotation=0, ha="right", va="center", labelpad=8)
+    return figure
+
+
+def _rows(
+    dataset: str,
+    originals: Mapping[str, np.ndarray],
+    designs: Sequence[MethodDesigns],
+    colours: Mapping[str, str],
+    count: int,
+) -> Iterator[_GalleryRow]:
+    if dataset in originals:
+        yield _GalleryRow("examples from\nthe data set", None, list(originals[dataset][:count]), [""] * count)
+    for method in designs:
+        if method.dataset == dataset:
+            images = [design.image for design in method.designs]
+            captions = [design.caption() for design in method.designs]
+            label = method.method.replace("-optimization", "\noptimization")
+            yield _GalleryRow(label, colours[method.method], images, captions)
+
+
+def _drawn_sections(sections: Mapping[str, Sequence[_GalleryRow]], targets: Sequence[float]) -> Figure:
+    """All sections below each other at fixed sizes in inches, so that few or many methods look alike."""
+    width = LABEL_IN + len(targets) * (CELL_IN + GAP_IN)
+    height = sum(HEADING_IN + sum(_row_height(row) for row in rows) for rows in sections.values()) + FOOT_IN
+    figure = Figure(figsize=(width, height))
+    top = height
+    for dataset, rows in sections.items():
+        figure.text(0.0, (top - 0.10) / height, dataset, weight="bold", size=11, va="top")
+        top -= HEADING_IN
+        for row in rows:
+            _draw_row(figure, row, top, targets if row is _first_designs(rows) else ())
+            top -= _row_height(row)
+    figure.text(0.0, 0.0, "Under each design: simulated absorption · REP", color=FAINT, size=8, va="bottom")
+    return figure
+
+
+def _first_designs(rows: Sequence[_GalleryRow]) -> _GalleryRow | None:
+    return next((row for row in rows if row.colour), None)
+
+
+def _row_height(row: _GalleryRow) -> float:
+    return CELL_IN + (CAPTION_IN if row.colour else HEADING_IN)
+
+
+def _draw_row(figure: Figure, row: _GalleryRow, top: float, targets: Sequence[float]) -> None:
+    """One row with its upper edge at ``top`` inches; ``targets`` are written above it, if given."""
+    width, height = figure.get_size_inches()
+    bottom = top - CELL_IN
+    figure.text(0.0, (bottom + CELL_IN / 2) / height, row.label, va="center")
+    for column, (image, caption) in enumerate(zip(row.images, row.captions, strict=True)):
+        left = LABEL_IN + column * (CELL_IN + GAP_IN)
+        axes = figure.add_axes((left / width, bottom / height, CELL_IN / width, CELL_IN / height))
+        _draw_image(axes, image, row.colour)
+        axes.set_xlabel(caption, size=7.5, labelpad=3)
+        if targets:
+            axes.set_title(f"target {targets[column]:.2f}", pad=5)
+
+
+def _draw_image(axes: Axes, image: np.ndarray | None, frame: str | None = None) -> None:
+    bare(axes)
+    axes.spines[:].set(visible=True, color=frame or FAINT, linewidth=1.6 if frame else 0.5)
+    if image is None:
+        axes.set_facecolor("#f4f4f4")
+        axes.text(0.5, 0.5, "–", ha="center", va="center", color=FAINT, transform=axes.transAxes)
+        return
+    axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")

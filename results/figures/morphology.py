@@ -1,0 +1,115 @@
+"""What the microstructures are like, and how their absorption is spread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from results.figures.style import INK, require, styled
+
+SET_COLOURS = ("#222222", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
+SET_LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A statistic of a set of images: mean over images (n,) at ``x`` (n,), and its standard deviation (n,)."""
+
+    x: np.ndarray
+    mean: np.ndarray
+    std: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Morphology:
+    """Statistics of one set of images, white phase; distances in pixels, frequencies in cycles per pixel."""
+
+    label: str
+    two_point_correlation: Curve
+    spectral_density: Curve
+    lineal_path: Curve
+    volume_fraction: np.ndarray
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Absorption y (n,) and volume fraction of the white phase (n,) of one data set's images."""
+
+    dataset: str
+    y: np.ndarray
+    volume_fraction: np.ndarray
+
+
+@styled
+def morphology_statistics(sets: Sequence[Morphology]) -> Figure:
+    """Two-point correlation, spectral density, lineal path and volume fraction of several sets of images.
+
+    Lines are means over the images, bands one standard deviation.
+    """
+    require(bool(sets), "morphology_statistics needs at least one set of images")
+    figure = Figure(figsize=(8.6, 5.6), layout="constrained")
+    correlation, density, path, fraction = figure.subplots(2, 2).flat
+    for index, images in enumerate(sets):
+        _draw_curve(correlation, images.two_point_correlation, images.label, index)
+        _draw_curve(density, images.spectral_density, images.label, index)
+        _draw_curve(path, images.lineal_path, images.label, index)
+    _draw_fractions(fraction, sets)
+    correlation.set(title="two-point correlation", xlabel="distance (pixels)", ylabel="probability")
+    density.set(title="spectral density", xlabel="frequency (cycles per pixel)", ylabel="density (arbitrary units)")
+    path.set(title="lineal path", xlabel="segment length (pixels)", ylabel="probability")
+    fraction.set(title="volume fraction of the white phase", xlabel="volume fraction", ylabel="share of images")
+    figure.legend(*correlation.get_legend_handles_labels(), loc="outside upper center", ncols=len(sets))
+    return figure
+
+
+@styled
+def label_distribution(sets: Sequence[Labels], targets: Sequence[float]) -> Figure:
+    """Per data set: histogram of the simulated absorption with the targets marked, and its tie to volume fraction."""
+    require(bool(sets), "label_distribution needs at least one data set")
+    figure = Figure(figsize=(8.6, 0.3 + 2.5 * len(sets)), layout="constrained")
+    panels = figure.subplots(len(sets), 2, squeeze=False, sharex="col")
+    for (histogram, scatter), labels in zip(panels, sets, strict=True):
+        known = np.isfinite(labels.y)
+        _draw_histogram(histogram, labels.y[known], targets)
+        histogram.set_title(f"{labels.dataset} · {known.sum()} simulated images", loc="left")
+        scatter.scatter(labels.volume_fraction[known], labels.y[known], s=6, color="#0072B2", alpha=0.4, linewidths=0)
+        for target in targets:
+            scatter.axhline(target, color=INK, linewidth=0.8, linestyle="--")
+        scatter.set(xlabel="volume fraction of the white phase", ylabel="simulated absorption")
+        scatter.set_title("dashed: targets", loc="left")
+        for axes in (histogram, scatter):
+            axes.tick_params(labelbottom=True)
+    return figure
+
+
+def _draw_curve(axes: Axes, curve: Curve, label: str, index: int) -> None:
+    colour = SET_COLOURS[index % len(SET_COLOURS)]
+    axes.plot(curve.x, curve.mean, color=colour, linestyle=SET_LINES[index % len(SET_LINES)], label=label)
+    if curve.std is not None:
+        low, high = curve.mean - curve.std, curve.mean + curve.std
+        axes.fill_between(curve.x, low, high, color=colour, alpha=0.08, linewidth=0)
+
+
+def _draw_fractions(axes: Axes, sets: Sequence[Morphology]) -> None:
+    edges = np.histogram_bin_edges(np.concatenate([images.volume_fraction for images in sets]), bins=24)
+    for index, images in enumerate(sets):
+        axes.hist(
+            images.volume_fraction,
+            bins=edges.tolist(),
+            weights=np.full(len(images.volume_fraction), 1 / len(images.volume_fraction)),
+            histtype="step",
+            linewidth=1.5,
+            color=SET_COLOURS[index % len(SET_COLOURS)],
+            linestyle=SET_LINES[index % len(SET_LINES)],
+        )
+
+
+def _draw_histogram(axes: Axes, y: np.ndarray, targets: Sequence[float]) -> None:
+    axes.hist(y, bins=40, color="#0072B2", alpha=0.85)
+    for target in targets:
+        axes.axvline(target, color=INK, linewidth=0.9, linestyle="--")
+    axes.set(xlabel="simulated absorption", ylabel="images")

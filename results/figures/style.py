@@ -1,0 +1,108 @@
+"""How all figures look: one type size, one colour a method (Okabe and Ito's colour-blind safe set), exact files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from results.files import atomic_path
+
+INK = "#222222"
+FAINT = "#8c8c8c"
+METHOD_COLOURS = {
+    "gan-mdn": "#0072B2",
+    "pca-mdn": "#E69F00",
+    "direct-mdn": "#009E73",
+    "bayesian-optimization": "#D55E00",
+    "authors-mdn": "#CC79A7",
+}
+SPARE_COLOURS = ("#56B4E9", "#7A5195", "#8C6D1F", "#5F6B6D", "#B2182B")
+METHOD_MARKERS = dict(zip(METHOD_COLOURS, "osD^v", strict=True))
+SPARE_MARKERS = "PXhd*"
+# Neither PNG nor PDF may tell when or with which version it was drawn: the same data gives the same bytes.
+METADATA: dict[str, dict[str, Any]] = {
+    "png": {"Software": None},
+    "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+}
+RC: Any = {  # matplotlib types the keys one by one
+    "font.size": 9,
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 9,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "lines.linewidth": 1.5,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "savefig.dpi": 160,
+    "pdf.fonttype": 42,
+    "svg.hashsalt": "figures",
+}
+
+P = ParamSpec("P")
+
+
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Draw under our settings and matplotlib's defaults, whatever the user's own matplotlibrc says."""
+
+    @wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()
+            matplotlib.rcParams.update(RC)
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+def method_colours(methods: Iterable[str]) -> dict[str, str]:
+    """Colour of each method: fixed for the known ones, spare ones for the others, in alphabetical order."""
+    return _assigned(methods, METHOD_COLOURS, SPARE_COLOURS)
+
+
+def method_markers(methods: Iterable[str]) -> dict[str, str]:
+    """Marker of each method, so that colour is never the only cue."""
+    return _assigned(methods, METHOD_MARKERS, SPARE_MARKERS)
+
+
+def bare(axes: Axes) -> None:
+    """Leave only the content: no ticks, no grid, no frame."""
+    axes.set(xticks=[], yticks=[])
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+
+
+def save_figure(figure: Figure, folder: Path | str, name: str) -> list[Path]:
+    """Write NAME.png and NAME.pdf into ``folder``, each whole or not at all; the paths written."""
+    paths = [Path(folder) / f"{name}.{suffix}" for suffix in METADATA]
+    for path in paths:
+        with atomic_path(path) as temporary, matplotlib.rc_context(RC):
+            figure.savefig(temporary, metadata=METADATA[path.suffix[1:]], bbox_inches="tight", pad_inches=0.08)
+    return paths
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise ValueError with ``message`` unless the data to draw are as they must be."""
+    if not condition:
+        raise ValueError(message)
+
+
+def _assigned(methods: Iterable[str], known: dict[str, str], spare: Iterable[str]) -> dict[str, str]:
+    names = list(dict.fromkeys(methods))
+    others = sorted(set(names) - set(known))
+    choices = list(spare)
+    assigned = {name: choices[position % len(choices)] for position, name in enumerate(others)}
+    return {name: known.get(name) or assigned[name] for name in names}

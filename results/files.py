@@ -1,0 +1,43 @@
+"""Files that are either whole or absent: written under a temporary name, flushed to disk, then renamed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def atomic_path(path: Path | str) -> Iterator[Path]:
+    """Temporary path beside ``path`` that takes its name when the block ends well, and is removed when it does not.
+
+    The temporary name keeps the suffix of ``path``, because writers such as matplotlib read the format from it.
+    Raises FileNotFoundError if the folder does not exist.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {path}: its folder does not exist; create it first")
+    temporary = path.with_name(f".{path.stem}-{os.getpid()}.partial{path.suffix}")
+    try:
+        yield temporary
+        sync_file(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path | str, content: bytes | str) -> None:
+    """Write ``content`` (text as UTF-8) so that readers see the old file or the new one, never a part."""
+    data = content.encode() if isinstance(content, str) else content
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def sync_file(path: Path | str) -> None:
+    """Ask the system to put the file's content on the disk (fsync): a rename alone does not survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

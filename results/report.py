@@ -1,0 +1,146 @@
+"""The report of a run: one HTML file that needs nothing else, no network and no other file."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import matplotlib
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.figure import Figure
+
+from results.figures.style import METADATA, RC
+from results.files import write_atomically
+from results.tables import MEASURES, MethodGroup, TableRow, caption, format_seconds, headline, method_groups
+
+SCREEN_DPI = 110  # sharp enough on a screen, and half the size of the files made for print
+
+
+@dataclass(frozen=True)
+class ReportFigure:
+    """A picture with its caption; ``png`` is embedded as it is."""
+
+    caption: str
+    png: bytes
+
+    @classmethod
+    def from_figure(cls, figure: Figure, caption: str) -> ReportFigure:
+        """Draw a matplotlib figure for the screen."""
+        buffer = io.BytesIO()
+        with matplotlib.rc_context(RC):
+            figure.savefig(buffer, dpi=SCREEN_DPI, metadata=METADATA["png"], bbox_inches="tight", pad_inches=0.08)
+        return cls(caption, buffer.getvalue())
+
+    @classmethod
+    def from_file(cls, path: Path | str, caption: str) -> ReportFigure:
+        """Take a PNG file that is there already; ValueError if it is none."""
+        png = Path(path).read_bytes()
+        if not png.startswith(b"\x89PNG"):
+            raise ValueError(f"a report embeds PNG images, got {path}; save the figure as PNG")
+        return cls(caption, png)
+
+    @property
+    def data_uri(self) -> str:
+        """The image as a URI that carries its bytes."""
+        return f"data:image/png;base64,{base64.b64encode(self.png).decode()}"
+
+
+@dataclass(frozen=True)
+class DataTable:
+    """Any further table: headings and rows of text."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    caption: str = ""
+
+    def __post_init__(self) -> None:
+        lengths = {len(row) for row in self.rows} - {len(self.columns)}
+        if lengths:
+            raise ValueError(f"every row needs {len(self.columns)} cells, one per column, got {sorted(lengths)}")
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """One stage of the run: how it ended and how long it took (0 for one answered from the cache)."""
+
+    name: str
+    state: Literal["computed", "cached", "failed"]
+    seconds: float
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a report shows; a section whose field is empty is left out.
+
+    ``provenance`` are facts such as git sha, host, seeds; ``packages`` names to versions; ``spec`` the YAML text.
+    """
+
+    name: str
+    key: str
+    finished: datetime
+    spec: str
+    table: tuple[TableRow, ...] = ()
+    gallery: tuple[ReportFigure, ...] = ()
+    achieved: tuple[ReportFigure, ...] = ()
+    history: tuple[ReportFigure, ...] = ()
+    microstructures: tuple[ReportFigure, ...] = ()
+    training: tuple[ReportFigure, ...] = ()
+    labels: tuple[ReportFigure, ...] = ()
+    tune: DataTable | None = None
+    failures: DataTable | None = None
+    stages: tuple[StageRecord, ...] = ()
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    packages: Mapping[str, str] = field(default_factory=dict)
+
+
+def render_report(report: Report) -> str:
+    """The report as HTML text."""
+    environment = Environment(
+        loader=PackageLoader("results"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["duration"] = format_seconds
+    return environment.get_template("report.html").render(
+        report=report,
+        headline=headline(report.table),
+        datasets=_by_dataset(report.table),
+        measures=MEASURES,
+        table_caption=caption(report.table),
+        figures=_figure_sections(report),
+    )
+
+
+def write_report(report: Report, path: Path | str) -> Path:
+    """Render the report into one file, whole or not at all."""
+    path = Path(path)
+    write_atomically(path, render_report(report))
+    return path
+
+
+def _by_dataset(rows: Sequence[TableRow]) -> dict[str, list[MethodGroup]]:
+    sections: dict[str, list[MethodGroup]] = {}
+    for group in method_groups(rows):
+        sections.setdefault(group.dataset, []).append(group)
+    return sections
+
+
+def _figure_sections(report: Report) -> list[tuple[str, str, tuple[ReportFigure, ...]]]:
+    """Anchor, heading and figures of the sections that hold pictures, without the empty ones."""
+    sections = [
+        ("achieved", "Achieved absorption", report.achieved),
+        ("gallery", "Best designs", report.gallery),
+        ("history", "Optimisation history", report.history),
+        ("microstructures", "Microstructures and GAN", report.microstructures),
+        ("labels", "Labels", report.labels),
+        ("training", "Training of the inverse models", report.training),
+    ]
+    return [section for section in sections if section[2]]

@@ -1,0 +1,68 @@
+"""A small whole spec that tests change one thing of."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from campaign.spec import Spec
+
+SMALL: dict[str, Any] = {
+    "campaign": "small",
+    "seed": 1,
+    "datasets": {"data-i": {"image_px": 96, "latent": [3, 3]}, "data-ii": {"image_px": 64, "latent": [2, 2]}},
+    "generator": {
+        "kind": "train",
+        "image_px": 64,
+        "microstructures": {"count": 64},
+        "training": {"steps": 4, "batch_size": 16, "workers": 2, "checkpoint_every": 2},
+    },
+    "physics": {
+        "wavelength_nm": 980,
+        "pixel_nm": 31.25,
+        "materials": {"air": {"n": 1}, "silicon": {"n": 4.8, "k": 0.025}, "mirror": {"n": 0, "k": 100}},
+        "incident": "air",
+        "layers": [
+            {"kind": "pattern", "name": "etch", "thickness_nm": 71.7, "white": "air", "black": "silicon"},
+            {"kind": "film", "name": "film", "thickness_nm": 553.7, "material": "silicon"},
+        ],
+        "substrate": "mirror",
+        "numerics": {"orders": {"data-i": 2, "data-ii": 1}},
+    },
+    "labels": {"count": 80},
+    "mdn": {"batch_size": 32, "max_epochs": 6, "patience": 3},
+    "methods": [
+        "gan-mdn",
+        "pca-mdn",
+        "direct-mdn",
+        {"kind": "bayesian-optimization", "initial": 10, "iterations": 4, "batch": 2},
+    ],
+    "targets": [0.6, 0.7],
+    "designs_per_target": 3,
+}
+
+
+@pytest.fixture
+def small_spec() -> dict[str, Any]:
+    """The small spec as plain data, for a test to change and load."""
+    return copy.deepcopy(SMALL)
+
+
+@pytest.fixture
+def make_spec() -> Callable[..., Spec]:
+    """Builds the small spec with changes given as dotted keys: ``make_spec(**{"labels.count": 90})``."""
+
+    def make(**changes: Any) -> Spec:
+        data = copy.deepcopy(SMALL)
+        for dotted, value in changes.items():
+            *parents, last = dotted.split(".")
+            block = data
+            for parent in parents:
+                block = block[parent]
+            block[last] = value
+        return Spec.model_validate(data)
+
+    return make

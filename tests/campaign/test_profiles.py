@@ -1,0 +1,104 @@
+"""Profiles: defaults, files, located errors, and what they hand to Ray."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from campaign import profiles
+from campaign.load import SpecError, load_profile
+from campaign.profiles import LAPTOP, LocalProfile, RayProfile, available_cpus
+
+PROFILES = Path(__file__).parents[2] / "specs" / "profiles"
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "profile.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_without_a_file_this_machine_is_used_whole() -> None:
+    profile = load_profile()
+
+    assert profile == LAPTOP
+    assert profile.planned_workers() == available_cpus()
+    assert profile.ray_options() == {"cpus": available_cpus(), "dashboard": True, "temp_dir": None}
+    assert (profile.rows_per_unit, profile.cache) == (32, None)
+
+
+def test_shipped_laptop_profile_is_the_built_in_one() -> None:
+    assert load_profile(PROFILES / "laptop.yaml") == LAPTOP
+
+
+def test_shipped_ray_profile_takes_its_address_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert load_profile(PROFILES / "ray.yaml") == RayProfile(kind="ray", address="auto")
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.7:6379")
+    assert load_profile(PROFILES / "ray.yaml").ray_options() == {"address": "10.0.0.7:6379"}
+
+
+def test_folders_are_expanded_and_stay_relative_to_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCRATCH", "/scratch/ada")
+    path = write(tmp_path, "kind: local\nworkers: 3\ncache: runs/shared\ntemp_dir: $SCRATCH/ray\ndashboard: false\n")
+
+    profile = load_profile(path)
+
+    assert profile == LocalProfile(
+        kind="local", workers=3, cache=Path("runs/shared"), temp_dir=Path("/scratch/ada/ray"), dashboard=False
+    )
+    assert profile.ray_options() == {"cpus": 3, "dashboard": False, "temp_dir": Path("/scratch/ada/ray")}
+
+
+def test_overrides_apply_to_profiles_too() -> None:
+    assert load_profile(PROFILES / "laptop.yaml", ["workers=1"]).planned_workers() == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (
+            "kind: local\nworkers: 0\ndashbord: yes\n",
+            "2:10: workers: must be at least 1, got 0; write a number at least 1\n"
+            "3:1: dashbord: is not a known key, got 'dashbord'; did you mean 'dashboard'?",
+        ),
+        ("workers: 2\n", "1:1: kind: is missing; add 'kind: local', one of 'local', 'ray'"),
+        ("kind: slrum\n", "1:7: kind: must be one of 'local', 'ray', got 'slrum'; write local"),
+        (
+            "kind: local\ndashboard: 7\n",
+            "2:12: dashboard: must be true or false, got 7; write true or false, without quotes",
+        ),
+        (
+            "kind: ray\naddress: 6379\n",
+            '2:10: address: must be text, got 6379; write "6379" in quotes',
+        ),
+        (
+            "kind: local\ncache: $GANMDN_NOWHERE/x\n",
+            "2:8: cache: must not use the variable GANMDN_NOWHERE, which is not set, got '$GANMDN_NOWHERE/x'; "
+            "export GANMDN_NOWHERE=... or write ${GANMDN_NOWHERE:-default}",
+        ),
+    ],
+)
+def test_mistake_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, lines: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GANMDN_NOWHERE", raising=False)
+    write(tmp_path, text)
+    with pytest.raises(SpecError) as caught:
+        load_profile("profile.yaml")
+
+    assert str(caught.value) == "\n".join(f"profile.yaml:{line}" for line in lines.splitlines())
+
+
+@pytest.mark.parametrize(("limit", "cpus"), [("max 100000", 8), ("150000 100000", 2), ("50000 100000", 1), (None, 8)])
+def test_a_container_may_have_less_than_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str | None, cpus: int
+) -> None:
+    if limit is not None:
+        (tmp_path / "cpu.max").write_text(limit, encoding="ascii")
+    monkeypatch.setattr(profiles, "CGROUP_CPU_LIMIT", tmp_path / "cpu.max")
+    monkeypatch.setattr(profiles.os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
+
+    assert available_cpus() == cpus

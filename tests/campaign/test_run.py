@@ -1,0 +1,148 @@
+"""The executor with stages of our own making: no Ray, no science, only order, failure and continuation."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from campaign.cache import StageCache
+from campaign.context import StageContext
+from campaign.events import read_events, run_status
+from campaign.pipeline import Pipeline, Stage
+from campaign.profiles import LAPTOP
+from campaign.run import CampaignFailed, Executor
+
+Run = Callable[[Mapping[str, Any], Mapping[str, Path], StageContext], None]
+
+
+class StagesOnly(Pipeline):
+    """A pipeline whose keys are the stages' names, so that no code is read."""
+
+    @property
+    def keys(self) -> dict[str, str]:  # type: ignore[override]
+        return {stage.name: stage.name.replace("/", "-") for stage in self.stages}
+
+
+@pytest.fixture
+def stages(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Stage, ...]]:
+    """Makes stages from ``name=(run, inputs)``; each becomes its own kind."""
+
+    def make(**runs: tuple[Run, list[str]]) -> tuple[Stage, ...]:
+        for kind, (run, _) in runs.items():
+            module = ModuleType(f"campaign.stages.{kind}")
+            module.run = run  # type: ignore[attr-defined]
+            monkeypatch.setitem(sys.modules, module.__name__, module)
+        return tuple(Stage(kind, (), {}, {name: name for name in inputs}) for kind, (_, inputs) in runs.items())
+
+    return make
+
+
+def execute(tmp_path: Path, stages: tuple[Stage, ...]) -> Executor:
+    run_folder = tmp_path / "run"
+    run_folder.mkdir(exist_ok=True)
+    pipeline = StagesOnly(None, stages)  # type: ignore[arg-type]
+    executor = Executor(pipeline, StageCache(tmp_path / "cache"), LAPTOP, run_folder)
+    executor.execute()
+    return executor
+
+
+def writes(text: str) -> Run:
+    def run(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+        read = "".join((inputs[name] / "out").read_text() for name in sorted(inputs))
+        (context.folder / "out").write_text(read + text)
+
+    return run
+
+
+def fails(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+    (context.folder / "half").write_text("kept")
+    raise ValueError("no such luck")
+
+
+def test_a_stage_reads_what_its_inputs_wrote(tmp_path: Path, stages: Any) -> None:
+    execute(tmp_path, stages(a=(writes("1"), []), b=(writes("2"), []), c=(writes("3"), ["a", "b"])))
+    assert (tmp_path / "run" / "stages" / "c" / "out").read_text() == "123"
+    assert run_status(tmp_path / "run").state == "done"
+
+
+def test_a_second_run_takes_everything_from_the_cache(tmp_path: Path, stages: Any) -> None:
+    execute(tmp_path, stages(a=(writes("1"), []), b=(writes("2"), ["a"])))
+    again = execute(tmp_path, stages(a=(fails, []), b=(fails, ["a"])))
+    assert {outcome.state for outcome in again.outcomes.values()} == {"cached"}
+
+
+def test_a_failed_stage_holds_up_only_what_reads_it(tmp_path: Path, stages: Any) -> None:
+    with pytest.raises(CampaignFailed) as failed:
+        execute(tmp_path, stages(a=(fails, []), b=(writes("2"), []), c=(writes("3"), ["a"]), d=(writes("4"), ["b"])))
+    assert str(failed.value).splitlines() == [
+        "a: ValueError: no such luck",
+        "not started, because they read a failed stage: c",
+        f"tracebacks: {tmp_path / 'run' / 'logs' / 'driver.log'}",
+    ]
+    states = {name: stage.state for name, stage in run_status(tmp_path / "run").stages.items()}
+    assert states == {"a": "failed", "b": "done", "c": "waiting", "d": "done"}
+
+
+def test_a_failed_stage_goes_on_where_it_stopped(tmp_path: Path, stages: Any) -> None:
+    with pytest.raises(CampaignFailed):
+        execute(tmp_path, stages(a=(fails, [])))
+
+    def finish(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+        (context.folder / "out").write_text((context.folder / "half").read_text())
+
+    execute(tmp_path, stages(a=(finish, [])))
+    assert (tmp_path / "cache" / "a" / "a" / "out").read_text() == "kept"
+
+
+def test_independent_stages_run_at_the_same_time(tmp_path: Path, stages: Any) -> None:
+    meeting = threading.Barrier(2, timeout=20)
+
+    def meet(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+        meeting.wait()
+
+    execute(tmp_path, stages(a=(meet, []), b=(meet, [])))
+
+
+def test_progress_reaches_the_log_and_failures_their_class(tmp_path: Path, stages: Any) -> None:
+    def counts(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+        context.progress(5, 5, failed=2, message="simulations")
+        context.facts["failed"] = 2
+
+    executor = execute(tmp_path, stages(a=(counts, [])))
+    assert executor.outcomes["a"].facts == {"failed": 2}
+    progress = [event for event in read_events(tmp_path / "run") if event["event"] == "progress"]
+    assert [(event["done"], event["total"], event["failed"]) for event in progress] == [(5, 5, 2)]
+
+
+def test_two_runs_compute_a_shared_stage_once(tmp_path: Path, stages: Any) -> None:
+    calls = []
+    started, release = threading.Event(), threading.Event()
+
+    def slow(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+        calls.append(1)
+        started.set()
+        release.wait(timeout=20)
+
+    made = stages(a=(slow, []))
+    cache = StageCache(tmp_path / "cache")
+    executors = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        executors.append(Executor(StagesOnly(None, made), cache, LAPTOP, tmp_path / name))  # type: ignore[arg-type]
+    threads = [threading.Thread(target=executor.execute) for executor in executors]
+    threads[0].start()
+    assert started.wait(timeout=20)
+    threads[1].start()
+    while not any(event["event"] == "stage-waiting" for event in read_events(tmp_path / "two")):
+        threads[1].join(timeout=0.05)
+    release.set()
+    for thread in threads:
+        thread.join(timeout=20)
+    assert len(calls) == 1
+    assert [executor.outcomes["a"].state for executor in executors] == ["done", "cached"]

@@ -1,0 +1,24 @@
+"""One local Ray for the whole folder: starting one takes seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def ray_runtime() -> Iterator[object]:
+    """A Ray with four CPUs (tasks here mostly sleep), shared by all tests; nobody may close it."""
+    from cluster import runtime
+
+    with runtime.start(cpus=4) as started:
+        yield started
+
+
+@pytest.fixture(autouse=True)
+def _ship_test_functions(request: pytest.FixtureRequest) -> None:
+    """Pickle functions of a test module by value, since workers cannot import the module."""
+    from ray import cloudpickle
+
+    cloudpickle.register_pickle_by_value(request.module)

@@ -1,0 +1,69 @@
+"""Blocking calls in the cluster: their messages, errors and early ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from cluster.coordinator import Mailbox, run_coordinated
+from cluster.errors import RemoteTraceback, WorkerLost
+
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_runtime")]
+
+
+def test_all_messages_arrive_in_order_before_the_result() -> None:
+    def count(mailbox: Mailbox) -> str:
+        for number in range(50):
+            mailbox.send(number)
+        return f"{os.getpid()}"
+
+    heard: list[int] = []
+    assert run_coordinated(count, heard.append) != str(os.getpid())
+    assert heard == list(range(50))
+
+
+def test_the_exception_is_the_original_one() -> None:
+    def fail(mailbox: Mailbox) -> None:
+        raise KeyError("metric")
+
+    with pytest.raises(KeyError, match="metric") as caught:
+        run_coordinated(fail, print)
+    assert type(caught.value) is KeyError
+    assert isinstance(caught.value.__cause__, RemoteTraceback)
+
+
+def test_an_exception_of_the_listener_ends_the_process() -> None:
+    def stay(mailbox: Mailbox) -> None:
+        mailbox.send(os.getpid())
+        time.sleep(600)
+
+    def interrupt(pid: int) -> None:
+        pids.append(pid)
+        raise KeyboardInterrupt
+
+    pids: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        run_coordinated(stay, interrupt)
+    deadline = time.monotonic() + 20
+    while _is_alive(pids[0]):
+        assert time.monotonic() < deadline, "the process outlived its caller"
+        time.sleep(0.05)
+
+
+def test_a_dead_process_is_told_as_lost() -> None:
+    def die(mailbox: Mailbox) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with pytest.raises(WorkerLost, match="the process that led the work died"):
+        run_coordinated(die, print)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

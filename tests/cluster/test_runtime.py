@@ -1,0 +1,127 @@
+"""Starting, joining and leaving Ray."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cluster import runtime
+from cluster.errors import RemoteTraceback, original_error
+
+# A driver of its own; prints one line of JSON and nothing else.
+LOCAL_DRIVER = """
+import json, pathlib, urllib.request
+import ray
+from cluster import runtime
+with runtime.start(cpus=1, dashboard={dashboard}) as started:
+    folder = started._own_temp_dir
+    answer = ray.get(ray.remote(lambda: 6 * 7).remote())
+    pages = []
+    if started.dashboard_url:
+        pages.append(urllib.request.urlopen(started.dashboard_url, timeout=30).status)
+print(json.dumps([started.address, answer, pages, folder.exists()]))
+"""
+
+JOINING_DRIVER = """
+import json, os
+import ray
+from cluster import runtime
+def probe():
+    import cluster
+    return os.environ["OMP_NUM_THREADS"], os.environ["OPENBLAS_NUM_THREADS"]
+with runtime.start({address!r}) as joined:
+    print(json.dumps([joined.address, joined.cpus, ray.get(ray.remote(probe).remote())]))
+"""
+
+
+def _start_driver(script: str) -> subprocess.Popen[str]:
+    root = Path(__file__).parents[2]
+    return subprocess.Popen(
+        [sys.executable, "-c", script], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def _answer(driver: subprocess.Popen[str]) -> list[object]:
+    stdout, stderr = driver.communicate(timeout=120)
+    assert driver.returncode == 0, stderr
+    assert stderr == ""
+    assert stdout.count("\n") == 1
+    return list(json.loads(stdout))
+
+
+@pytest.mark.ray
+def test_two_processes_each_have_a_quiet_ray_of_their_own() -> None:
+    first = _start_driver(LOCAL_DRIVER.format(dashboard=True))
+    second = _start_driver(LOCAL_DRIVER.format(dashboard=False))
+    first_address, first_result, first_pages, first_folder_stays = _answer(first)
+    second_address, second_result, second_pages, second_folder_stays = _answer(second)
+    assert first_address != second_address
+    assert first_result == second_result == 42
+    assert first_pages == [200]
+    assert second_pages == []
+    assert not first_folder_stays
+    assert not second_folder_stays
+
+
+@pytest.mark.ray
+def test_a_driver_that_joins_leaves_the_cluster_alive(ray_runtime: runtime.RayRuntime) -> None:
+    import ray
+
+    address, cpus, environment = _answer(_start_driver(JOINING_DRIVER.format(address=ray_runtime.address)))
+    assert address == ray_runtime.address
+    assert cpus == ray_runtime.cpus == 4
+    assert environment == ["1", "1"]
+    assert ray.get(ray.remote(lambda: "alive").remote(), timeout=60) == "alive"
+
+
+@pytest.mark.ray
+def test_a_process_has_one_ray(ray_runtime: runtime.RayRuntime) -> None:
+    with pytest.raises(RuntimeError, match="needs a process without Ray, and this one already runs it"):
+        runtime.start()
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_runtime")
+def test_a_remote_exception_comes_back_as_itself() -> None:
+    import ray
+
+    def fail() -> None:
+        raise FileNotFoundError(2, "no such material", "index.csv")
+
+    with pytest.raises(ray.exceptions.RayTaskError) as caught:
+        ray.get(ray.remote(fail).remote())
+    error = original_error(caught.value)
+    assert type(error) is FileNotFoundError
+    assert error.filename == "index.csv"
+    assert isinstance(error.__cause__, RemoteTraceback)
+    assert "in fail" in str(error.__cause__)
+
+
+def test_a_long_temp_dir_is_refused_with_the_limit() -> None:
+    folder = Path("/tmp") / ("x" * 60)
+    allowed = runtime.SOCKET_PATH_BYTES - len(runtime.LONGEST_SOCKET_SUFFIX)
+    expected = (
+        f"temp_dir must have at most {allowed} bytes, because the path of a socket under it may have "
+        f"{runtime.SOCKET_PATH_BYTES}; got 65: {folder}. Choose a short folder, such as /tmp/ray-$USER"
+    )
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        runtime.check_temp_dir(folder)
+
+
+def test_bytes_count_and_not_characters() -> None:
+    allowed = runtime.SOCKET_PATH_BYTES - len(runtime.LONGEST_SOCKET_SUFFIX)
+    runtime.check_temp_dir(Path("/" + "x" * (allowed - 1)))
+    with pytest.raises(ValueError, match="temp_dir must have at most"):
+        runtime.check_temp_dir(Path("/" + "é" * (allowed - 1)))
+
+
+def test_workers_have_one_thread_and_find_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+    environment = runtime.worker_environment()
+    assert {environment[name] for name in runtime.SINGLE_THREAD} == {"1"}
+    assert environment["PYTHONPATH"] == f"{Path(runtime.__file__).parents[1]}:/elsewhere"

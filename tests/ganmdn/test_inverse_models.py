@@ -1,0 +1,122 @@
+"""One suite for all inverse models: what each must do, on a problem whose answer is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ganmdn.direct_mdn import DirectMdn, fit_direct_mdn
+from ganmdn.inverse import InverseModel
+from ganmdn.latent_mdn import LatentMdn, fit_latent_mdn
+from ganmdn.latents import draw_latents
+from ganmdn.mdn_training import MdnTraining
+from ganmdn.pca_mdn import PcaMdn, fit_pca_mdn
+
+CONFIG = MdnTraining(components=4, learning_rate=5e-3, max_epochs=40, batch_size=64)
+PX = 8
+Fit = Callable[[np.ndarray], InverseModel]
+
+
+def generate(z: np.ndarray) -> np.ndarray:
+    """White up to a column that the mean of z decides: a stand-in for a generator, with a known volume fraction."""
+    edges = np.clip((0.5 + 0.5 * z.mean(axis=(1, 2))) * PX, 0, PX)
+    return np.broadcast_to(np.arange(PX) < edges[:, None, None], (len(z), PX, PX)).astype(np.uint8)
+
+
+Z = draw_latents((2, 2), -1, 1, np.random.SeedSequence(0), range(1500))
+IMAGES = generate(Z)
+Y = IMAGES.mean(axis=(1, 2))
+SEED = np.random.SeedSequence(8)
+
+FITS: dict[str, Fit] = {
+    "gan-mdn": lambda y: fit_latent_mdn(y, Z, generate, CONFIG, SEED)[0],
+    "pca-mdn": lambda y: fit_pca_mdn(y, IMAGES, 4, CONFIG, SEED)[0],
+    "direct-mdn": lambda y: fit_direct_mdn(y, IMAGES, CONFIG, SEED)[0],
+}
+LOADS: dict[str, Callable[[Path], InverseModel]] = {
+    "gan-mdn": lambda folder: LatentMdn.load(folder, (2, 2), generate),
+    "pca-mdn": PcaMdn.load,
+    "direct-mdn": lambda folder: DirectMdn.load(folder, (PX, PX)),
+}
+
+
+@pytest.fixture(scope="module", params=FITS)
+def fitted(request: pytest.FixtureRequest) -> tuple[str, InverseModel]:
+    return request.param, FITS[request.param](Y)
+
+
+def test_it_is_an_inverse_model(fitted: tuple[str, InverseModel]) -> None:
+    assert isinstance(fitted[1], InverseModel)
+
+
+def test_designs_come_nearer_to_their_targets_than_chance(fitted: tuple[str, InverseModel]) -> None:
+    errors, chance = [], []
+    for target in (0.3, 0.7):
+        designs = fitted[1].design(target, 60, SEED)
+        errors.append(np.abs(designs.images.mean(axis=(1, 2)) - target).mean())
+        chance.append(np.abs(Y - target).mean())
+    assert np.mean(errors) < 0.6 * np.mean(chance)
+
+
+def test_designs_have_the_right_form(fitted: tuple[str, InverseModel]) -> None:
+    name, model = fitted
+    designs = model.design(0.5, 7, SEED)
+    assert designs.images.shape == (7, PX, PX)
+    assert designs.images.dtype == np.uint8
+    if name == "gan-mdn":
+        assert designs.z.shape == (7, 2, 2)
+        np.testing.assert_array_equal(generate(designs.z), designs.images)
+    else:
+        assert designs.z is None
+
+
+def test_same_seed_same_designs(fitted: tuple[str, InverseModel]) -> None:
+    first, second, other = (fitted[1].design(0.5, 9, np.random.SeedSequence(key)) for key in (1, 1, 2))
+    np.testing.assert_array_equal(first.images, second.images)
+    assert not np.array_equal(first.images, other.images)
+
+
+def test_a_saved_model_designs_the_same(fitted: tuple[str, InverseModel], tmp_path: Path) -> None:
+    name, model = fitted
+    model.save(tmp_path / "new" / "folder")
+    loaded = LOADS[name](tmp_path / "new" / "folder")
+    np.testing.assert_array_equal(loaded.design(0.6, 5, SEED).images, model.design(0.6, 5, SEED).images)
+
+
+@pytest.mark.parametrize("name", FITS)
+def test_failed_simulations_are_refused(name: str) -> None:
+    y = Y.copy()
+    y[4] = np.nan
+    with pytest.raises(ValueError, match=r"y must be finite, 1 of 1500 rows are not \(first: 4\)"):
+        FITS[name](y)
+
+
+def test_pca_components_reconstruct_what_scikit_learn_does() -> None:
+    rng = np.random.default_rng(1)
+    basis = (rng.random((3, PX, PX)) < 0.5).astype(np.uint8)
+    images = basis[
+        rng.integers(0, 3, 400)
+    ]  # three images span two principal components, with nothing left over
+    model, _ = fit_pca_mdn(rng.random(400), images, 2, CONFIG, SEED)
+    centred = (images - model.mean).reshape(400, -1)
+    components = model.components.reshape(2, -1)
+    scores = centred @ np.linalg.pinv(components)
+    np.testing.assert_allclose(scores @ components, centred, atol=1e-4)
+    np.testing.assert_allclose(scores.std(axis=0, ddof=1), 1.0, rtol=1e-3)
+
+
+def test_refusals_name_the_argument() -> None:
+    model = fit_latent_mdn(Y[:200], Z[:200], generate, MdnTraining(max_epochs=1), SEED)[0]
+    with pytest.raises(ValueError, match=r"latent_shape must hold the network's 4 dimensions, got \(3, 3\)"):
+        LatentMdn(model.mdn, (3, 3), generate)
+    with pytest.raises(ValueError, match=r"image_shape must hold the network's 4 pixels, got \(3, 3\)"):
+        DirectMdn(model.mdn, (3, 3))
+    with pytest.raises(ValueError, match=r"components must have shape \(4, 6, 6\), got \(5, 6, 6\)"):
+        PcaMdn(model.mdn, np.zeros((6, 6)), np.zeros((5, 6, 6)))
+    with pytest.raises(ValueError, match=r"z must have shape \(n, h, w\), got \(1500, 4\)"):
+        fit_latent_mdn(Y, Z.reshape(-1, 4), generate, CONFIG, SEED)
+    with pytest.raises(ValueError, match="dimension must lie between 1 and 64 for 1500 images, got 65"):
+        fit_pca_mdn(Y, IMAGES, 65, CONFIG, SEED)

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from photonics.rcwa.numerics import SolverError
+from photonics.rcwa.powers import Powers, check_powers
+
+
+def powers(reflection: float, transmission: float, absorption: float) -> Powers:
+    return Powers(np.full(2, reflection), np.full(2, transmission), np.full((2, 1), absorption))
+
+
+def test_fractions_that_add_up_pass() -> None:
+    check_powers(powers(0.5, 0.2, 0.3))
+    check_powers(powers(1.0 + 1e-9, -1e-12, 0.0))
+
+
+@pytest.mark.parametrize("fractions", [(0.5, 0.2, 0.2), (1.2, 0.0, -0.2), (0.2, -0.1, 0.9)])
+def test_fractions_that_are_no_powers_are_refused(fractions: tuple[float, float, float]) -> None:
+    with pytest.raises(SolverError, match=r"must be fractions that add up to 1, but they miss it by 0.[12]"):
+        check_powers(powers(*fractions))
+
+
+def test_nan_is_refused() -> None:
+    with pytest.raises(SolverError, match=r"^the solution is not finite"):
+        check_powers(powers(np.nan, 0.5, 0.5))

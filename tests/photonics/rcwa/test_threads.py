@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from photonics.rcwa import Numerics, solve
+from photonics.rcwa import transfer as transfer_module
+from photonics.rcwa.threads import one_thread
+from photonics.stack import Stack
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_threads_are_restored_even_after_an_error() -> None:
+    with one_thread():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2
+    with pytest.raises(KeyError), one_thread():
+        raise KeyError
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_transfer_factorises_single_matrices_on_one_thread(
+    monkeypatch: pytest.MonkeyPatch, silicon_on_metal: Stack, make_image
+) -> None:
+    seen = []
+    factorise = transfer_module._factorise
+
+    def spy(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        seen.append((torch.get_num_threads(), matrix.ndim))
+        return factorise(matrix)
+
+    monkeypatch.setattr(transfer_module, "_factorise", spy)
+    images = np.stack([make_image(seed) for seed in range(2)])
+    fast = solve(silicon_on_metal, images, Numerics(4, solver="transfer"))
+    assert set(seen) == {(1, 2)}
+    assert torch.get_num_threads() == 2
+    slow = solve(silicon_on_metal, images, Numerics(4, solver="eigen"))
+    np.testing.assert_allclose(fast.layer_absorption, slow.layer_absorption, atol=1e-9)

@@ -1,0 +1,67 @@
+"""The gallery shows the right image with the right figures under it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from results.figures.gallery import BestDesign, MethodDesigns, gallery, image_sheet
+
+TARGETS = (0.60, 0.70)
+
+
+def image(value: int) -> np.ndarray:
+    picture = np.zeros((8, 8), np.uint8)
+    picture.flat[:value] = 1
+    return picture
+
+
+def shown(figure: Figure) -> list[int]:
+    return [int(axes.images[0].get_array().sum()) for axes in figure.axes if axes.images]
+
+
+def designs(dataset: str, method: str, first: int) -> MethodDesigns:
+    best = (BestDesign(0.60, image(first), 0.603), BestDesign(0.70, image(first + 1), 0.6993))
+    return MethodDesigns(dataset, method, best)
+
+
+def test_rows_are_data_set_examples_then_methods() -> None:
+    originals = {"data-i": np.array([image(1), image(2), image(3)]), "data-ii": np.array([image(4), image(5)])}
+    figure = gallery(originals, [designs("data-ii", "gan-mdn", 30), designs("data-i", "gan-mdn", 10)])
+    assert shown(figure) == [1, 2, 10, 11, 4, 5, 30, 31]
+
+
+def test_absorption_and_rep_stand_under_each_design() -> None:
+    figure = gallery({}, [designs("data-i", "gan-mdn", 10)])
+    assert [axes.get_xlabel() for axes in figure.axes] == ["0.6030 · 0.50 %", "0.6993 · 0.10 %"]
+    assert [axes.get_title() for axes in figure.axes] == ["target 0.60", "target 0.70"]
+
+
+def test_a_target_without_a_simulated_design_says_so() -> None:
+    figure = gallery({}, [MethodDesigns("data-i", "pca-mdn", (BestDesign(0.6, None, None),))])
+    assert figure.axes[0].get_xlabel() == "all designs failed"
+    assert shown(figure) == []
+
+
+def test_the_figure_grows_with_its_rows() -> None:
+    one = gallery({}, [designs("data-i", "gan-mdn", 1)])
+    two = gallery({}, [designs("data-i", "gan-mdn", 1), designs("data-i", "pca-mdn", 1)])
+    assert two.get_figheight() > one.get_figheight() + 1
+    assert two.get_figwidth() == one.get_figwidth()
+
+
+def test_methods_with_other_targets_are_refused() -> None:
+    other = MethodDesigns("data-i", "pca-mdn", (BestDesign(0.65, image(1), 0.65),))
+    with pytest.raises(ValueError, match="gallery needs the same targets, in the same order, for every method"):
+        gallery({}, [designs("data-i", "gan-mdn", 1), other])
+    with pytest.raises(ValueError, match="gallery needs the designs of at least one method"):
+        gallery({}, [])
+
+
+def test_a_sheet_shows_labelled_rows() -> None:
+    figure = image_sheet({"real": np.array([image(1), image(2), image(3)]), "made": np.array([image(4)])}, columns=2)
+    assert shown(figure) == [1, 2, 4]
+    assert [axes.get_ylabel() for axes in figure.axes] == ["real", "", "made"]
+    with pytest.raises(ValueError, match="image_sheet needs at least one row of images"):
+        image_sheet({})

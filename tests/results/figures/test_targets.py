@@ -1,0 +1,64 @@
+"""Achieved absorption and optimisation history: the points drawn are the points given."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from results.figures.targets import Achieved, SearchHistory, achieved_against_target, optimization_history
+
+
+def test_every_simulated_design_is_a_point_near_its_target() -> None:
+    values = np.array([0.62, np.nan, 0.58, 0.6])
+    samples = [Achieved("data-i", "gan-mdn", 0.6, values), Achieved("data-i", "pca-mdn", 0.7, values + 0.1)]
+    (axes,) = achieved_against_target(samples).axes
+    drawn = [np.asarray(points.get_offsets()) for points in axes.collections if len(points.get_offsets()) == 3]
+    assert len(drawn) == 2
+    for number, points in enumerate(drawn):
+        np.testing.assert_allclose(np.sort(points[:, 1]), np.array([0.58, 0.6, 0.62]) + 0.1 * number)
+        assert (np.abs(points[:, 0] - number) < 0.46).all()
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0.60", "0.70"]
+
+
+def test_strips_of_two_methods_do_not_overlap() -> None:
+    values = np.linspace(0.5, 0.7, 30)
+    (axes,) = achieved_against_target([Achieved("d", method, 0.6, values) for method in ("gan-mdn", "pca-mdn")]).axes
+    left, right = [
+        np.asarray(points.get_offsets())[:, 0] for points in axes.collections if len(points.get_offsets()) == 30
+    ]
+    assert left.max() < right.min()
+
+
+def test_data_sets_are_panels_and_one_that_failed_is_empty() -> None:
+    figure = achieved_against_target(
+        [Achieved("data-i", "gan-mdn", 0.6, np.array([0.6])), Achieved("data-ii", "gan-mdn", 0.6, np.array([np.nan]))]
+    )
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["data-i", "data-ii"]
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend == ["gan-mdn", "median", "target ± 5 %"]
+
+
+def test_the_best_so_far_never_rises_and_skips_failures() -> None:
+    rep = np.array([5.0, np.nan, 2.0, 4.0, 0.5])
+    figure = optimization_history([SearchHistory("data-i", 0.6, rep, initial=2)])
+    (axes,) = figure.axes
+    best = next(line for line in axes.lines if line.get_label() == "best so far")
+    np.testing.assert_array_equal(best.get_ydata(), [5.0, 5.0, 2.0, 2.0, 0.5])
+    suggested = next(points for points in axes.collections if points.get_label() == "suggested design")
+    np.testing.assert_array_equal(np.asarray(suggested.get_offsets())[:, 0], [3, 4, 5])
+    assert axes.get_yscale() == "log"
+
+
+def test_rows_are_data_sets_and_columns_targets() -> None:
+    histories = [SearchHistory(d, t, np.array([1.0, 0.5])) for d in ("data-i", "data-ii") for t in (0.55, 0.6, 0.65)]
+    figure = optimization_history(histories[:-1])
+    assert len(figure.axes) == 6
+    assert [axes.axison for axes in figure.axes] == [True] * 5 + [False]
+    assert figure.axes[3].get_ylabel() == "data-ii\nREP (%)"
+
+
+def test_nothing_to_draw_is_an_error() -> None:
+    with pytest.raises(ValueError, match="optimization_history needs at least one search"):
+        optimization_history([])
+    with pytest.raises(ValueError, match="achieved_against_target needs the designs of at least one method"):
+        achieved_against_target([])

@@ -1,0 +1,131 @@
+"""The report: complete, safe against what is in a spec, and one file that asks nothing of the network."""
+
+from __future__ import annotations
+
+import base64
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from results.figures.training import gan_losses
+from results.report import DataTable, Report, ReportFigure, StageRecord, render_report, write_report
+from results.tables import TableRow
+
+ROWS = (
+    TableRow("data-ii", "gan-mdn", 0.55, 0.5, 6.0, 3.0, 0.035, 30, failed=2),
+    TableRow("data-ii", "gan-mdn", 0.60, 0.4, 4.0, 2.0, 0.035, 30),
+    TableRow("data-i", "bayesian-optimization", 0.60, 0.9, None, None, 911.0, 1),
+)
+SPEC = "campaign: quickstart\nnote: </pre><script>alert('a & b')</script>\n"
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    losses = gan_losses(np.arange(10), {"style": np.linspace(1, 0, 10)})
+    return Report(
+        name="quickstart",
+        key="9f31c0a2",
+        finished=datetime(2026, 3, 1, 12, 30, tzinfo=UTC),
+        spec=SPEC,
+        table=ROWS,
+        training=(ReportFigure.from_figure(losses, "Style loss per update."),),
+        tune=DataTable(("trial", "learning rate"), (("1", "0.001"),), "ASHA, one trial"),
+        failures=DataTable(("row", "class"), (("31", "SolverError"),)),
+        stages=(StageRecord("gan", "computed", 12.3, "600 updates"), StageRecord("labels", "cached", 0.0)),
+        provenance={"git sha": "3f2c1d", "seed": "2020"},
+        packages={"torch": "2.13.0"},
+    )
+
+
+def test_every_section_is_there(report: Report) -> None:
+    html = render_report(report)
+    for text in (
+        "<h1>quickstart</h1>",
+        "9f31c0a2",
+        "finished 2026-03-01 12:30 UTC",
+        "On data-ii, gan-mdn comes closest: mean REP 5.00 % over 2 targets (the paper reports 13.59 %).",
+        "60 (2 failed)",
+        "15 min",
+        "2 of 61 designs failed to simulate",
+        "Style loss per update.",
+        "ASHA, one trial",
+        "SolverError",
+        "600 updates",
+        "12.3 s",
+        "3f2c1d",
+        "torch 2.13.0",
+    ):
+        assert text in html, text
+
+
+def test_every_link_has_its_section(report: Report) -> None:
+    html = render_report(report)
+    links = set(re.findall(r'href="#([^"]+)"', html))
+    assert links == set(re.findall(r'<section id="([^"]+)"', html))
+    assert {"table", "training", "tune", "failures", "stages", "provenance", "spec"} == links
+
+
+def test_empty_sections_are_left_out(report: Report) -> None:
+    bare = Report(name="empty", key="0", finished=report.finished, spec="campaign: empty")
+    html = render_report(bare)
+    assert set(re.findall(r'<section id="([^"]+)"', html)) == {"failures", "provenance", "spec"}
+    assert "No simulation failed." in html
+
+
+def test_what_stands_in_a_spec_cannot_run(report: Report) -> None:
+    html = render_report(report)
+    assert "<script" not in html
+    assert "&lt;script&gt;alert(&#39;a &amp; b&#39;)" in html
+
+
+def test_nothing_is_fetched(report: Report) -> None:
+    html = render_report(report)
+    sources = re.findall(r'(?:src|href)="([^"]*)"', html) + re.findall(r"url\(([^)]*)\)", html)
+    assert sources
+    assert all(source.startswith(("data:", "#")) for source in sources)
+    assert "@import" not in html
+
+
+def test_pictures_are_embedded_as_they_are(report: Report, tmp_path: Path) -> None:
+    (figure,) = report.training
+    embedded = re.findall(r'src="data:image/png;base64,([^"]+)"', render_report(report))
+    assert [base64.b64decode(text) for text in embedded] == [figure.png]
+    path = tmp_path / "figure.png"
+    path.write_bytes(figure.png)
+    assert ReportFigure.from_file(path, "a picture") == replace(figure, caption="a picture")
+    path.write_text("<svg/>")
+    with pytest.raises(ValueError, match=r"a report embeds PNG images, got .*figure\.png; save the figure as PNG"):
+        ReportFigure.from_file(path, "no picture")
+
+
+def test_rows_must_fit_their_columns() -> None:
+    with pytest.raises(ValueError, match=r"every row needs 2 cells, one per column, got \[3\]"):
+        DataTable(("a", "b"), (("1", "2"), ("1", "2", "3")))
+
+
+@pytest.mark.browser
+def test_chromium_shows_it(report: Report, tmp_path: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no Chromium on this machine (apt-get install chromium)")
+    path = write_report(report, tmp_path / "report.html")
+    quiet = [
+        "no-first-run",
+        "disable-background-networking",
+        "disable-component-update",
+        "disable-sync",
+        "disable-quic",
+    ]
+    flags = [f"--{flag}" for flag in ("headless", "no-sandbox", "disable-gpu", *quiet)]
+    command = [browser, *flags, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", path.as_uri()]
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    assert "mean REP 5.00 % over 2 targets" in shown
+    assert shown.count('<tbody class="method">') == 2
+    assert "alert('a &amp; b')" in shown
+    assert "<script" not in shown
