@@ -5,7 +5,7 @@ from __future__ import annotations
 from ray.exceptions import RayError, RayTaskError
 
 
-class WorkerLost(RuntimeError):
+class WorkerLost(RuntimeError):  # noqa: N818
     """The process that ran a task died (killed, out of memory, node gone) as often as was allowed."""
 
 
@@ -13,7 +13,7 @@ class RemoteError(RuntimeError):
     """Stands for an exception of a worker that cannot be pickled; the text names its type and message."""
 
 
-class RemoteTraceback(Exception):
+class RemoteTraceback(Exception):  # noqa: N818
     """Carries the worker's traceback as text; hung on ``__cause__`` of the exception that is raised here."""
 
     def __str__(self) -> str:

@@ -27,7 +27,7 @@ class FanOutSummary(Generic[Unit]):
     seconds: float
 
 
-class UnitsLost(RuntimeError):
+class FanOutError(RuntimeError):
     """Some units lost their workers as often as was allowed; all others are done. See ``summary``."""
 
     def __init__(self, summary: FanOutSummary[Any]) -> None:
@@ -64,7 +64,7 @@ def fan_out(
         Summary without failed units: with some of them this raises.
 
     Raises:
-        UnitsLost: after everything else was done, for units whose workers died every time.
+        FanOutError: after everything else was done, for units whose workers died every time.
         Exception: what ``work`` raised first, after the units in flight were done.
         ValueError: ``in_flight`` below 1.
     """
@@ -86,7 +86,7 @@ def fan_out(
         raise outcomes.error
     summary = FanOutSummary(outcomes.done, tuple(outcomes.lost), time.perf_counter() - start)
     if outcomes.last_loss is not None:
-        raise UnitsLost(summary) from outcomes.last_loss
+        raise FanOutError(summary) from outcomes.last_loss
     return summary
 
 

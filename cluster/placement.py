@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import ray
-from ray.core.generated.gcs_pb2 import PlacementGroupTableData
+from ray.core.generated.gcs_pb2 import PlacementGroupTableData  # type: ignore[attr-defined]  # made by protobuf
 from ray.util.placement_group import PlacementGroup, remove_placement_group
 
 POLL_S = 0.05

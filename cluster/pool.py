@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,34 +11,12 @@ from types import TracebackType
 from typing import Any
 
 import ray
-from ray import cloudpickle
 from ray.exceptions import RayError, RayTaskError
 
 from cluster.errors import WorkerLost, original_error
 from cluster.lanes import Lanes
+from cluster.task import SharedFunction, Task, share, unshared
 from cluster.worker import WorkerPlace
-
-# Ray sends arguments up to this size along with a call, larger ones through its object store.
-INLINE_BYTES = 100 * 1024
-
-
-@dataclass(frozen=True)
-class SharedFunction:
-    """A function made ready for many calls by :meth:`WorkerPool.share`."""
-
-    name: str
-    reference: Any
-
-
-@dataclass
-class _Task:
-    name: str
-    lane: Hashable
-    function: Any
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    future: Future[Any]
-    workers_lost: int = 0
 
 
 @dataclass(frozen=True)
@@ -95,11 +73,11 @@ class WorkerPool:
         self.workers = workers
         self._max_attempts = max_attempts
         self._changed = threading.Condition()
-        self._queue: Lanes[_Task] = Lanes()
+        self._queue: Lanes[Task] = Lanes()
         self._lent = 0  # places promised to borrowers
         self._cleared = 0  # places that are empty for them already
         self._closing = False  # nothing more may be submitted
-        self._cancelled = False  # what is queued will not run
+        self._cancelled: BaseException | None = None  # why what is queued will not run
         self._places = [WorkerPlace() for _ in range(workers)]
         self._threads = [
             threading.Thread(target=self._serve, args=(place,), name=f"worker-{index}", daemon=True)
@@ -109,9 +87,8 @@ class WorkerPool:
             thread.start()
 
     def share(self, function: Callable[..., Any]) -> SharedFunction:
-        """Ship a function to the cluster once, for many calls; a small one goes with each call, as is cheaper."""
-        is_small = len(cloudpickle.dumps(function)) <= INLINE_BYTES
-        return SharedFunction(_name(function), function if is_small else ray.put(function))
+        """Make a function ready for many calls: shipped to the cluster once if it is large."""
+        return share(function)
 
     def submit(self, function: Callable[..., Any] | SharedFunction, *args: Any, **kwargs: Any) -> Future[Any]:
         """Queue ``function(*args, **kwargs)`` for the next free worker. Thread-safe.
@@ -123,13 +100,11 @@ class WorkerPool:
         Raises:
             RuntimeError: the pool is closed, or its workers do not start.
         """
-        shared = (
-            function if isinstance(function, SharedFunction) else SharedFunction(_name(function), function)
-        )
-        task = _Task(shared.name, threading.get_ident(), shared.reference, args, kwargs, Future())
+        shared = function if isinstance(function, SharedFunction) else unshared(function)
+        task = Task(shared, args, kwargs, lane=threading.get_ident(), future=Future())
         with self._changed:
             if self._closing:
-                raise RuntimeError("submit() needs an open pool, and this one is closed")
+                raise RuntimeError("submit() needs an open pool, and this one is closed") from self._cancelled
             self._queue.append(task.lane, task)
             self._changed.notify_all()
         return task.future
@@ -186,18 +161,19 @@ class WorkerPool:
         self.close(cancel=error is not None)
 
     def _stop(self, reason: BaseException | None) -> None:
-        """Take no more tasks; with a reason, give it to those that are queued and end those that run."""
+        """Take no more tasks; with a reason, fail by it those that are queued and end those that run."""
         with self._changed:
             self._closing = True
-            self._cancelled = self._cancelled or reason is not None
+            self._cancelled = self._cancelled or reason
             abandoned = list(self._queue.drain()) if reason is not None else []
             self._changed.notify_all()
+        if reason is None:
+            return
         for task in abandoned:
-            if not task.future.cancel():  # it ran before, and lost its worker
+            if task.begin():
                 task.future.set_exception(reason)
-        if reason is not None:
-            for place in self._places:
-                place.kill()
+        for place in self._places:
+            place.kill()
 
     def _serve(self, place: WorkerPlace) -> None:
         """Body of the thread that watches over one worker."""
@@ -209,24 +185,23 @@ class WorkerPool:
         finally:
             place.clear()
 
-    def _next_task(self, place: WorkerPlace) -> _Task | None:
+    def _next_task(self, place: WorkerPlace) -> Task | None:
         """Wait, with a worker in place, for a task; None when there will be none any more."""
         while not self._finished():
             if not place.is_filled:
-                place.fill(give_up=lambda: self._cancelled)
+                place.fill(give_up=lambda: self._cancelled is not None)
             with self._changed:
                 self._changed.wait_for(lambda: self._finished() or self._cleared < self._lent or self._queue)
                 if self._cleared < self._lent:
                     self._make_room(place)
-                elif self._queue and not self._cancelled:
+                elif self._queue and self._cancelled is None:
                     task = self._queue.take()
-                    # A task that comes back from a lost worker is marked as running already.
-                    if task.workers_lost or task.future.set_running_or_notify_cancel():
+                    if task.begin():
                         return task
         return None
 
     def _finished(self) -> bool:
-        return self._cancelled or (self._closing and not self._queue)
+        return self._cancelled is not None or (self._closing and not self._queue)
 
     def _make_room(self, place: WorkerPlace) -> None:
         """Keep the place empty until a borrower returns it. Holds the lock, except while waiting."""
@@ -236,9 +211,9 @@ class WorkerPool:
         self._changed.wait_for(lambda: self._finished() or self._cleared > self._lent)
         self._cleared -= 1
 
-    def _run(self, place: WorkerPlace, task: _Task) -> None:
+    def _run(self, place: WorkerPlace, task: Task) -> None:
         try:
-            value = place.call(task.function, task.args, task.kwargs)
+            value = place.call(task.function.reference, task.args, task.kwargs)
         except RayTaskError as error:  # arguments or result do not survive the way
             task.future.set_exception(original_error(error))
         except RayError as error:
@@ -248,26 +223,20 @@ class WorkerPool:
         else:
             task.future.set_result(value)
 
-    def _worker_died(self, task: _Task, error: RayError) -> None:
+    def _worker_died(self, task: Task, error: RayError) -> None:
         task.workers_lost += 1
         with self._changed:
-            if self._cancelled:
-                failure: Exception = CancelledError("the pool was closed before the task ended")
-            elif task.workers_lost < self._max_attempts:
+            failure = self._cancelled
+            if failure is None and task.workers_lost < self._max_attempts:
                 self._queue.put_back(task.lane, task)
                 self._changed.notify_all()
                 return
-            else:
-                failure = WorkerLost(
-                    f"task {task.name} lost its worker {task.workers_lost} times; the last one died with: "
-                    f"{_first_line(error)}. Was it killed, or out of memory?"
-                )
-        task.future.set_exception(failure)
+        task.future.set_exception(failure or _lost(task, error))
 
 
-def _name(function: Callable[..., Any]) -> str:
-    return getattr(function, "__qualname__", None) or repr(function)
-
-
-def _first_line(error: RayError) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+def _lost(task: Task, error: RayError) -> WorkerLost:
+    death = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    return WorkerLost(
+        f"task {task.function.name} lost its worker {task.workers_lost} times; the last one died with: {death}. "
+        "Was it killed, or out of memory?"
+    )

@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -53,12 +54,14 @@ class RayRuntime:
     cpus: int
     gpus: int
     dashboard_url: str | None
+    _keeper: ThreadPoolExecutor = field(repr=False)
     _own_temp_dir: Path | None = field(default=None, repr=False)
 
     def close(self) -> None:
         """End the local Ray, or only leave the one that was joined; a second call does nothing."""
         # Ray ends the processes that this driver started; from a joined cluster it merely disconnects.
         ray.shutdown()
+        self._keeper.shutdown()
         if self._own_temp_dir is not None:
             shutil.rmtree(self._own_temp_dir, ignore_errors=True)
             self._own_temp_dir = None
@@ -156,10 +159,14 @@ def _short_temp_dir() -> Path:
 
 
 def _connect(own_temp_dir: Path | None, **options: Any) -> RayRuntime:
+    # Ray's processes ask Linux to be killed with their parent, by which it means the thread that made them. A thread
+    # of their own, which lives until close(), keeps them from dying with whichever thread happened to call start().
+    keeper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ray-keeper")
     try:
-        context = _quiet_init(**options)
+        context = keeper.submit(_quiet_init, **options).result()
     except BaseException:
         ray.shutdown()
+        keeper.shutdown()
         if own_temp_dir is not None:
             shutil.rmtree(own_temp_dir, ignore_errors=True)
         raise
@@ -169,6 +176,7 @@ def _connect(own_temp_dir: Path | None, **options: Any) -> RayRuntime:
         cpus=int(resources.get("CPU", 0)),
         gpus=int(resources.get("GPU", 0)),
         dashboard_url=f"http://{context.dashboard_url}" if context.dashboard_url else None,
+        _keeper=keeper,
         _own_temp_dir=own_temp_dir,
     )
 

@@ -44,7 +44,7 @@ class TrainingResult:
     restarts: int
 
 
-class TrainingFailed(RuntimeError):
+class TrainingError(RuntimeError):
     """The ranks failed more often than was allowed; ``failures`` maps a rank to the type and text of its error."""
 
     def __init__(self, name: str, failures: dict[int, str]) -> None:
@@ -54,7 +54,7 @@ class TrainingFailed(RuntimeError):
         super().__init__(f"training {name!r} failed: {ranks}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return TrainingFailed, (self.name, self.failures)
+        return TrainingError, (self.name, self.failures)
 
 
 class RayTrainingSession:
@@ -124,7 +124,7 @@ def run_training(
         on_report: called in this thread with what rank 0 reported.
 
     Raises:
-        TrainingFailed: more failures than allowed, exceptions of the loop included.
+        TrainingError: more failures than allowed, exceptions of the loop included.
         ValueError: a number out of range.
     """
     if workers < 1:
@@ -132,7 +132,7 @@ def run_training(
     if max_failures < 0:
         raise ValueError(f"max_failures must be 0 or more, got {max_failures}")
     run_folder = storage.absolute() / name
-    clean_up_interrupted_run(run_folder)
+    clean_up_run(run_folder)
     scaling = ScalingConfig(
         num_workers=workers,
         use_gpu=use_gpu,
@@ -145,11 +145,12 @@ def run_training(
         ),
         listener.hear,
     )
+    clean_up_run(run_folder)
     return TrainingResult(checkpoint, listener.last_metrics or metrics, listener.restarts)
 
 
-def clean_up_interrupted_run(run_folder: Path) -> None:
-    """Make the folder of a training that was killed fit to resume from.
+def clean_up_run(run_folder: Path) -> None:
+    """Make the folder of a training that was killed, or one of its ranks, fit to resume from.
 
     Checkpoints that the index does not name are removed, since copying them may have been cut short. Ray writes
     the index in place; should a power cut have left half of it, the run is moved to ``<name>.torn``, because
@@ -236,7 +237,7 @@ def _fit(
             storage_path=str(run_folder.parent),
             failure_config=FailureConfig(max_failures=max_failures),
             checkpoint_config=CheckpointConfig(num_to_keep=CHECKPOINTS_KEPT),
-            callbacks=[_Announcer(mailbox)],
+            callbacks=[_Announcer(mailbox)],  # type: ignore[list-item]  # annotated for Tune
         ),
     )
     try:
@@ -246,5 +247,5 @@ def _fit(
             rank: "".join(traceback.format_exception_only(failure)).strip()
             for rank, failure in error.worker_failures.items()
         }
-        raise TrainingFailed(run_folder.name, failures) from RemoteTraceback(str(error))
+        raise TrainingError(run_folder.name, failures) from RemoteTraceback(str(error))
     return (Path(result.checkpoint.path) if result.checkpoint else None), result.metrics or {}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,13 +17,10 @@ from ray.exceptions import RayActorError
 
 from cluster.asha import EPOCH, TRIAL_INDEX, OrderedASHA
 from cluster.coordinator import Mailbox, run_coordinated
-from cluster.curves import LearningCurve, Metrics
+from cluster.curves import Metrics
 from cluster.errors import WorkerLost
 from cluster.search_space import SearchSpace, sample_configs
-
-Config = dict[str, Any]
-Report = Callable[[int, Metrics], None]
-Trainable = Callable[[Config, Report], None]
+from cluster.sweep import Config, Sweep, Trainable, run_trial
 
 # How often a sweep is begun, to go on with the curves so far, when processes of its trials die.
 MAX_ATTEMPTS = 3
@@ -59,22 +54,6 @@ class TuningResult:
     best_config: Config
     best_metric: float
     trials: tuple[TrialRecord, ...]
-
-
-@dataclass(frozen=True)
-class _Sweep:
-    trainable: Trainable
-    configs: list[Config]
-    metric: str
-    mode: Literal["min", "max"]
-    max_epochs: int
-    grace_epochs: int
-    reduction_factor: float
-    folder: Path
-    cpus: int
-
-    def curve(self, index: int) -> LearningCurve:
-        return LearningCurve(self.folder / f"trial-{index:04d}.jsonl")
 
 
 def run_tuning(
@@ -134,7 +113,7 @@ def run_tuning(
     available = int(ray.cluster_resources().get("CPU", 0))
     if not 1 <= cpus <= available:
         raise ValueError(f"cpus must be 1 to {available}, the CPUs that Ray offers, got {cpus}")
-    sweep = _Sweep(
+    sweep = Sweep(
         trainable=trainable,
         configs=sample_configs(space, trials, seed),
         metric=metric,
@@ -145,33 +124,13 @@ def run_tuning(
         folder=storage.absolute() / name,
         cpus=cpus,
     )
-    _claim_folder(sweep)
+    sweep.claim_folder()
     records = _run_until_no_loss(sweep, on_report)
     return _choose(records, mode)
 
 
-def _claim_folder(sweep: _Sweep) -> None:
-    """Write what the folder is for, or check that it is for the same.
-
-    Raises:
-        ValueError: it holds another sweep.
-    """
-    description = json.dumps({"metric": sweep.metric, "configs": sweep.configs}, indent=1, default=str)
-    note = sweep.folder / "sweep.json"
-    sweep.folder.mkdir(parents=True, exist_ok=True)
-    if not note.exists():
-        unfinished = note.with_suffix(".part")
-        unfinished.write_text(description)
-        os.replace(unfinished, note)
-    elif note.read_text() != description:
-        raise ValueError(
-            f"name must be new for another space, seed, metric or number of trials, but {sweep.folder} holds a "
-            "different sweep; choose another name, or delete the folder"
-        )
-
-
 def _run_until_no_loss(
-    sweep: _Sweep, on_report: Callable[[int, int, Metrics], None] | None
+    sweep: Sweep, on_report: Callable[[int, int, Metrics], None] | None
 ) -> list[TrialRecord]:
     for _ in range(MAX_ATTEMPTS):
         records, lost = run_coordinated(
@@ -211,13 +170,13 @@ class _Announcer(tune.Callback):
         self._mailbox.send((trial.config[TRIAL_INDEX], result[EPOCH], result["metrics"]))
 
 
-def _run_once(mailbox: Mailbox, *, sweep: _Sweep) -> tuple[list[TrialRecord], list[int]]:
+def _run_once(mailbox: Mailbox, *, sweep: Sweep) -> tuple[list[TrialRecord], list[int]]:
     """Run or replay all trials, in the coordinator's process; returns them and the numbers of lost ones."""
     # Tune's own state is of no use: it forgets the scheduler's rungs. The curves are what we go on from.
     scratch = sweep.folder / "ray-tune"
     shutil.rmtree(scratch, ignore_errors=True)
     tuner = tune.Tuner(
-        tune.with_resources(partial(_run_trial, sweep=sweep), {"cpu": 1}),
+        tune.with_resources(partial(run_trial, sweep=sweep), {"cpu": 1}),
         param_space={TRIAL_INDEX: tune.grid_search(list(range(len(sweep.configs))))},
         tune_config=tune.TuneConfig(
             scheduler=OrderedASHA(
@@ -239,38 +198,14 @@ def _run_once(mailbox: Mailbox, *, sweep: _Sweep) -> tuple[list[TrialRecord], li
     )
     results = tuner.fit()
     shutil.rmtree(scratch, ignore_errors=True)
-    outcomes = {result.config[TRIAL_INDEX]: result for result in results}
+    outcomes = {
+        (result.config or {})[TRIAL_INDEX]: result for result in map(results.__getitem__, range(len(results)))
+    }
     lost = [index for index, result in outcomes.items() if isinstance(result.error, RayActorError)]
     return [_record(sweep, index, outcomes[index]) for index in sorted(outcomes)], lost
 
 
-def _run_trial(tune_config: Config, *, sweep: _Sweep) -> None:
-    """One trial, in its own process: replay what is on disk, then go on where that ends."""
-    index = tune_config[TRIAL_INDEX]
-    curve = sweep.curve(index)
-    replayed = curve.last_epoch
-
-    def tell(epoch: int, metrics: Metrics) -> None:
-        tune.report({EPOCH: epoch, sweep.metric: metrics[sweep.metric], "metrics": metrics})
-
-    def report(epoch: int, metrics: Metrics) -> None:
-        if sweep.metric not in metrics:
-            raise ValueError(
-                f"metrics must have {sweep.metric!r}, which the sweep compares; got {sorted(metrics)}"
-            )
-        if epoch > replayed:
-            curve.append(epoch, metrics)
-            tell(epoch, metrics)
-
-    for epoch, metrics in curve.epochs[:replayed]:
-        tell(epoch, metrics)
-    if not curve.is_finished:
-        # A trainable cannot start in the middle; it repeats the epochs that are known, unheard.
-        sweep.trainable(sweep.configs[index], report)
-        curve.finish()
-
-
-def _record(sweep: _Sweep, index: int, result: tune.Result) -> TrialRecord:
+def _record(sweep: Sweep, index: int, result: tune.Result) -> TrialRecord:
     metrics = result.metrics or {}
     epochs = metrics.get(EPOCH, 0)
     curve = sweep.curve(index)

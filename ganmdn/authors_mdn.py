@@ -37,9 +37,7 @@ def load_authors_mdn(path: Path) -> MixtureDensityNetwork:
         If it is no HDF5 file, or an array is missing or has another shape than the paper's network.
     """
     if not path.is_file():
-        raise FileNotFoundError(
-            f"weights must name MDN_weights.h5 from the authors' repository, no file {path}"
-        )
+        raise FileNotFoundError(f"weights must name MDN_weights.h5 from the authors' repository, no file {path}")
     if not h5py.is_hdf5(path):
         raise ValueError(f"{path} is not an HDF5 file; was it downloaded as a web page?")
     mdn = MixtureDensityNetwork(SHAPE, torch.Generator())

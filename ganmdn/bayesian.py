@@ -121,9 +121,7 @@ def _experiment(z: np.ndarray, error: np.ndarray, box: tuple[float, float]) -> E
     names = _names(z.shape[1])
     experiment = Experiment(
         SearchSpace([RangeParameter(name, ParameterType.FLOAT, *box) for name in names]),
-        optimization_config=OptimizationConfig(
-            Objective(f"-{ERROR}", metric_name_to_signature={ERROR: ERROR})
-        ),
+        optimization_config=OptimizationConfig(Objective(f"-{ERROR}", metric_name_to_signature={ERROR: ERROR})),
         metrics=[Metric(ERROR, lower_is_better=True)],
     )
     observations = []

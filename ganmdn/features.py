@@ -23,6 +23,8 @@ VGG16_LAYERS = (
 VGG16_URL = "https://download.pytorch.org/models/vgg16-397923af.pth"
 BANK_OCTAVES = 4
 BANK_KERNEL = 5
+BANK_BIAS = 6.0  # in standard deviations of a filter's response
+BANK_GAIN = 16.0  # root of the sum over filters of their squared responses
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class RandomFeatures:
     """
 
     kind: ClassVar[str] = "random"
-    filters: int = 64
+    filters: int = 16
     seed: int = 0
 
 
@@ -74,15 +76,24 @@ class RandomFilterBank(nn.Module):
 
     Padding is circular, as the microstructures are periodic. The maps of octave l hold 4^l times fewer pixels
     and are scaled by 2^l, which makes sums over pixels (Gram matrices) comparable between octaves.
+
+    The losses' constants were chosen for VGG-16, and two properties of the bank make them fit. A bias common to all
+    filters makes the features of any two images nearly parallel, or the collapse loss outweighs the others and
+    all-black and all-white images win; centring the features over channels takes it out of the style loss again. The
+    gain, shared by the filters, brings the style loss of noise against a microstructure to a few tens of the
+    adversarial loss, whatever the number of filters.
     """
 
     def __init__(self, config: RandomFeatures) -> None:
         super().__init__()
         rng = np.random.default_rng(np.random.SeedSequence(config.seed))
         shape = (BANK_OCTAVES, config.filters, 1, BANK_KERNEL, BANK_KERNEL)
-        filters = rng.standard_normal(shape, dtype=np.float32) / BANK_KERNEL
-        self.register_buffer("filters", torch.from_numpy(filters))
+        filters = rng.standard_normal(shape, dtype=np.float32) / BANK_KERNEL  # unit response to unit white noise
+        gain = BANK_GAIN / config.filters**0.5
+        self.register_buffer("filters", torch.from_numpy(filters) * gain)
+        self.register_buffer("bias", torch.full((config.filters,), BANK_BIAS * gain))
         self.filters: Tensor
+        self.bias: Tensor
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Map images (B, 1, H, W) in [-1, 1] to four feature maps (B, filters, H / 2^l, W / 2^l)."""
@@ -92,7 +103,8 @@ class RandomFilterBank(nn.Module):
             if octave:
                 images = functional.avg_pool2d(images, 2)
             wrapped = functional.pad(images, (pad,) * 4, mode="circular")
-            maps.append(torch.relu(functional.conv2d(wrapped, filters)) * 2**octave)
+            # Scaling filters and bias instead of the maps saves a pass over them: ReLU is homogeneous.
+            maps.append(torch.relu(functional.conv2d(wrapped, filters * 2**octave, self.bias * 2**octave)))
         return maps
 
 

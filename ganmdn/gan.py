@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ganmdn.features import FeatureConfig, RandomFeatures, feature_config, make_features
+from ganmdn.features import make_features
 from ganmdn.gan_checkpoint import TrainingHistory, read_checkpoint, write_checkpoint
+from ganmdn.gan_config import GanConfig
 from ganmdn.losses import adversarial_loss, collapse_loss, style_loss
 from ganmdn.networks import Discriminator, Generator, generate_images, latent_shape
 from ganmdn.session import TrainingSession
@@ -23,70 +22,6 @@ HISTORY_EVERY = 10  # generator updates between entries of the loss history
 SAMPLES = 8  # images on a contact sheet
 # First element of a draw's spawn key: what is drawn.
 INITIAL_WEIGHTS, BATCHES, SAMPLE_LATENTS = range(3)
-
-
-@dataclass(frozen=True)
-class LatentRange:
-    """The latent variables are drawn uniformly and independently from [low, high)."""
-
-    low: float = -1.0
-    high: float = 1.0
-
-
-@dataclass(frozen=True)
-class GanConfig:
-    """How the GAN is trained; the defaults are the authors'.
-
-    Attributes
-    ----------
-    steps
-        Generator updates.
-    batch_size
-        Images per update, over all workers.
-    workers
-        Data-parallel workers: each computes batch statistics and pairs of images on its own share of the batch.
-    learning_rate, beta1, epsilon
-        Of Adam, for both networks.
-    discriminator_updates
-        Discriminator updates per generator update.
-    collapse_weight, style_weight
-        Factors of these losses beside the adversarial one.
-    features
-        Feature maps on which they are computed.
-    latent
-        Distribution of the latent variables.
-    checkpoint_every
-        Generator updates between checkpoints.
-    """
-
-    steps: int = 20_000
-    batch_size: int = 64
-    workers: int = 1
-    learning_rate: float = 5e-4
-    beta1: float = 0.5
-    epsilon: float = 1e-7
-    discriminator_updates: int = 3
-    collapse_weight: float = 0.03
-    style_weight: float = 0.03
-    features: FeatureConfig = RandomFeatures()
-    latent: LatentRange = LatentRange()
-    checkpoint_every: int = 500
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "workers", "discriminator_updates", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.batch_size % self.workers or self.batch_size < 2 * self.workers:
-            raise ValueError(
-                "batch_size must be a multiple of workers with at least 2 images for each, "
-                f"got batch_size {self.batch_size}, workers {self.workers}"
-            )
-
-    @classmethod
-    def from_mapping(cls, values: Mapping[str, Any]) -> GanConfig:
-        """Build from nested mappings of the same names, as a spec holds them."""
-        nested = {"features": feature_config, "latent": lambda latent: LatentRange(**latent)}
-        return cls(**{name: nested[name](value) if name in nested else value for name, value in values.items()})
 
 
 class DiscriminatorLoss(nn.Module):

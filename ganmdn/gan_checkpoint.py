@@ -52,9 +52,9 @@ class TrainingHistory:
 
     def save(self, path: Path) -> None:
         """Write to ``path`` as compressed .npz."""
-        losses = {name: np.array(values) for name, values in self.losses.items()}
-        samples = np.array(self.samples, dtype=np.uint8)
-        np.savez_compressed(path, step=self.step, sample_step=self.sample_step, samples=samples, **losses)
+        arrays: dict[str, Any] = {name: np.array(values) for name, values in self.losses.items()}
+        arrays |= {"step": self.step, "sample_step": self.sample_step}
+        np.savez_compressed(path, samples=np.array(self.samples, dtype=np.uint8), **arrays)
 
     @classmethod
     def load(cls, path: Path) -> TrainingHistory:

@@ -32,9 +32,7 @@ class Designs:
 
     def __post_init__(self) -> None:
         if self.images.ndim != 3 or self.images.dtype != np.uint8:
-            raise ValueError(
-                f"images must be uint8 of shape (n, H, W), got {self.images.dtype} {self.images.shape}"
-            )
+            raise ValueError(f"images must be uint8 of shape (n, H, W), got {self.images.dtype} {self.images.shape}")
         if self.images.size and self.images.max() > 1:
             raise ValueError(f"images must hold 0 and 1 only, got {self.images.max()}")
         if self.z is not None and (self.z.ndim != 3 or len(self.z) != len(self.images)):
@@ -72,6 +70,4 @@ def binarise_keeping_fraction(grey: np.ndarray) -> np.ndarray:
     white became 19 %) and Otsu's whitens it (46 %); either moves the absorption away from the target.
     """
     fractions = np.clip(grey.mean(axis=(1, 2)), 0.0, 1.0)
-    return np.stack(
-        [threshold_at_fraction(image, share) for image, share in zip(grey, fractions, strict=True)]
-    )
+    return np.stack([threshold_at_fraction(image, share) for image, share in zip(grey, fractions, strict=True)])

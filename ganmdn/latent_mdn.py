@@ -40,8 +40,7 @@ class LatentMdn:
     def __post_init__(self) -> None:
         if self.mdn.shape.dimension != self.latent_shape[0] * self.latent_shape[1]:
             raise ValueError(
-                f"latent_shape must hold the network's {self.mdn.shape.dimension} dimensions, "
-                f"got {self.latent_shape}"
+                f"latent_shape must hold the network's {self.mdn.shape.dimension} dimensions, got {self.latent_shape}"
             )
 
     def design(self, target: float, count: int, seed: np.random.SeedSequence) -> Designs:

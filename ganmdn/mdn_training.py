@@ -97,9 +97,7 @@ def fit_mdn(
     """
     _check(y, targets)
     train, validation = split_labels(len(y), config, np.random.default_rng(seed))
-    y_all, targets_all = (
-        torch.as_tensor(array, dtype=torch.float32, device=device) for array in (y, targets)
-    )
+    y_all, targets_all = (torch.as_tensor(array, dtype=torch.float32, device=device) for array in (y, targets))
     initial = torch.Generator().manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1))
     shape = MdnShape(targets.shape[1], config.components, config.width)
     mdn = MixtureDensityNetwork(shape, initial).to(device)

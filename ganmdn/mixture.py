@@ -79,9 +79,7 @@ class GaussianMixture:
         second_moments = self.sigmas.square() + self.means.square()
         return torch.einsum("bk,bkm->bm", self.log_weights.exp(), second_moments) - self.mean().square()
 
-    def sample(
-        self, count: int, seed: np.random.SeedSequence, sampling: Sampling = "component"
-    ) -> np.ndarray:
+    def sample(self, count: int, seed: np.random.SeedSequence, sampling: Sampling = "component") -> np.ndarray:
         """Draw ``count`` samples from the mixture of a single input.
 
         Nothing is clipped: like the paper's, samples may leave the box that the training targets came from.

@@ -15,8 +15,12 @@ DISCRIMINATOR_FILTERS = (16, 32, 64, 128)
 UPSAMPLING = 2 ** len(GENERATOR_FILTERS)  # pixels per latent cell and axis
 LEAKY_SLOPE = 0.2
 # TensorFlow's defaults, with which the authors trained; torch counts momentum as the weight of the new batch.
-BATCH_NORM = {"eps": 1e-3, "momentum": 0.01}
+BATCH_NORM_EPS = 1e-3
+BATCH_NORM_MOMENTUM = 0.01
 INITIAL_STD = 0.02  # Radford et al., arXiv 1511.06434, section 4
+# The generator's last layer starts wider, so that its first images already span [-1, 1]: the discriminator tells
+# grey images from two-phase ones at once, and then has nothing to teach.
+LAST_LAYER_STD = 0.1
 
 
 def _strided(kind: type[nn.Conv2d] | type[nn.ConvTranspose2d], inputs: int, outputs: int) -> nn.Module:
@@ -24,8 +28,15 @@ def _strided(kind: type[nn.Conv2d] | type[nn.ConvTranspose2d], inputs: int, outp
     return nn.utils.skip_init(kind, inputs, outputs, kernel_size=4, stride=2, padding=1)
 
 
-def _initialise(network: nn.Module, rng: torch.Generator | None) -> None:
-    """Draw the weights as in DCGAN: N(0, 0.02) for kernels, N(1, 0.02) for batch-norm scales, zero biases."""
+def _batch_norm(filters: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(filters, BATCH_NORM_EPS, BATCH_NORM_MOMENTUM)
+
+
+def _initialise(network: nn.Module, rng: torch.Generator | None) -> torch.Generator:
+    """Draw the weights as in DCGAN: N(0, 0.02) for kernels, N(1, 0.02) for batch-norm scales, zero biases.
+
+    Returns the source of the draws, for those that follow.
+    """
     rng = rng if rng is not None else torch.Generator().manual_seed(0)
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
@@ -33,6 +44,7 @@ def _initialise(network: nn.Module, rng: torch.Generator | None) -> None:
             nn.init.zeros_(module.bias)  # type: ignore[arg-type]
         elif isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.weight, 1.0, INITIAL_STD, generator=rng)
+    return rng
 
 
 class Generator(nn.Module):
@@ -52,10 +64,9 @@ class Generator(nn.Module):
         self.convolutions = nn.ModuleList(
             _strided(nn.ConvTranspose2d, i, o) for i, o in zip(inputs, GENERATOR_FILTERS, strict=True)
         )
-        self.norms = nn.ModuleList(
-            nn.BatchNorm2d(filters, **BATCH_NORM) for filters in GENERATOR_FILTERS[:-1]
-        )
-        _initialise(self, rng)
+        self.norms = nn.ModuleList(_batch_norm(filters) for filters in GENERATOR_FILTERS[:-1])
+        rng = _initialise(self, rng)
+        nn.init.normal_(self.convolutions[-1].get_parameter("weight"), 0.0, LAST_LAYER_STD, generator=rng)
 
     def forward(self, z: Tensor) -> Tensor:
         """Map ``z`` (B, 1, h, w) to images (B, 1, 32 h, 32 w) in [-1, 1]."""
@@ -85,7 +96,7 @@ class Discriminator(nn.Module):
         self.convolutions = nn.ModuleList(
             _strided(nn.Conv2d, i, o) for i, o in zip(inputs, DISCRIMINATOR_FILTERS, strict=True)
         )
-        self.norms = nn.ModuleList(nn.BatchNorm2d(filters, **BATCH_NORM) for filters in DISCRIMINATOR_FILTERS)
+        self.norms = nn.ModuleList(_batch_norm(filters) for filters in DISCRIMINATOR_FILTERS)
         last_px = image_px // 2 ** len(DISCRIMINATOR_FILTERS)
         self.logit = nn.utils.skip_init(nn.Conv2d, DISCRIMINATOR_FILTERS[-1], 1, kernel_size=last_px)
         _initialise(self, rng)
@@ -130,7 +141,7 @@ def generate_grey(generator: Generator, z: np.ndarray, batch: int = 256) -> np.n
     images = np.empty((len(z), UPSAMPLING * z.shape[1], UPSAMPLING * z.shape[2]), np.float32)
     with torch.inference_mode():
         for start in range(0, len(z), batch):
-            chunk = torch.as_tensor(z[start : start + batch], dtype=torch.float32, device=device)
+            chunk = torch.from_numpy(z[start : start + batch].astype(np.float32, order="C")).to(device)
             images[start : start + batch] = generator(chunk[:, None])[:, 0].cpu().numpy()
     generator.train(was_training)
     return images

@@ -82,9 +82,7 @@ def fit_pca_mdn(
     """
     rows = binary_rows(images)
     if not 1 <= dimension <= min(rows.shape):
-        raise ValueError(
-            f"dimension must lie between 1 and {min(rows.shape)} for {len(rows)} images, got {dimension}"
-        )
+        raise ValueError(f"dimension must lie between 1 and {min(rows.shape)} for {len(rows)} images, got {dimension}")
     state = int(seed.generate_state(1, np.uint32)[0])
     pca = PCA(dimension, whiten=True, svd_solver="randomized", random_state=state)
     fit = fit_mdn(y, pca.fit_transform(rows), config, seed, report, device)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,7 +65,7 @@ class LocalSession:
     """
 
     folder: Path
-    device: torch.device = torch.device("cpu")
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     metrics: list[dict[str, float]] = field(default_factory=list)
     rank: int = 0
     world_size: int = 1
@@ -87,7 +86,8 @@ class LocalSession:
         previous = self.latest_checkpoint()
         number = 0 if previous is None else int(previous.name.removeprefix(CHECKPOINT_PREFIX)) + 1
         # Copied under another name first: a folder called checkpoint_* is always whole.
-        partial = self.folder / f"partial_{os.getpid()}"
+        partial = self.folder / "partial"
+        shutil.rmtree(partial, ignore_errors=True)
         shutil.copytree(checkpoint, partial)
         partial.rename(self.folder / f"{CHECKPOINT_PREFIX}{number:06d}")
         if previous is not None:

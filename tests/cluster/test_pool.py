@@ -14,7 +14,9 @@ import pytest
 import ray
 
 from cluster.errors import RemoteError, RemoteTraceback, WorkerLost
-from cluster.pool import INLINE_BYTES, WorkerPool
+from cluster.pool import WorkerPool
+from cluster.task import INLINE_BYTES
+from cluster.worker import WorkerPlace
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_runtime")]
 
@@ -216,7 +218,8 @@ def test_closing_cancels_at_once(tmp_path: Path) -> None:
     assert time.monotonic() - start < 5
     with pytest.raises(CancelledError):
         running.result(timeout=0)
-    assert queued.cancelled()
+    with pytest.raises(CancelledError):
+        queued.result(timeout=0)
     with pytest.raises(RuntimeError, match=r"submit\(\) needs an open pool, and this one is closed"):
         pool.submit(str, 1)
     pid = int((tmp_path / "never.pids").read_text())
@@ -234,6 +237,36 @@ def test_ctrl_c_ends_running_tasks_and_a_normal_exit_waits_for_them(tmp_path: Pa
     with WorkerPool(1) as pool:
         futures = [pool.submit(time.sleep, 0.05) for _ in range(5)]
     assert wait(futures, timeout=0).not_done == set()
+
+
+def test_a_cancelled_future_is_skipped(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    with WorkerPool(1) as pool:
+        pool.submit(hold_until, gate)
+        wait_until(gate.with_suffix(".pids").exists)
+        unwanted, wanted = pool.submit((tmp_path / "trace").touch), pool.submit(str, 1)
+        assert unwanted.cancel()
+        gate.touch()
+        assert wanted.result() == "1"
+    assert not (tmp_path / "trace").exists()
+
+
+def test_workers_that_cannot_start_fail_all_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    ready = threading.Event()
+
+    def refuse(place: WorkerPlace, give_up: Callable[[], bool]) -> None:
+        ready.wait(timeout=20)
+        raise RuntimeError("no worker starts, 3 attempts failed: no such interpreter")
+
+    monkeypatch.setattr(WorkerPlace, "fill", refuse)
+    with WorkerPool(1) as pool:
+        future = pool.submit(str, 1)
+        ready.set()
+        with pytest.raises(RuntimeError, match="no worker starts, 3 attempts failed: no such interpreter"):
+            future.result(timeout=20)
+        with pytest.raises(RuntimeError, match=r"submit\(\) needs an open pool") as caught:
+            pool.submit(str, 2)
+    assert "no worker starts" in str(caught.value.__cause__)
 
 
 def test_statistics_tell_the_share_of_useful_time() -> None:

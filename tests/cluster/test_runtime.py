@@ -79,6 +79,26 @@ def test_a_driver_that_joins_leaves_the_cluster_alive(ray_runtime: runtime.RayRu
     assert ray.get(ray.remote(lambda: "alive").remote(), timeout=60) == "alive"
 
 
+FLEETING_THREAD_DRIVER = """
+import json, threading, time
+import ray
+from cluster import runtime
+
+started = []
+thread = threading.Thread(target=lambda: started.append(runtime.start(cpus=1)))
+thread.start()
+thread.join()
+time.sleep(1)
+with started[0]:
+    print(json.dumps([ray.get(ray.remote(lambda: 42).remote(), timeout=60)]))
+"""
+
+
+@pytest.mark.ray
+def test_ray_outlives_the_thread_that_started_it() -> None:
+    assert _answer(_start_driver(FLEETING_THREAD_DRIVER)) == [42]
+
+
 @pytest.mark.ray
 def test_a_process_has_one_ray(ray_runtime: runtime.RayRuntime) -> None:
     with pytest.raises(RuntimeError, match="needs a process without Ray, and this one already runs it"):

@@ -14,7 +14,7 @@ import pytest
 import ray
 import torch
 
-from cluster.training import INDEX_NAME, TrainingFailed, clean_up_interrupted_run, run_training
+from cluster.training import INDEX_NAME, TrainingError, clean_up_run, run_training
 
 STEPS = 10
 KILL_STEP = 7
@@ -116,22 +116,22 @@ def test_an_exception_of_the_loop_is_told(tmp_path: Path) -> None:
         raise LookupError(f"rank {session.rank} of {session.world_size} has no data")
 
     expected = "training 'run' failed: rank 0: LookupError: rank 0 of 1 has no data"
-    with pytest.raises(TrainingFailed, match=expected) as caught:
+    with pytest.raises(TrainingError, match=expected) as caught:
         run_training(fail, {}, workers=1, storage=tmp_path, name="run", max_failures=0)
     assert "in fail" in str(caught.value.__cause__)
 
 
 def test_a_killed_training_is_cleaned_up(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    clean_up_interrupted_run(run)
+    clean_up_run(run)
     for name in ("checkpoint_1", "checkpoint_2"):
         (run / name).mkdir(parents=True)
     (run / INDEX_NAME).write_text('{"checkpoint_results": [{"checkpoint_dir_name": "checkpoint_1"}]}')
-    clean_up_interrupted_run(run)
+    clean_up_run(run)
     assert sorted(path.name for path in run.iterdir()) == ["checkpoint_1", INDEX_NAME]
 
     (run / INDEX_NAME).write_text('{"checkpoint_results": [{"chec')
-    clean_up_interrupted_run(run)
+    clean_up_run(run)
     assert not run.exists()
     assert (tmp_path / "run.torn" / "checkpoint_1").is_dir()
 

@@ -43,15 +43,26 @@ def learn(config: dict[str, Any], report: Any) -> None:
         report(epoch, {"loss": abs(math.log10(config["rate"]) + 2) + 1 / epoch})
 
 
-def test_the_outcome_is_that_of_one_cpu(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture(scope="module")
+def one_cpu_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("one-cpu")
+
+
+@pytest.fixture(scope="module")
+def on_one_cpu(ray_runtime: object, one_cpu_folder: Path) -> TuningResult:
+    return sweep(learn, one_cpu_folder, "sweep", cpus=1)
+
+
+def test_the_outcome_is_that_of_one_cpu(
+    on_one_cpu: TuningResult, one_cpu_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     heard: dict[int, list[int]] = {}
 
     def listen(index: int, epoch: int, metrics: dict[str, float]) -> None:
         heard.setdefault(index, []).append(epoch)
 
-    one = sweep(learn, tmp_path, "one", cpus=1)
     many = sweep(learn, tmp_path, "many", cpus=3, on_report=listen)
-    assert one == many
+    assert many == on_one_cpu
     assert capfd.readouterr() == ("", "")
 
     assert [trial.index for trial in many.trials] == list(range(6))
@@ -60,14 +71,12 @@ def test_the_outcome_is_that_of_one_cpu(tmp_path: Path, capfd: pytest.CaptureFix
     assert many.best_config in [trial.config for trial in full]
     stopped = [trial for trial in many.trials if trial.stopped_early]
     assert {trial.index for trial in stopped} == set(range(6)) - {trial.index for trial in full} != set()
-    with pytest.raises(
-        ValueError, match="name must be new for another space, seed, metric or number of trials"
-    ):
-        sweep(learn, tmp_path, "one", seed=np.random.SeedSequence(6))
+    with pytest.raises(ValueError, match="name must be new for a sweep with other arguments"):
+        sweep(learn, one_cpu_folder, "sweep", seed=np.random.SeedSequence(6))
     assert heard == {trial.index: list(range(1, trial.epochs + 1)) for trial in many.trials}
 
 
-def test_an_interrupted_sweep_goes_on_to_the_same_end(tmp_path: Path) -> None:
+def test_an_interrupted_sweep_goes_on_to_the_same_end(on_one_cpu: TuningResult, tmp_path: Path) -> None:
     """Ctrl-C ends the first attempt; in the second a trial's process is killed once."""
     calls = tmp_path / "calls"
     killed = tmp_path / "killed"
@@ -84,10 +93,9 @@ def test_an_interrupted_sweep_goes_on_to_the_same_end(tmp_path: Path) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         learn(config, report)
 
-    straight = sweep(learn, tmp_path, "straight")
     with pytest.raises(KeyboardInterrupt):
         sweep(learn, tmp_path, "resumed", on_report=interrupt)
-    assert sweep(learn_fragile, tmp_path, "resumed") == straight
+    assert sweep(learn_fragile, tmp_path, "resumed") == on_one_cpu
     # Two trials at least had ended when the fourth one spoke up, and one was begun twice.
     assert 1 < calls.stat().st_size <= 6 - 2 + 1
 

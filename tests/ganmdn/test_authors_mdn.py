@@ -45,9 +45,7 @@ def test_a_keras_file_gives_the_network_back(tmp_path: Path, mdn: MixtureDensity
 
 def test_wrong_files_are_refused(tmp_path: Path, mdn: MixtureDensityNetwork) -> None:
     path = tmp_path / "mdn.h5"
-    with pytest.raises(
-        FileNotFoundError, match=r"MDN_weights.h5 from the authors' repository, no file .*mdn.h5"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"MDN_weights.h5 from the authors' repository, no file .*mdn.h5"):
         load_authors_mdn(path)
     path.write_text("<html>")
     with pytest.raises(ValueError, match="is not an HDF5 file; was it downloaded as a web page"):
@@ -59,9 +57,7 @@ def test_wrong_files_are_refused(tmp_path: Path, mdn: MixtureDensityNetwork) -> 
         load_authors_mdn(path)
     with h5py.File(path, "a") as file:
         file["dense_2/dense_2/kernel:0"] = np.zeros((32, 16), dtype=np.float32)
-    with pytest.raises(
-        ValueError, match=r"kernel:0 in .* must have shape \(33, 16\), got \(32, 16\); only the"
-    ):
+    with pytest.raises(ValueError, match=r"kernel:0 in .* must have shape \(33, 16\), got \(32, 16\); only the"):
         load_authors_mdn(path)
 
 
@@ -74,9 +70,7 @@ def test_published_network_knows_the_published_pairs(authors_dir: Path) -> None:
     rng = torch.Generator().manual_seed(0)
     with torch.no_grad():
         paired = mdn.log_prob(y, z).mean().item()
-        shuffled = [
-            mdn.log_prob(y[torch.randperm(len(y), generator=rng)], z).mean().item() for _ in range(200)
-        ]
+        shuffled = [mdn.log_prob(y[torch.randperm(len(y), generator=rng)], z).mean().item() for _ in range(200)]
     assert paired == pytest.approx(-3.05, abs=0.01)
     assert paired > max(shuffled)
 

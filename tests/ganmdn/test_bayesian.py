@@ -122,9 +122,7 @@ def test_without_any_success_everything_comes_from_sobol() -> None:
 
 def test_refusals_name_the_argument() -> None:
     z, y = start(5)
-    with pytest.raises(
-        ValueError, match=r"z must have shape \(n, M\) and y \(n,\), got \(5, 2, 2\) and \(5,\)"
-    ):
+    with pytest.raises(ValueError, match=r"z must have shape \(n, M\) and y \(n,\), got \(5, 2, 2\) and \(5,\)"):
         suggest(z.reshape(5, 2, 2), y, TARGET, 1, SEED)
     with pytest.raises(ValueError, match="count must be at least 1, got 0"):
         suggest(z, y, TARGET, 0, SEED)

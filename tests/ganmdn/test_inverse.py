@@ -10,9 +10,7 @@ from ganmdn.inverse import Designs, binarise_keeping_fraction
 
 def test_designs_refuse_what_is_no_set_of_binary_images() -> None:
     images = np.zeros((3, 4, 4), dtype=np.uint8)
-    with pytest.raises(
-        ValueError, match=r"images must be uint8 of shape \(n, H, W\), got float64 \(3, 4, 4\)"
-    ):
+    with pytest.raises(ValueError, match=r"images must be uint8 of shape \(n, H, W\), got float64 \(3, 4, 4\)"):
         Designs(images.astype(float))
     with pytest.raises(ValueError, match="images must hold 0 and 1 only, got 255"):
         Designs(images + np.uint8(255))

@@ -97,9 +97,7 @@ def test_failed_simulations_are_refused(name: str) -> None:
 def test_pca_components_reconstruct_what_scikit_learn_does() -> None:
     rng = np.random.default_rng(1)
     basis = (rng.random((3, PX, PX)) < 0.5).astype(np.uint8)
-    images = basis[
-        rng.integers(0, 3, 400)
-    ]  # three images span two principal components, with nothing left over
+    images = basis[rng.integers(0, 3, 400)]  # three images span two principal components, with nothing left over
     model, _ = fit_pca_mdn(rng.random(400), images, 2, CONFIG, SEED)
     centred = (images - model.mean).reshape(400, -1)
     components = model.components.reshape(2, -1)

@@ -97,9 +97,7 @@ def test_last_batch_of_one_row_is_left_out() -> None:
 def test_failed_simulations_are_refused() -> None:
     y, z = draw_problem(300, seed=6)
     y[[7, 9]] = np.nan
-    with pytest.raises(
-        ValueError, match=r"y must be finite, 2 of 300 rows are not \(first: 7\); drop the failed"
-    ):
+    with pytest.raises(ValueError, match=r"y must be finite, 2 of 300 rows are not \(first: 7\); drop the failed"):
         fit_mdn(y, z, QUICK, np.random.SeedSequence(0))
     with pytest.raises(ValueError, match="targets must be finite, 1 of 300 rows"):
         fit_mdn(
@@ -121,9 +119,7 @@ def test_other_refusals_name_the_argument() -> None:
     seed = np.random.SeedSequence(0)
     with pytest.raises(ValueError, match="batch_size 64 for 60 labels of which 6 are held out"):
         fit_mdn(y, z, QUICK, seed)
-    with pytest.raises(
-        ValueError, match=r"y must have shape \(n,\) and targets \(n, M\), got \(60,\) and \(60,\)"
-    ):
+    with pytest.raises(ValueError, match=r"y must have shape \(n,\) and targets \(n, M\), got \(60,\) and \(60,\)"):
         fit_mdn(y, z[:, 0], QUICK, seed)
     with pytest.raises(ValueError, match="batch_size must be at least 2 for batch norm, got 1"):
         MdnTraining(batch_size=1)

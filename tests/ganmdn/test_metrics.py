@@ -14,9 +14,7 @@ def test_rep_is_equation_1() -> None:
 
 
 def test_rep_takes_a_target_for_each_design() -> None:
-    np.testing.assert_allclose(
-        residual_error_percentage(np.array([0.6, 0.6]), np.array([0.5, 0.75])), [20, 20]
-    )
+    np.testing.assert_allclose(residual_error_percentage(np.array([0.6, 0.6]), np.array([0.5, 0.75])), [20, 20])
 
 
 def test_summary_counts_failures_and_leaves_them_out() -> None:

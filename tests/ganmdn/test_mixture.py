@@ -27,9 +27,7 @@ def as_torch_distribution(mixture: GaussianMixture) -> distributions.MixtureSame
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**31), st.integers(1, 4), st.integers(1, 6), st.integers(1, 9))
-def test_likelihood_and_moments_are_those_of_torch(
-    seed: int, inputs: int, components: int, dimension: int
-) -> None:
+def test_likelihood_and_moments_are_those_of_torch(seed: int, inputs: int, components: int, dimension: int) -> None:
     mixture = draw_mixture(seed, inputs, components, dimension)
     reference = as_torch_distribution(mixture)
     targets = torch.randn((inputs, dimension), generator=torch.Generator().manual_seed(seed + 1))

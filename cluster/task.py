@@ -1,0 +1,54 @@
+"""What a pool is asked to do: a function with its arguments and the future that waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray import cloudpickle
+
+# Ray sends arguments up to this size along with a call, larger ones through its object store.
+INLINE_BYTES = 100 * 1024
+
+
+@dataclass(frozen=True)
+class SharedFunction:
+    """A function made ready for many calls; ``reference`` is the function, or Ray's handle of it."""
+
+    name: str
+    reference: Any
+
+
+@dataclass
+class Task:
+    """A function that some thread submitted, on its way to a worker."""
+
+    function: SharedFunction
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    lane: Hashable
+    future: Future[Any]
+    workers_lost: int = 0
+
+    def begin(self) -> bool:
+        """Mark the future as running; False when its owner has cancelled it."""
+        # After a lost worker it is marked already.
+        return self.workers_lost > 0 or self.future.set_running_or_notify_cancel()
+
+
+def share(function: Callable[..., Any]) -> SharedFunction:
+    """Ship a large function to the cluster once; a small one goes with each call, as is cheaper."""
+    is_small = len(cloudpickle.dumps(function)) <= INLINE_BYTES
+    return SharedFunction(_name(function), function if is_small else ray.put(function))
+
+
+def unshared(function: Callable[..., Any]) -> SharedFunction:
+    """Wrap a function that will be called once."""
+    return SharedFunction(_name(function), function)
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__qualname__", None) or repr(function)

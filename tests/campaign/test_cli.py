@@ -1,0 +1,130 @@
+"""The command line as a user meets it: real processes, real exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from campaign.keys import PROJECT
+
+QUICKSTART = PROJECT / "specs" / "quickstart.yaml"
+
+
+def campaign(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "campaign", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=120)
+
+
+def test_help_names_every_command(tmp_path: Path) -> None:
+    done = campaign("--help", folder=tmp_path)
+    assert done.returncode == 0
+    for name in ("submit", "plan", "status", "query", "report", "schema", "doctor", "verify-authors", "import"):
+        assert name in done.stdout
+
+
+@pytest.mark.parametrize("name", ["quickstart", "table1"])
+def test_plan_shows_the_shipped_specs_and_writes_nothing(name: str, tmp_path: Path) -> None:
+    done = campaign("plan", PROJECT / "specs" / f"{name}.yaml", "--json", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    assert plan["counts"] == {"cached": 0, "interrupted": 0, "new": 34}
+    assert plan["simulations"] == sum(stage["simulations"] for stage in plan["stages"])
+    assert plan["core_seconds"] >= plan["wall_seconds"] > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_plan_for_people_adds_it_up(tmp_path: Path) -> None:
+    done = campaign("plan", PROJECT / "specs" / "table1.yaml", folder=tmp_path)
+    assert "34 stages: 34 new; 12,900 simulations to do" in done.stdout
+    assert "labels/data-i " in done.stdout
+
+
+def test_a_bad_spec_is_told_at_once_with_exit_code_2(tmp_path: Path) -> None:
+    bad = QUICKSTART.read_text().replace("seed: 2020", "seed: -1").replace("targets: [0.55", "tragets: [0.55")
+    (tmp_path / "bad.yaml").write_text(bad.replace("physics/", f"{QUICKSTART.parent}/physics/"))
+    done = campaign("submit", "bad.yaml", folder=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    lines = done.stderr.strip().splitlines()
+    assert [line.split(": ")[0] for line in lines] == ["bad.yaml:3:7", f"bad.yaml:{line_of(bad, 'tragets')}:1"]
+    assert "targets" in lines[1]
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.yaml"]
+
+
+def line_of(text: str, word: str) -> int:
+    return next(number for number, line in enumerate(text.splitlines(), 1) if word in line)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("plan", "missing.yaml"), "missing.yaml"),
+        (("status", "nowhere"), "nowhere: not a run's folder"),
+        (("report", "nowhere"), "nowhere: not a run's folder"),
+        (("query", "nowhere.zarr", "y>0"), "no simulation store at nowhere.zarr"),
+        (("import", "missing.hdf5", "store.zarr"), "missing.hdf5"),
+        (("verify-authors", "missing.pickle", "missing.hdf5"), "missing"),
+    ],
+)
+def test_what_is_not_there_is_said_without_a_traceback(
+    arguments: tuple[str, ...], message: str, tmp_path: Path
+) -> None:
+    done = campaign(*arguments, folder=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_runs_is_no_error(tmp_path: Path) -> None:
+    done = campaign("status", folder=tmp_path)
+    assert done.returncode == 0
+    assert "no runs here" in done.stdout
+
+
+def test_schema_is_json(tmp_path: Path) -> None:
+    schema = json.loads(campaign("schema", folder=tmp_path).stdout)
+    assert "datasets" in schema["properties"]
+
+
+def test_doctor_finds_this_machine_fit(tmp_path: Path) -> None:
+    done = campaign("doctor", "--json", folder=tmp_path)
+    checks = json.loads(done.stdout)
+    assert {check["status"] for check in checks} <= {"ok", "warning", "failure"}
+    assert done.returncode == (1 if any(check["status"] == "failure" for check in checks) else 0)
+
+
+@pytest.mark.authors
+def test_the_published_images_are_made_again_pixel_for_pixel(authors_dir: Path, tmp_path: Path) -> None:
+    data = authors_dir / "dataset_z4_part.hdf5"
+    done = campaign("verify-authors", authors_dir / "weights.pickle", data, "--json", folder=tmp_path)
+    assert json.loads(done.stdout) == {"images": 50, "identical": 50, "pixel_agreement": 1.0}
+
+
+@pytest.mark.authors
+def test_the_published_data_can_be_imported_and_queried(authors_dir: Path, tmp_path: Path) -> None:
+    done = campaign("import", authors_dir / "dataset_z4_part.hdf5", "published.zarr", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "50 labelled microstructures" in done.stdout
+    found = campaign("query", "published.zarr", "abs(absorption-0.65)<0.01", "--json", folder=tmp_path)
+    rows = json.loads(found.stdout)
+    assert rows
+    assert all(abs(row["absorption"] - 0.65) < 0.01 for row in rows)
+    limited = campaign("query", "published.zarr", "y>0", "--json", "--limit", "3", folder=tmp_path)
+    assert len(json.loads(limited.stdout)) == 3
+    wrong = campaign("query", "published.zarr", "absorbtion>0.5", folder=tmp_path)
+    assert wrong.returncode == 2
+    assert "absorption" in wrong.stderr
+
+
+def test_planning_is_quick(tmp_path: Path) -> None:
+    """Not a benchmark: it would catch torch or Ray on the way to a plan, which take seconds."""
+    campaign("plan", PROJECT / "specs" / "table1.yaml", folder=tmp_path)
+    started = time.perf_counter()
+    campaign("plan", PROJECT / "specs" / "table1.yaml", folder=tmp_path)
+    assert time.perf_counter() - started < 10

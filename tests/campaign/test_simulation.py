@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from campaign.pipeline import _physics_of
+from campaign.simulation import DesignSet, SimulationJob, Simulator, simulate_images, simulate_unit
+from campaign.spec import Spec
+from results.layout import Status, pack_images
+from results.store import SimulationStore
+
+MakeSpec = Callable[..., Spec]
+
+
+@pytest.fixture
+def simulator(make_spec: MakeSpec) -> Simulator:
+    spec = make_spec()
+    return Simulator.from_config(_physics_of(spec, "data-ii", spec.datasets["data-ii"]))
+
+
+@pytest.fixture
+def images() -> np.ndarray:
+    return (np.random.default_rng(3).random((5, 64, 64)) < 0.4).astype(np.uint8)
+
+
+def test_a_row_balances_energy(simulator: Simulator, images: np.ndarray) -> None:
+    row = simulator.row(images[0])
+    assert row["status"] == Status.DONE
+    assert row["y"] == row["absorption"]
+    assert row["absorption"] == pytest.approx(1 - row["reflection"] - row["transmission"], abs=1e-12)
+    assert row["absorption"] == pytest.approx(row["layer_absorption"].sum(), abs=1e-8)
+    assert row["seconds"] > 0
+
+
+def test_the_wanted_property_may_be_one_layer(make_spec: MakeSpec, images: np.ndarray) -> None:
+    spec = make_spec(**{"physics.property": "film"})
+    row = Simulator.from_config(_physics_of(spec, "data-ii", spec.datasets["data-ii"])).row(images[0])
+    assert row["y"] == row["layer_absorption"][1] != row["absorption"]
+
+
+def test_white_pixels_are_the_white_material(make_spec: MakeSpec) -> None:
+    """All white is a layer of air: the same as a stack that is only the film."""
+    spec = make_spec()
+    simulator = Simulator.from_config(_physics_of(spec, "data-ii", spec.datasets["data-ii"]))
+    white = simulator.row(np.ones((64, 64), np.uint8))
+    black = simulator.row(np.zeros((64, 64), np.uint8))
+    assert white["layer_absorption"][0] == pytest.approx(0, abs=1e-12)
+    assert black["layer_absorption"][0] > 1e-3
+
+
+def test_a_failed_simulation_is_a_row(simulator: Simulator) -> None:
+    outputs = simulate_images(simulator, np.full((2, 64, 64), 7, np.uint8))
+    assert list(outputs["status"]) == [Status.FAILED] * 2
+    assert np.isnan(outputs["y"]).all()
+    assert np.isnan(outputs["layer_absorption"]).all()
+    assert outputs["error_class"][0] == "ValueError"
+    assert "0 and 1" in outputs["error_message"][0]
+
+
+def test_units_in_any_order_make_the_same_store(simulator: Simulator, images: np.ndarray, tmp_path: Path) -> None:
+    z = np.arange(20, dtype=np.float32).reshape(5, 2, 2)
+    target = np.linspace(0.5, 0.7, 5)
+    DesignSet({"z": z, "image": pack_images(images), "target": target}).save(tmp_path / "designs")
+    read = []
+    for name, order in (("a", [0, 1, 2]), ("b", [2, 0, 1])):
+        job = SimulationJob(simulator, tmp_path / "designs", tmp_path / f"{name}.zarr")
+        SimulationStore.create(
+            job.store, capacity=5, latent_shape=(2, 2), image_px=64, rows_per_unit=2,
+            layers=simulator.layer_names, inputs={"target": "float64"},
+        )  # fmt: skip
+        summaries = [simulate_unit(job, unit) for unit in order]
+        assert sum(summary.simulations for summary in summaries) == 5
+        read.append(SimulationStore.open(job.store).read("y", "z", "image", "target", "status"))
+    np.testing.assert_array_equal(read[0]["z"], z)
+    np.testing.assert_array_equal(read[0]["image"], images)
+    np.testing.assert_array_equal(read[0]["target"], target)
+    for name, column in read[0].items():
+        np.testing.assert_array_equal(column, read[1][name])
+
+
+def test_designs_come_back_as_saved(images: np.ndarray, tmp_path: Path) -> None:
+    DesignSet({"image": pack_images(images)}).save(tmp_path)
+    designs = DesignSet.open(tmp_path)
+    assert len(designs) == 5
+    assert designs.image_px == 64
+    np.testing.assert_array_equal(designs.images, images)

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from skimage.io import imread
+
+from ganmdn.features import RandomFeatures, Vgg16Features
+from ganmdn.gan import GanTrainer, train_gan
+from ganmdn.gan_checkpoint import (
+    GENERATOR_FILE,
+    HISTORY_FILE,
+    LOSSES,
+    SAMPLES_FILE,
+    TrainingHistory,
+    contact_sheet,
+    read_checkpoint,
+)
+from ganmdn.gan_config import GanConfig, LatentRange
+from ganmdn.microstructures import MicrostructureRanges, draw_microstructures
+from ganmdn.networks import load_generator
+from ganmdn.session import LocalSession
+
+SEED = np.random.SeedSequence(11)
+SMALL = GanConfig(steps=6, batch_size=4, checkpoint_every=2, features=RandomFeatures(filters=4))
+
+
+class Interrupted(Exception):
+    """Stands for whatever ends a training early."""
+
+
+class StoppingSession(LocalSession):
+    """Ends the training after its first checkpoint is kept."""
+
+    def report(self, metrics: dict[str, float], checkpoint: Path | None) -> None:
+        super().report(metrics, checkpoint)
+        raise Interrupted
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    return draw_microstructures(32, MicrostructureRanges(), np.random.SeedSequence(0), range(24))[0]
+
+
+def final_state(session: LocalSession) -> dict[str, torch.Tensor]:
+    folder = session.latest_checkpoint()
+    assert folder is not None
+    state, _ = read_checkpoint(folder)
+    flat = {}
+    for name in ("generator", "discriminator"):
+        flat |= {f"{name}.{key}": tensor for key, tensor in state[name].items()}
+        for index, values in state[f"{name}_optimiser"]["state"].items():
+            flat |= {f"{name}.{index}.{key}": value for key, value in values.items()}
+    return flat
+
+
+def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(images: np.ndarray, tmp_path: Path) -> None:
+    whole = LocalSession(tmp_path / "whole")
+    history = train_gan(SMALL, images, SEED, whole)
+    with pytest.raises(Interrupted):
+        train_gan(SMALL, images, SEED, StoppingSession(tmp_path / "parts"))
+    resumed = LocalSession(tmp_path / "parts")
+    resumed_history = train_gan(SMALL, images, SEED, resumed)
+    assert [metrics["step"] for metrics in resumed.metrics] == [4, 6]
+    expected, got = final_state(whole), final_state(resumed)
+    assert expected.keys() == got.keys()
+    assert all(torch.equal(tensor, got[name]) for name, tensor in expected.items())
+    assert resumed_history.losses == history.losses
+    assert np.array_equal(resumed_history.samples, history.samples)
+
+
+def test_a_finished_training_is_not_done_again(images: np.ndarray, tmp_path: Path) -> None:
+    train_gan(SMALL, images, SEED, LocalSession(tmp_path))
+    again = LocalSession(tmp_path)
+    assert train_gan(SMALL, images, SEED, again).step[-1] == SMALL.steps
+    assert again.metrics == []
+
+
+def test_seeds_differ_and_the_global_state_is_left_alone(images: np.ndarray, tmp_path: Path) -> None:
+    before = torch.get_rng_state()
+    one, other = LocalSession(tmp_path / "1"), LocalSession(tmp_path / "2")
+    config = replace(SMALL, steps=1)
+    train_gan(config, images, SEED, one)
+    train_gan(config, images, np.random.SeedSequence(12), other)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert not torch.equal(
+        final_state(one)["generator.convolutions.0.weight"], final_state(other)["generator.convolutions.0.weight"]
+    )
+
+
+def test_a_checkpoint_holds_generator_history_and_samples(images: np.ndarray, tmp_path: Path) -> None:
+    session = LocalSession(tmp_path)
+    train_gan(replace(SMALL, steps=5), images, SEED, session)
+    folder = session.latest_checkpoint()
+    assert folder is not None
+    history = TrainingHistory.load(folder / HISTORY_FILE)
+    assert history.step == history.sample_step == [2, 4, 5]
+    assert set(history.losses) == set(LOSSES)
+    assert all(len(values) == 3 and np.isfinite(values).all() for values in history.losses.values())
+    assert np.array(history.samples).shape == (3, 8, 32, 32)
+    assert imread(folder / SAMPLES_FILE).shape == (2 * 34, 8 * 34)
+    state, _ = read_checkpoint(folder)
+    for name, tensor in load_generator(folder / GENERATOR_FILE).state_dict().items():
+        assert torch.equal(tensor, state["generator"][name])
+    assert session.metrics[-1] == {"step": 5.0} | {name: values[-1] for name, values in history.losses.items()}
+
+
+def test_each_network_learns_in_its_own_turn_only(images: np.ndarray, tmp_path: Path) -> None:
+    """A generator update must leave no gradient with the discriminator, nor the other way round."""
+    trainer = GanTrainer(replace(SMALL, discriminator_updates=1), images, SEED, LocalSession(tmp_path))
+    taught: list[str] = []
+
+    def note(name: str) -> None:
+        taught.append(name)
+
+    for name, network in (("generator", trainer.generator), ("discriminator", trainer.discriminator)):
+        for parameter in network.parameters():
+            parameter.register_post_accumulate_grad_hook(lambda _, name=name: note(name))
+    trainer.step(0)
+    counts = {name: len(list(getattr(trainer, name).parameters())) for name in ("generator", "discriminator")}
+    assert taught == ["discriminator"] * counts["discriminator"] + ["generator"] * counts["generator"]
+
+
+def test_a_short_training_finds_the_length_scale(tmp_path: Path) -> None:
+    """Neighbouring pixels of noise agree half the time; those of the microstructures nine times in ten."""
+    ranges = MicrostructureRanges((0.06, 0.06), (0.01, 0.01), (0.5, 0.5))
+    images, _ = draw_microstructures(32, ranges, np.random.SeedSequence(0), range(64))
+    config = GanConfig(steps=150, batch_size=16, features=RandomFeatures(filters=8))
+    samples = train_gan(config, images, SEED, LocalSession(tmp_path)).samples[-1]
+    agreement = np.mean(samples[:, :, 1:] == samples[:, :, :-1])
+    assert 0.75 < agreement < 0.97
+    assert 0.25 < samples.mean() < 0.75
+
+
+def test_config_reads_a_training_block() -> None:
+    block = {
+        "steps": 3,
+        "features": {"kind": "vgg16", "weights": None},
+        "latent": {"low": 0.0, "high": 1.0},
+    }
+    config = GanConfig.from_mapping(block)
+    assert (config.steps, config.features, config.latent) == (3, Vgg16Features(), LatentRange(0.0, 1.0))
+    assert GanConfig.from_mapping({}) == GanConfig()
+
+
+def test_what_cannot_be_trained_is_refused(images: np.ndarray, tmp_path: Path) -> None:
+    session = LocalSession(tmp_path)
+    with pytest.raises(
+        ValueError,
+        match="batch_size must be a multiple of workers with at least 2 images for each, got batch_size 5, workers 2",
+    ):
+        GanConfig(batch_size=5, workers=2)
+    with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
+        GanConfig(steps=0)
+    with pytest.raises(
+        ValueError, match=r"workers must equal the session's world size, .* got workers 2 in a session of 1"
+    ):
+        train_gan(replace(SMALL, workers=2), images, SEED, session)
+    with pytest.raises(ValueError, match=r"images must be square uint8 images \(N, H, H\), got float64 \(24, 32, 32\)"):
+        train_gan(SMALL, images.astype(float), SEED, session)
+    with pytest.raises(ValueError, match="there must be at least batch_size / workers and 8 images, got 7"):
+        train_gan(SMALL, images[:7], SEED, session)
+
+
+def test_divergence_is_an_error(images: np.ndarray, tmp_path: Path) -> None:
+    with pytest.raises(FloatingPointError, match=r"the GAN diverged at step .*; try a lower learning_rate"):
+        train_gan(replace(SMALL, learning_rate=1e30), images, SEED, LocalSession(tmp_path))
+
+
+def test_contact_sheet_lays_images_out_in_rows() -> None:
+    images = np.zeros((4, 3, 3), np.uint8)
+    images[3] = 1
+    sheet = contact_sheet(images, columns=2)
+    assert sheet.shape == (10, 10)
+    assert (sheet[6:9, 6:9] == 255).all()
+    assert (sheet[1:4, 1:4] == 0).all()
+    assert sheet[0, 0] == 128
+    with pytest.raises(ValueError, match="columns must divide the number of images, got 3 columns for 4 images"):
+        contact_sheet(images, columns=3)

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from ganmdn.losses import adversarial_loss, collapse_loss, gram_matrices, style_loss
+
+SHAPES = [(4, 3, 6, 5), (4, 7, 3, 2)]
+
+
+def maps(seed: int) -> list[torch.Tensor]:
+    rng = np.random.default_rng(seed)
+    return [torch.from_numpy(rng.standard_normal(shape)) for shape in SHAPES]
+
+
+def loop_gram(features: np.ndarray) -> np.ndarray:
+    """One image's features, (C, H, W)."""
+    channels, height, width = features.shape
+    gram = np.zeros((channels, channels))
+    for y in range(height):
+        for x in range(width):
+            pixel = features[:, y, x] - features[:, y, x].mean()
+            for c in range(channels):
+                for d in range(channels):
+                    gram[c, d] += pixel[c] * pixel[d]
+    return gram
+
+
+def test_gram_matrices_match_their_definition() -> None:
+    features = maps(0)[0]
+    for made, image in zip(gram_matrices(features), features, strict=True):
+        np.testing.assert_allclose(made.numpy(), loop_gram(image.numpy()))
+
+
+def test_style_loss_matches_its_definition() -> None:
+    generated, real, pixels = maps(1), maps(2), 30
+    expected = 0.0
+    for made, wanted in zip(generated, real, strict=True):
+        for i in range(len(made)):
+            difference = loop_gram(made[i].numpy()) - loop_gram(wanted[i].numpy())
+            expected += 0.3 * (difference**2).sum() / (4 * 3**2 * pixels**2) / len(made)
+    assert float(style_loss(generated, real, pixels)) == pytest.approx(expected)
+    assert float(style_loss(generated, generated, pixels)) == 0
+
+
+def test_collapse_loss_matches_its_definition() -> None:
+    features = maps(3)
+    expected = 0.0
+    for layer in features:
+        rows = layer.numpy().reshape(len(layer), -1)
+        similarities = [
+            (rows[i] @ rows[j] / (np.linalg.norm(rows[i]) * np.linalg.norm(rows[j]))) ** 2
+            for i in range(len(rows))
+            for j in range(len(rows))
+            if i != j
+        ]
+        expected += 4e3 * np.mean(similarities)
+    assert float(collapse_loss(features)) == pytest.approx(expected)
+
+
+def test_collapse_loss_is_largest_for_copies_and_zero_for_orthogonal_features() -> None:
+    copies = [layer[:1].expand(3, -1, -1, -1) for layer in maps(4)]
+    assert float(collapse_loss(copies)) == pytest.approx(2 * 4e3)
+    assert float(collapse_loss([torch.eye(4).reshape(4, 4, 1, 1)])) == 0
+
+
+def test_collapse_loss_needs_two_images() -> None:
+    with pytest.raises(ValueError, match="needs at least 2, got 1"):
+        collapse_loss([torch.ones(1, 2, 3, 3)])
+
+
+def test_adversarial_loss_is_cross_entropy() -> None:
+    logits = torch.tensor([-1.5, 0.0, 30.0], dtype=torch.float64)
+    on_real = np.mean([math.log1p(math.exp(-value)) for value in logits.tolist()])
+    on_generated = np.mean([math.log1p(math.exp(value)) for value in logits.tolist()])
+    assert float(adversarial_loss(logits, real=True)) == pytest.approx(on_real)
+    assert float(adversarial_loss(logits, real=False)) == pytest.approx(on_generated)
