@@ -1,32 +1,39 @@
 """What a stage will cost, in core-seconds: measured on earlier runs where there are any, else estimated.
 
-The constants are medians of one core of the machine named in ``docs/results``; they are there to tell minutes from
-days before anything has run, and are replaced by the cache's own timings as soon as a stage of that kind is done.
+The constants were measured on one core of a 2026 cloud machine. They are there to tell minutes from days before
+anything has run; simulations are then timed by the cache's own records.
 """
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from campaign.cache import StageCache
-from campaign.pipeline import Stage
+from campaign.pipeline import Pipeline, Stage
 
-SECONDS_PER_HARMONIC_CUBED = {"transfer": 1.3e-8, "eigen": 3.0e-7}  # GEMM, LU and eigenproblems grow as N^3
-SECONDS_PER_TRAINING_PIXEL = 2.4e-6  # one GAN step: forward and backward of both networks, per image pixel
+SECONDS_PER_HARMONIC_CUBED = {"transfer": 1.5e-8, "eigen": 5.0e-8}  # GEMM, LU and eigenproblems grow as N^3
+CIRCLE_IN_SQUARE = 0.785
+SECONDS_PER_TRAINING_PIXEL = 2.4e-6  # one GAN step, forward and backward of both networks, per pixel of the batch
 SECONDS_PER_GENERATED_PIXEL = 1.2e-7
-SECONDS_PER_LABEL_EPOCH = 1.2e-5
-TYPICAL_EPOCHS = 200
-SECONDS_PER_SUGGESTION = 0.6
+SECONDS_PER_LABEL_EPOCH = 1.0e-5  # the MDN's hidden layers
+SECONDS_PER_LABEL_EPOCH_OUTPUT = 1.0e-6  # and its mixture of 40 Gaussians, per dimension of the output
+TYPICAL_EPOCHS = 120  # until early stopping
+SECONDS_PER_SUGGESTION_DIMENSION = 0.08  # Bayesian optimisation from 250 to 650 points
+SECONDS_TO_START = 1.0  # a task that does next to nothing
 
 
-def core_seconds(stage: Stage, cache: StageCache) -> float:
+def core_seconds(stage: Stage, pipeline: Pipeline, cache: StageCache) -> float:
     """Estimated work of ``stage`` on one core, in seconds."""
-    if stage.simulations:
-        return stage.simulations * (seconds_per_simulation(stage, cache) + _suggestion_seconds(stage))
     measured = [record.seconds for record in cache.records(stage.kind) if record.config == stage.config]
-    return statistics.median(measured) if measured else _ESTIMATES.get(stage.kind, _negligible)(stage.config)
+    if measured and not stage.simulations:
+        return statistics.median(measured)
+    simulating = stage.simulations * seconds_per_simulation(stage, cache) if stage.simulations else 0.0
+    estimate = _ESTIMATES.get(stage.kind)
+    return (
+        SECONDS_TO_START + simulating + (estimate(stage.config, _labels_behind(stage, pipeline)) if estimate else 0.0)
+    )
 
 
 def seconds_per_simulation(stage: Stage, cache: StageCache) -> float:
@@ -40,44 +47,51 @@ def seconds_per_simulation(stage: Stage, cache: StageCache) -> float:
     ]
     if measured:
         return statistics.median(measured)
-    side = 2 * numerics["orders"] + 1
-    harmonics = side**2 * (0.785 if numerics["truncation"] == "circular" else 1.0)
+    harmonics = (2 * numerics["orders"] + 1) ** 2 * (CIRCLE_IN_SQUARE if numerics["truncation"] == "circular" else 1.0)
     return SECONDS_PER_HARMONIC_CUBED[numerics["solver"]] * harmonics**3
 
 
-def _suggestion_seconds(stage: Stage) -> float:
-    return SECONDS_PER_SUGGESTION if stage.kind == "optimization" else 0.0
+def _labels_behind(stage: Stage, pipeline: Pipeline) -> int:
+    return pipeline[stage.inputs["labels"]].simulations if "labels" in stage.inputs else 0
 
 
-def _generator_seconds(config: Mapping[str, Any]) -> float:
+def _generator_seconds(config: Mapping[str, Any], labels: int) -> float:
     if config["kind"] != "train":
-        return 1.0
-    return config["steps"] * config["batch_size"] * 128**2 * SECONDS_PER_TRAINING_PIXEL
+        return 0.0
+    return config["steps"] * config["batch_size"] * config["image_px"] ** 2 * SECONDS_PER_TRAINING_PIXEL
 
 
-def _latents_seconds(config: Mapping[str, Any]) -> float:
+def _latents_seconds(config: Mapping[str, Any], labels: int) -> float:
     return config["count"] * config["image_px"] ** 2 * SECONDS_PER_GENERATED_PIXEL
 
 
-def _model_seconds(config: Mapping[str, Any]) -> float:
+def _model_seconds(config: Mapping[str, Any], labels: int) -> float:
     if "mdn" not in config:
-        return 0.1
-    outputs = config["image_px"] ** 2 if config["kind"] == "direct-mdn" else 16
-    return TYPICAL_EPOCHS * 4000 * SECONDS_PER_LABEL_EPOCH * max(1.0, outputs / 100)
+        return 0.0
+    outputs = config["image_px"] ** 2 if config["kind"] == "direct-mdn" else config["latent"][0] * config["latent"][1]
+    return _fit_seconds(config["mdn"], outputs, labels, min(TYPICAL_EPOCHS, config["mdn"]["max_epochs"]))
 
 
-def _tuning_seconds(config: Mapping[str, Any]) -> float:
+def _tuning_seconds(config: Mapping[str, Any], labels: int) -> float:
     tune = config["tune"]
-    return tune["trials"] * tune["max_epochs"] * 4000 * SECONDS_PER_LABEL_EPOCH / 2
+    epochs = tune["trials"] * min(TYPICAL_EPOCHS, tune["max_epochs"]) / 2  # ASHA stops about half of the work
+    return _fit_seconds(config["mdn"], 9, labels, epochs)
 
 
-def _negligible(config: Mapping[str, Any]) -> float:
-    return 1.0
+def _fit_seconds(mdn: Mapping[str, Any], outputs: int, labels: int, epochs: float) -> float:
+    per_label = SECONDS_PER_LABEL_EPOCH + SECONDS_PER_LABEL_EPOCH_OUTPUT * outputs * mdn["components"] / 40
+    return epochs * labels * per_label
 
 
-_ESTIMATES = {
+def _optimization_seconds(config: Mapping[str, Any], labels: int) -> float:
+    dimension = config["latent"][0] * config["latent"][1]
+    return config["iterations"] * dimension * SECONDS_PER_SUGGESTION_DIMENSION
+
+
+_ESTIMATES: Mapping[str, Callable[[Mapping[str, Any], int], float]] = {
     "generator": _generator_seconds,
     "latents": _latents_seconds,
     "model": _model_seconds,
     "tuning": _tuning_seconds,
+    "optimization": _optimization_seconds,
 }

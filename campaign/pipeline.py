@@ -106,7 +106,12 @@ def _generator_stages(spec: Spec) -> list[Stage]:
     }
     features = generator.training.features
     files = {"features": features.weights} if features.kind == "vgg16" and features.weights else {}
-    training = {"kind": "train", "seed": spec.seed, **generator.training.model_dump(mode="json")}
+    training = {
+        "kind": "train",
+        "seed": spec.seed,
+        "image_px": generator.image_px,
+        **generator.training.model_dump(mode="json"),
+    }
     training["features"].pop("weights", None)  # counts by content, through `files`
     return [
         Stage("microstructures", (), images),

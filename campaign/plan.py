@@ -91,7 +91,7 @@ def _planned(stage: Stage, pipeline: Pipeline, cache: StageCache) -> PlannedStag
         key=key,
         state=_state(stage, key, cache),
         simulations=stage.simulations,
-        core_seconds=round(core_seconds(stage, cache), 2),
+        core_seconds=round(core_seconds(stage, pipeline, cache), 2),
         reads=tuple(stage.inputs.values()),
     )
 

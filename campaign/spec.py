@@ -116,7 +116,7 @@ class RandomFeatures(Model):
     """Feature maps of a fixed, seeded multi-scale random-filter bank (Ustyuzhaninov et al., arXiv 1606.00021)."""
 
     kind: Literal["random"] = "random"
-    filters: Count = 64
+    filters: Count = 16
     seed: Seed = 0
 
 

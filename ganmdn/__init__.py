@@ -1,0 +1,1 @@
+"""The method: microstructures, GAN, MDN and other inverse models, baselines, metrics. Tensors in, tensors out."""

@@ -80,8 +80,8 @@ class RandomFilterBank(nn.Module):
     The losses' constants were chosen for VGG-16, and two properties of the bank make them fit. A bias common to all
     filters makes the features of any two images nearly parallel, or the collapse loss outweighs the others and
     all-black and all-white images win; centring the features over channels takes it out of the style loss again. The
-    gain, shared by the filters, brings the style loss of noise against a microstructure to a few tens of the
-    adversarial loss, whatever the number of filters.
+    gain, shared by the filters, brings the style loss of noise against a microstructure, weighted, to the size of
+    the adversarial loss, whatever the number of filters.
     """
 
     def __init__(self, config: RandomFeatures) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ganmdn.session import TrainingSession
 
 WEIGHTS_FILE = GENERATOR_FILE
+NOT_TRAINING = {"kind", "seed", "image_px"}  # of the stage's configuration; the rest is a GanConfig
 
 
 def run(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
@@ -26,7 +27,7 @@ def run(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageCon
     if config["kind"] == "authors":
         context.task(convert_authors, inputs["weights"], context.folder / WEIGHTS_FILE)
         return
-    training = {name: value for name, value in config.items() if name not in {"kind", "seed"}}
+    training = {name: value for name, value in config.items() if name not in NOT_TRAINING}
     if "features" in inputs:
         training["features"] = {**training["features"], "weights": inputs["features"]}
     task = {"training": training, "seed": config["seed"], "microstructures": inputs["microstructures"]}

@@ -18,7 +18,13 @@ SMALL: dict[str, Any] = {
         "kind": "train",
         "image_px": 64,
         "microstructures": {"count": 64},
-        "training": {"steps": 4, "batch_size": 16, "workers": 2, "checkpoint_every": 2},
+        "training": {
+            "steps": 6,
+            "batch_size": 16,
+            "workers": 2,
+            "checkpoint_every": 2,
+            "features": {"kind": "random", "filters": 4},
+        },
     },
     "physics": {
         "wavelength_nm": 980,
@@ -45,9 +51,9 @@ SMALL: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def small_spec() -> dict[str, Any]:
-    """The small spec as plain data, for a test to change and load."""
+@pytest.fixture(scope="session")
+def small() -> dict[str, Any]:
+    """A copy of the small spec as plain data."""
     return copy.deepcopy(SMALL)
 
 

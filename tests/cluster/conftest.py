@@ -16,7 +16,7 @@ def ray_runtime() -> Iterator[object]:
         yield started
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _ship_test_functions(request: pytest.FixtureRequest) -> None:
     """Pickle functions of a test module by value, since workers cannot import the module."""
     from ray import cloudpickle

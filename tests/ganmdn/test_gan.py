@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -127,6 +129,55 @@ def test_each_network_learns_in_its_own_turn_only(images: np.ndarray, tmp_path: 
     trainer.step(0)
     counts = {name: len(list(getattr(trainer, name).parameters())) for name in ("generator", "discriminator")}
     assert taught == ["discriminator"] * counts["discriminator"] + ["generator"] * counts["generator"]
+
+
+WORKER = """
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn.parallel import DistributedDataParallel
+
+from ganmdn.features import RandomFeatures
+from ganmdn.gan import GanTrainer
+from ganmdn.gan_config import GanConfig
+from ganmdn.microstructures import MicrostructureRanges, draw_microstructures
+from ganmdn.session import LocalSession
+
+
+@dataclass
+class GlooSession(LocalSession):
+    def wrap(self, module):
+        return DistributedDataParallel(module, broadcast_buffers=False)
+
+
+rank, folder = int(sys.argv[1]), Path(sys.argv[2])
+torch.set_num_threads(1)
+torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
+images, _ = draw_microstructures(32, MicrostructureRanges(), np.random.SeedSequence(0), range(24))
+config = GanConfig(batch_size=8, workers=2, features=RandomFeatures(filters=4))
+session = GlooSession(folder, rank=rank, world_size=2)
+trainer = GanTrainer(config, images, np.random.SeedSequence(1), session)
+losses = [{name: float(loss) for name, loss in trainer.step(number).items()} for number in range(3)]
+torch.save({"losses": losses, "state": trainer.state(3)}, folder / f"rank{rank}.pt")
+torch.distributed.destroy_process_group()
+"""
+
+
+def test_two_workers_stay_in_step(tmp_path: Path) -> None:
+    """Each sees its own batches, yet both end with the same weights; their batch statistics are their own."""
+    commands = [[sys.executable, "-c", WORKER, str(rank), str(tmp_path)] for rank in range(2)]
+    workers = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for command in commands]
+    errors = [worker.communicate(timeout=120)[1] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0], "\n".join(errors)
+    first, second = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in range(2))
+    assert first["losses"] != second["losses"]
+    for network in ("generator", "discriminator"):
+        for name, tensor in first["state"][network].items():
+            same = torch.equal(tensor, second["state"][network][name])
+            assert same is not ("running" in name), name
 
 
 def test_a_short_training_finds_the_length_scale(tmp_path: Path) -> None:

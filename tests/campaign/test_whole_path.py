@@ -1,0 +1,156 @@
+"""The whole path on real Ray, small: the same numbers on two workers, and on one that was killed on the way."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from campaign.events import read_events, run_status
+from campaign.keys import PROJECT
+from results.store import SimulationStore
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(900)]
+MEASURED = ("seconds",)  # columns that may differ from run to run
+
+
+def start(spec: Path, runs: Path, workers: int) -> subprocess.Popen[str]:
+    profile = runs.parent / f"workers-{workers}.yaml"
+    profile.write_text(yaml.safe_dump({"kind": "local", "workers": workers, "rows_per_unit": 7, "dashboard": False}))
+    command = [sys.executable, "-m", "campaign", "submit", str(spec), "--runs", str(runs), "--profile", str(profile)]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=PROJECT, start_new_session=True
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    out, errors = process.communicate(timeout=600)
+    assert process.returncode == 0, errors
+    return out
+
+
+def run_folder(runs: Path) -> Path:
+    (folder,) = (path.parent for path in runs.glob("*/events.jsonl"))
+    return folder
+
+
+def table(folder: Path) -> list[dict[str, str]]:
+    with (folder / "tables" / "table1.csv").open() as stream:
+        return [{name: cell for name, cell in row.items() if name not in MEASURED} for row in csv.DictReader(stream)]
+
+
+@pytest.fixture(scope="module")
+def spec_file(tmp_path_factory: pytest.TempPathFactory, small: dict[str, Any]) -> Path:
+    small["tune"] = {"trials": 2, "max_epochs": 4, "grace_epochs": 2, "batch_size": [32], "components": [3, 5]}
+    small["mdn"]["components"] = 4
+    path = tmp_path_factory.mktemp("spec") / "small.yaml"
+    path.write_text(yaml.safe_dump(small, sort_keys=False))
+    return path
+
+
+@pytest.fixture(scope="module")
+def undisturbed(spec_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs folder of a run on two workers that nobody disturbed."""
+    runs = tmp_path_factory.mktemp("undisturbed") / "runs"
+    out = finish(start(spec_file, runs, workers=2))
+    assert "finished in" in out
+    return runs
+
+
+def test_everything_promised_is_in_the_run_folder(undisturbed: Path) -> None:
+    folder = run_folder(undisturbed)
+    for name in (
+        "tables/table1.csv", "tables/table1.md", "tables/table1.tex", "report.html", "spec.source.yaml", "plan.json",
+        "provenance.json", "figures/gallery.png", "figures/optimization-history.png", "figures/achieved.png",
+        "figures/gan-losses.png", "figures/gan-samples.png", "figures/morphology.png", "figures/mdn-training.png",
+        "figures/labels.pdf",
+    ):  # fmt: skip
+        assert (folder / name).stat().st_size > 0, name
+    assert len(table(folder)) == 2 * 4 * 2  # data sets, methods, targets
+    report = (folder / "report.html").read_text()
+    assert "pca-mdn" in report
+    assert "validation loss" in report  # the sweep's trials
+
+
+def test_stages_are_reached_through_the_run_folder(undisturbed: Path) -> None:
+    stages = run_folder(undisturbed) / "stages"
+    store = SimulationStore.open(stages / "labels" / "data-ii" / "labels.zarr")
+    assert store.is_complete
+    assert store.capacity == 80
+    columns = store.read("y", "absorption", "status")
+    assert np.isfinite(columns["y"]).all()
+    designs = SimulationStore.open(stages / "verification" / "gan-mdn" / "data-i" / "designs.zarr")
+    assert set(designs.read("target")["target"]) == {0.6, 0.7}
+    best = json.loads((stages / "tuning" / "data-i" / "best.json").read_text())
+    assert best["components"] in {3, 5}
+
+
+def test_submitting_again_answers_from_the_cache(undisturbed: Path, spec_file: Path) -> None:
+    before = sum(1 for _ in read_events(run_folder(undisturbed)))
+    started = time.monotonic()
+    out = finish(start(spec_file, undisturbed, workers=2))
+    assert "answered from the cache" in out
+    assert time.monotonic() - started < 30
+    assert sum(1 for _ in read_events(run_folder(undisturbed))) == before
+
+
+def test_a_lost_report_is_written_again_from_the_results(undisturbed: Path) -> None:
+    folder = run_folder(undisturbed)
+    kept = table(folder)
+    (folder / "report.html").unlink()
+    (folder / "tables" / "table1.csv").unlink()
+    done = subprocess.run([sys.executable, "-m", "campaign", "report", str(folder)], cwd=PROJECT, check=True)
+    assert done.returncode == 0
+    assert table(folder) == kept
+    assert (folder / "report.html").is_file()
+
+
+def test_a_run_killed_twice_on_one_worker_ends_with_the_same_numbers(
+    undisturbed: Path, spec_file: Path, tmp_path: Path
+) -> None:
+    runs = tmp_path / "runs"
+    for moment in ("generator", "labels/data-i"):
+        process = start(spec_file, runs, workers=1)
+        wait_for_progress(runs, moment, process)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        assert run_status(run_folder(runs)).state == "interrupted"
+    finish(start(spec_file, runs, workers=1))
+    assert table(run_folder(runs)) == table(run_folder(undisturbed))
+
+
+def wait_for_progress(runs: Path, stage: str, process: subprocess.Popen[str]) -> None:
+    """Wait until the stage has done some of its work, but not all."""
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()
+        for folder in runs.glob("*/events.jsonl"):
+            status = run_status(folder.parent).stages.get(stage)
+            if status is not None and status.state == "running" and 0 < status.done < status.total:
+                return
+            assert status is None or status.state != "done", f"{stage} was done before it could be disturbed"
+        time.sleep(0.05)
+    raise AssertionError(f"{stage} made no progress")
+
+
+def test_ctrl_c_leaves_a_run_that_submit_continues(spec_file: Path, tmp_path: Path) -> None:
+    process = start(spec_file, tmp_path / "runs", workers=2)
+    wait_for_progress(tmp_path / "runs", "generator", process)
+    os.kill(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "campaign submit" in errors
+    assert "Traceback" not in errors
+    status = run_status(run_folder(tmp_path / "runs"))
+    assert status.state == "interrupted"
+    assert status.stages["microstructures"].state == "done"
