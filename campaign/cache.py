@@ -22,7 +22,10 @@ RECORD_FILE = "stage.json"
 
 @dataclass(frozen=True)
 class StageRecord:
-    """What a finished stage says of itself; lies in its folder as ``stage.json``."""
+    """What a finished stage says of itself; lies in its folder as ``stage.json``.
+
+    ``seconds`` is wall time since the last start, waits for workers included; ``core_seconds`` is work alone.
+    """
 
     name: str
     key: str
@@ -30,6 +33,7 @@ class StageRecord:
     input_keys: dict[str, str]
     seconds: float
     facts: dict[str, Any]
+    core_seconds: float = 0.0
 
 
 class StageCache:

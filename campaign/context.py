@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -101,6 +102,7 @@ class StageContext:
     report_progress: ProgressSink
     rows_per_unit: int
     facts: dict[str, Any] = field(default_factory=dict)
+    core_seconds: float = 0.0
 
     def progress(self, done: int, total: int, *, failed: int = 0, message: str = "") -> None:
         """Say how far the stage is; raises ``Interrupted`` when the run was asked to stop."""
@@ -110,12 +112,12 @@ class StageContext:
 
     def task(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run one function on a worker and wait for its result."""
-        return self.resources.pool.submit(function, *arguments).result()
+        return self.tasks(function, [arguments])[0]
 
     def tasks(self, function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Run one function on the workers for each tuple of arguments, and wait for all results, in order."""
-        futures = [self.resources.pool.submit(function, *each) for each in arguments]
-        return [future.result() for future in futures]
+        futures = [self.resources.pool.submit(_Timed(function), *each) for each in arguments]
+        return [self._count(future.result()) for future in futures]
 
     def fan_out(
         self, units: Iterable[Any], work: Callable[[Any], Any], on_done: Callable[[Any, Any], None]
@@ -123,7 +125,19 @@ class StageContext:
         """Run ``work`` for every unit on the workers, a bounded number at a time."""
         from cluster.fanout import fan_out
 
-        return fan_out(self.resources.pool, units, work, on_done=on_done)
+        return fan_out(
+            self.resources.pool,
+            units,
+            _Timed(work),
+            on_done=lambda unit, timed: on_done(unit, self._count(timed)),
+            stop=self.resources.stop.is_set,
+        )
+
+    def _count(self, timed: tuple[float, Any]) -> Any:
+        """Note a worker's time; the result that came with it."""
+        seconds, result = timed
+        self.core_seconds += seconds
+        return result
 
     def train(self, loop: Callable[[Any, Any], None], config: Any, *, workers: int, steps: int) -> Path:
         """Train on ``workers`` data-parallel Ray Train workers; goes on from the newest checkpoint in the folder.
@@ -140,6 +154,7 @@ class StageContext:
         from cluster.training import run_training
 
         runtime, pool = self.resources.runtime, self.resources.pool
+        started = time.monotonic()
         with pool.lend(min(workers, pool.workers)):
             result = run_training(
                 loop,
@@ -150,6 +165,7 @@ class StageContext:
                 name=TRAINING_FOLDER,
                 on_report=lambda metrics: self.progress(int(metrics["step"]), steps, message="steps"),
             )
+        self.core_seconds += workers * (time.monotonic() - started)
         if result.checkpoint is None:
             raise RuntimeError(f"the training in {self.folder / TRAINING_FOLDER} ended without a checkpoint")
         return result.checkpoint
@@ -176,8 +192,9 @@ class StageContext:
             reached[trial] = epoch
             self.progress(sum(reached.values()), epochs, message="epochs at most")
 
+        started = time.monotonic()
         with pool.lend(pool.workers):
-            return run_tuning(
+            result = run_tuning(
                 trainable,
                 space,
                 metric=metric,
@@ -189,3 +206,17 @@ class StageContext:
                 on_report=count,
                 **options,
             )
+        self.core_seconds += pool.workers * (time.monotonic() - started)
+        return result
+
+
+class _Timed:
+    """A function that also tells how long it took, without the wait for a worker; picklable."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+    def __call__(self, *arguments: Any) -> tuple[float, Any]:
+        started = time.perf_counter()
+        result = self.function(*arguments)
+        return time.perf_counter() - started, result

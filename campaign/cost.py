@@ -26,7 +26,7 @@ SECONDS_TO_START = 1.0  # a task that does next to nothing
 
 def core_seconds(stage: Stage, pipeline: Pipeline, cache: StageCache) -> float:
     """Estimated work of ``stage`` on one core, in seconds."""
-    measured = [record.seconds for record in cache.records(stage.kind) if record.config == stage.config]
+    measured = [record.core_seconds for record in cache.records(stage.kind) if record.config == stage.config]
     if measured and not stage.simulations:
         return statistics.median(measured)
     simulating = stage.simulations * seconds_per_simulation(stage, cache) if stage.simulations else 0.0

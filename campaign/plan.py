@@ -11,6 +11,7 @@ from campaign.cost import core_seconds
 from campaign.pipeline import Pipeline, Stage, build_pipeline
 from campaign.spec import Spec
 
+SPREAD = ("microstructures", "generator", "labels", "tuning", "verification")
 BYTES_PER_ROW = 200  # numbers and indices of one simulation; the image and z are counted apart
 
 
@@ -106,8 +107,8 @@ def _wall_seconds(stages: list[PlannedStage], workers: int) -> float:
     """Lower bound of the wall time: all cores busy, but no faster than the longest chain of stages."""
     finish: dict[str, float] = {}
     for stage in stages:
-        # A fan-out spreads over all workers; every other stage runs on one.
-        own = stage.core_seconds / (workers if stage.name.startswith(("labels", "verification")) else 1)
+        # Fan-outs and training spread over all workers; every other stage runs on one.
+        own = stage.core_seconds / (workers if stage.name.startswith(SPREAD) else 1)
         finish[stage.name] = own + max((finish.get(name, 0.0) for name in stage.reads), default=0.0)
     total = sum(stage.core_seconds for stage in stages)
     return max(total / workers, *finish.values()) if stages else 0.0

@@ -147,9 +147,10 @@ class Executor:
             importlib.import_module(f"campaign.stages.{stage.kind}").run(stage.config, inputs, context)
             seconds = time.monotonic() - started
             input_keys = {role: self.pipeline.keys[name] for role, name in stage.inputs.items()}
-            self.cache.finish(
-                stage, StageRecord(stage.name, key, dict(stage.config), input_keys, seconds, context.facts)
+            record = StageRecord(
+                stage.name, key, dict(stage.config), input_keys, seconds, context.facts, context.core_seconds
             )
+            self.cache.finish(stage, record)
             return Outcome(stage, "done", seconds, facts=context.facts)
 
     def _cached(self, stage: Stage, key: str) -> Outcome:

@@ -79,6 +79,8 @@ class WorkerPlace:
             RuntimeError: it failed to start several times in a row.
         """
         for attempt in range(1, MAX_START_FAILURES + 1):
+            if give_up():
+                return None
             if not ray.is_initialized():
                 raise RuntimeError("Ray was shut down under a pool of workers; close the pool first")
             self._actor = ray.remote(Worker).options(num_cpus=1, max_restarts=0).remote()
