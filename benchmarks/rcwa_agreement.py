@@ -177,9 +177,7 @@ def compare(stack: Stack, images: np.ndarray, orders: int, repeats: int) -> list
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--orders", type=int, default=5, help="orders M of the square truncation")
     parser.add_argument("--images", type=int, default=3, help="random images to compare on")
     parser.add_argument("--pixels", type=int, default=64, help="pixels along a side of an image")
@@ -194,9 +192,7 @@ def main() -> None:
             for name, stack in (("deep", deep_problem()), ("shallow", shallow_problem()))
         }
     if arguments.json:
-        print(
-            json.dumps({"orders": arguments.orders, "images": arguments.images, "problems": rows}, indent=2)
-        )
+        print(json.dumps({"orders": arguments.orders, "images": arguments.images, "problems": rows}, indent=2))
         return
     for problem, table in rows.items():
         print(f"{problem} problem, M = {arguments.orders}, {arguments.images} images")

@@ -72,9 +72,7 @@ class OrderedASHA(ASHAScheduler):
         self._end(tune_controller, trial)
 
     def _is_turn(self, index: int, epoch: int) -> bool:
-        return all(
-            other in self._ended or self._judged_epoch.get(other, 0) >= epoch for other in range(index)
-        )
+        return all(other in self._ended or self._judged_epoch.get(other, 0) >= epoch for other in range(index))
 
     def _judge(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         self._judged_epoch[trial.config[TRIAL_INDEX]] = result[EPOCH]

@@ -71,9 +71,7 @@ def run_coordinated(function: Callable[[Mailbox], Result], on_message: Callable[
         Exception: what the function raised, with the traceback there as ``__cause__``.
         WorkerLost: the process in which it ran died.
     """
-    coordinator: Any = (
-        ray.remote(Coordinator).options(num_cpus=0, max_concurrency=COORDINATOR_THREADS).remote()
-    )
+    coordinator: Any = ray.remote(Coordinator).options(num_cpus=0, max_concurrency=COORDINATOR_THREADS).remote()
     try:
         outcome = coordinator.run.remote(function)
         while not ray.wait([outcome], timeout=0)[0]:

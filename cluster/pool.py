@@ -62,9 +62,7 @@ class WorkerPool:
             RuntimeError: Ray is not connected.
         """
         if not ray.is_initialized():
-            raise RuntimeError(
-                "WorkerPool needs a connected Ray, and there is none; call runtime.start() first"
-            )
+            raise RuntimeError("WorkerPool needs a connected Ray, and there is none; call runtime.start() first")
         cpus = int(ray.cluster_resources().get("CPU", 0))
         if not 1 <= workers <= cpus:
             raise ValueError(f"workers must be 1 to {cpus}, the CPUs that Ray offers, got {workers}")

@@ -101,9 +101,7 @@ def start(
         ConnectionError: no cluster answers at ``address``.
     """
     if ray.is_initialized():
-        raise RuntimeError(
-            "start() needs a process without Ray, and this one already runs it; close it first"
-        )
+        raise RuntimeError("start() needs a process without Ray, and this one already runs it; close it first")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if address is not None:
         return _connect(None, address=address)

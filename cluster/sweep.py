@@ -69,9 +69,7 @@ def run_trial(tune_config: Config, *, sweep: Sweep) -> None:
 
     def report(epoch: int, metrics: Metrics) -> None:
         if sweep.metric not in metrics:
-            raise ValueError(
-                f"metrics must have {sweep.metric!r}, which the sweep compares; got {sorted(metrics)}"
-            )
+            raise ValueError(f"metrics must have {sweep.metric!r}, which the sweep compares; got {sorted(metrics)}")
         if epoch > replayed:
             curve.append(epoch, metrics)
             tell(epoch, metrics)

@@ -140,9 +140,7 @@ def run_training(
     )
     listener = _Listener(on_report)
     checkpoint, metrics = run_coordinated(
-        partial(
-            _fit, loop=loop, config=config, scaling=scaling, run_folder=run_folder, max_failures=max_failures
-        ),
+        partial(_fit, loop=loop, config=config, scaling=scaling, run_folder=run_folder, max_failures=max_failures),
         listener.hear,
     )
     clean_up_run(run_folder)

@@ -129,9 +129,7 @@ def run_tuning(
     return _choose(records, mode)
 
 
-def _run_until_no_loss(
-    sweep: Sweep, on_report: Callable[[int, int, Metrics], None] | None
-) -> list[TrialRecord]:
+def _run_until_no_loss(sweep: Sweep, on_report: Callable[[int, int, Metrics], None] | None) -> list[TrialRecord]:
     for _ in range(MAX_ATTEMPTS):
         records, lost = run_coordinated(
             partial(_run_once, sweep=sweep),
@@ -139,9 +137,7 @@ def _run_until_no_loss(
         )
         if not lost:
             return records
-    raise WorkerLost(
-        f"trials {lost} of the sweep in {sweep.folder} lost their processes {MAX_ATTEMPTS} times"
-    )
+    raise WorkerLost(f"trials {lost} of the sweep in {sweep.folder} lost their processes {MAX_ATTEMPTS} times")
 
 
 def _choose(records: list[TrialRecord], mode: Literal["min", "max"]) -> TuningResult:
@@ -198,9 +194,7 @@ def _run_once(mailbox: Mailbox, *, sweep: Sweep) -> tuple[list[TrialRecord], lis
     )
     results = tuner.fit()
     shutil.rmtree(scratch, ignore_errors=True)
-    outcomes = {
-        (result.config or {})[TRIAL_INDEX]: result for result in map(results.__getitem__, range(len(results)))
-    }
+    outcomes = {(result.config or {})[TRIAL_INDEX]: result for result in map(results.__getitem__, range(len(results)))}
     lost = [index for index, result in outcomes.items() if isinstance(result.error, RayActorError)]
     return [_record(sweep, index, outcomes[index]) for index in sorted(outcomes)], lost
 

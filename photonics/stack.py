@@ -15,16 +15,12 @@ def _require_positive(name: str, value: float, unit: str) -> None:
 
 def _require_thickness(layer: str, value: float) -> None:
     if not (math.isfinite(value) and value >= 0):
-        raise ValueError(
-            f"thickness_nm of layer {layer!r} must be a finite number >= 0, got {value!r}; give it in nm"
-        )
+        raise ValueError(f"thickness_nm of layer {layer!r} must be a finite number >= 0, got {value!r}; give it in nm")
 
 
 def _require_index(name: str, value: complex) -> None:
     if not cmath.isfinite(value) or value == 0:
-        raise ValueError(
-            f"{name} must be a finite refractive index other than 0, got {value!r}; give n + 1j*k"
-        )
+        raise ValueError(f"{name} must be a finite refractive index other than 0, got {value!r}; give n + 1j*k")
     if complex(value).imag < 0:
         raise ValueError(
             f"{name} must have an imaginary part >= 0, got {value!r}; with the time factor exp(-i omega t) used here "

@@ -26,9 +26,7 @@ def check_powers(powers: Powers) -> None:
     Under Laurent's rule this holds at any truncation for media with Im n >= 0, so breaking it means that the linear
     algebra failed.
     """
-    fractions = np.concatenate(
-        [powers.reflection[:, None], powers.transmission[:, None], powers.layer_absorption], 1
-    )
+    fractions = np.concatenate([powers.reflection[:, None], powers.transmission[:, None], powers.layer_absorption], 1)
     if not np.isfinite(fractions).all():
         raise SolverError("the solution is not finite; change the thickness or the wavelength by a little")
     excess = max(-fractions.min(), fractions.max() - 1, np.abs(fractions.sum(axis=1) - 1).max())

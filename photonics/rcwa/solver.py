@@ -68,9 +68,7 @@ def _patterns(stack: Stack, images: np.ndarray, numerics: Numerics) -> np.ndarra
     """Check ``images`` and give every patterned layer its own: uint8 (B, P, H, W)."""
     images = np.asarray(images)
     if images.dtype != np.uint8:
-        raise ValueError(
-            f"images must be of dtype uint8, got {images.dtype}; binarise, then use .astype(np.uint8)"
-        )
+        raise ValueError(f"images must be of dtype uint8, got {images.dtype}; binarise, then use .astype(np.uint8)")
     if images.ndim not in (3, 4) or images.shape[-1] != images.shape[-2] or images.shape[-1] == 0:
         raise ValueError(
             f"images must be square, (B, H, H) or (B, P, H, H), got shape {images.shape}; use image[None] for one"
@@ -81,9 +79,7 @@ def _patterns(stack: Stack, images: np.ndarray, numerics: Numerics) -> np.ndarra
             f"{images.shape}; pass (B, H, W) to use one image in all of them"
         )
     if images.size and images.max() > 1:
-        raise ValueError(
-            f"images must hold 0 and 1 only, got a value of {images.max()}; use (image > threshold)"
-        )
+        raise ValueError(f"images must hold 0 and 1 only, got a value of {images.max()}; use (image > threshold)")
     _require_resolution(images.shape[-1], numerics)
     if images.ndim == 3:
         images = np.repeat(images[:, None], stack.pattern_count, axis=1)

@@ -59,9 +59,7 @@ class TransferSolver:
     Raises ValueError for a stack without exactly one patterned layer.
     """
 
-    def __init__(
-        self, stack: Stack, numerics: Numerics, incidence: Incidence, *, device: str = "cpu"
-    ) -> None:
+    def __init__(self, stack: Stack, numerics: Numerics, incidence: Incidence, *, device: str = "cpu") -> None:
         self.stack, self.pixels, self.device = stack, numerics.pixels, torch.device(device)
         patterned = [(i, layer) for i, layer in enumerate(stack.layers) if isinstance(layer, PatternLayer)]
         if len(patterned) != 1:

@@ -46,7 +46,13 @@ def test_comments_formatting_and_docstrings_do_not_count(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "statement", ["import science.near", "from science.near import x", "from science import near", "def f():\n    import science.near"]
+    "statement",
+    [
+        "import science.near",
+        "from science.near import x",
+        "from science import near",
+        "def f():\n    import science.near",
+    ],
 )
 def test_the_science_that_is_imported_counts_at_any_depth(project: Path, statement: str) -> None:
     sources = {"science__near": "from science.far import y as x\n", "science__far": "y = 1\n"}
@@ -67,7 +73,14 @@ def test_modules_that_import_each_other_end(project: Path) -> None:
 @pytest.mark.parametrize("changed", ["kind", "config", "input_keys", "file_keys", "schema", "code"])
 def test_everything_that_a_result_depends_on_is_in_its_key(changed: str) -> None:
     parts = {"kind": "labels", "config": {}, "input_keys": {}, "file_keys": {}, "schema": 1, "code": "c"}
-    other = {"kind": "designs", "config": {"a": 1}, "input_keys": {"x": "k"}, "file_keys": {"w": "k"}, "schema": 2, "code": "d"}
+    other = {
+        "kind": "designs",
+        "config": {"a": 1},
+        "input_keys": {"x": "k"},
+        "file_keys": {"w": "k"},
+        "schema": 2,
+        "code": "d",
+    }
     assert keys.stage_key(**parts) != keys.stage_key(**{**parts, changed: other[changed]})
 
 

@@ -34,7 +34,11 @@ def test_stages_of_the_small_spec(make_spec: MakeSpec) -> None:
         for stage in (
             f"latents/{data}",
             f"labels/{data}",
-            *(f"{kind}/{method}/{data}" for method in ("gan-mdn", "pca-mdn", "direct-mdn") for kind in ("model", "designs", "verification")),
+            *(
+                f"{kind}/{method}/{data}"
+                for method in ("gan-mdn", "pca-mdn", "direct-mdn")
+                for kind in ("model", "designs", "verification")
+            ),
             f"optimization/{data}/0.6",
             f"optimization/{data}/0.7",
         )

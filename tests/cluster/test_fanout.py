@@ -43,9 +43,7 @@ def test_every_unit_is_done_once_and_told_in_the_calling_thread(pool: WorkerPool
 
 
 @pytest.mark.parametrize(("in_flight", "expected"), [(None, 4), (1, 1), (3, 3)])
-def test_units_are_taken_no_sooner_than_there_is_room(
-    pool: WorkerPool, in_flight: int | None, expected: int
-) -> None:
+def test_units_are_taken_no_sooner_than_there_is_room(pool: WorkerPool, in_flight: int | None, expected: int) -> None:
     taken = done = most = 0
 
     def units() -> Iterator[int]:

@@ -109,17 +109,13 @@ def test_a_task_that_kills_its_workers_fails_by_name(capfd: pytest.CaptureFixtur
     with WorkerPool(1, max_attempts=2) as pool:
         deadly = pool.submit(die, "unit 7")
         harmless = pool.submit(str, 1)
-        with pytest.raises(
-            WorkerLost, match=r"task die lost its worker 2 times; the last one died with: .*actor"
-        ):
+        with pytest.raises(WorkerLost, match=r"task die lost its worker 2 times; the last one died with: .*actor"):
             deadly.result()
         assert harmless.result() == "1"
     assert capfd.readouterr() == ("", "")
 
 
-def test_an_exception_keeps_its_type_and_traceback_and_is_not_retried(
-    pool: WorkerPool, tmp_path: Path
-) -> None:
+def test_an_exception_keeps_its_type_and_traceback_and_is_not_retried(pool: WorkerPool, tmp_path: Path) -> None:
     calls = tmp_path / "calls"
 
     def misbehave() -> None:

@@ -101,9 +101,7 @@ def test_ctrl_c_and_a_killed_rank_change_nothing(tmp_path: Path, capfd: pytest.C
     assert heard[-1] == result.metrics
     starts = [metrics["start"] for metrics in heard]
     assert 3 <= starts[0] < starts[-1] <= KILL_STEP
-    assert [metrics["step"] for metrics in heard if metrics["start"] == starts[-1]] == list(
-        range(starts[-1], STEPS)
-    )
+    assert [metrics["step"] for metrics in heard if metrics["start"] == starts[-1]] == list(range(starts[-1], STEPS))
     assert {metrics["threads"] for metrics in heard} == {1}
     assert len(list((tmp_path / "run").glob("checkpoint_*/"))) == 2
     assert capfd.readouterr() == ("", "")

@@ -68,9 +68,7 @@ def test_flipping_the_image_changes_nothing(
     silicon_on_metal: Stack, make_image: ImageMaker, numerics: Numerics, flip: Symmetry
 ) -> None:
     image = make_image(9)
-    assert_same(
-        solve(silicon_on_metal, image[None], numerics), solve(silicon_on_metal, flip(image)[None], numerics)
-    )
+    assert_same(solve(silicon_on_metal, image[None], numerics), solve(silicon_on_metal, flip(image)[None], numerics))
 
 
 @pytest.mark.parametrize("turn", [np.rot90, np.transpose], ids=["quarter-turn", "transpose"])

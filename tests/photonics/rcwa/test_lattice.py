@@ -12,9 +12,7 @@ from photonics.stack import Incidence, Stack, UniformLayer
 
 def test_square_truncation_keeps_every_pair() -> None:
     mx, my = harmonics(2, "square")
-    assert set(zip(mx.tolist(), my.tolist(), strict=True)) == {
-        (i, j) for i in range(-2, 3) for j in range(-2, 3)
-    }
+    assert set(zip(mx.tolist(), my.tolist(), strict=True)) == {(i, j) for i in range(-2, 3) for j in range(-2, 3)}
 
 
 def test_circular_truncation_keeps_a_disc() -> None:

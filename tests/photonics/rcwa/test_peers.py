@@ -37,9 +37,7 @@ def test_absorption_equals_a_peer_at_equal_truncation(
     [image] = agreement.random_images(1, 64)
     theirs = agreement.PEERS[peer](stack, image, orders)
     for solver in ("eigen", "transfer"):
-        np.testing.assert_allclose(
-            agreement.our_code(solver)(stack, image, orders), theirs, atol=1e-8, rtol=0
-        )
+        np.testing.assert_allclose(agreement.our_code(solver)(stack, image, orders), theirs, atol=1e-8, rtol=0)
     # The two polarisations differ, so that a swap would show.
     assert abs(theirs[0] - theirs[1]) > 1e-4
 

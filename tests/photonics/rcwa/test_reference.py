@@ -31,9 +31,7 @@ def fresnel(n1: float, n2: complex, polar_deg: float) -> tuple[list[float], list
     return R, T
 
 
-def characteristic_matrices(
-    stack: Stack, polar_deg: float, polarisation: int
-) -> tuple[float, float, list[float]]:
+def characteristic_matrices(stack: Stack, polar_deg: float, polarisation: int) -> tuple[float, float, list[float]]:
     """R, T and absorption per layer of uniform layers, by 2 x 2 matrices: Born and Wolf, section 1.6."""
     n0 = complex(stack.incident_index).real
     tangential = n0 * math.sin(math.radians(polar_deg))
@@ -48,9 +46,7 @@ def characteristic_matrices(
     for layer in reversed(stack.layers):
         z, y = admittance(layer.index)
         delta = z * stack.optical_thickness(layer)
-        matrix = np.array(
-            [[np.cos(delta), -1j * np.sin(delta) / y], [-1j * y * np.sin(delta), np.cos(delta)]]
-        )
+        matrix = np.array([[np.cos(delta), -1j * np.sin(delta) / y], [-1j * y * np.sin(delta), np.cos(delta)]])
         fields.append(matrix @ fields[-1])
     e, h = fields[-1]
     incident = abs((e + h / y0) / 2) ** 2 * y0.real
@@ -59,9 +55,7 @@ def characteristic_matrices(
 
 
 @pytest.mark.parametrize("incidence", OBLIQUE)
-@pytest.mark.parametrize(
-    ("n1", "n2"), [(1.0, 1.5), (1.5, 1.0), (1.0, 4.2 + 0.06j), (1.33, METAL), (1.0, 10j)]
-)
+@pytest.mark.parametrize(("n1", "n2"), [(1.0, 1.5), (1.5, 1.0), (1.0, 4.2 + 0.06j), (1.33, METAL), (1.0, 10j)])
 def test_one_interface_is_fresnel(n1: float, n2: complex, incidence: Incidence) -> None:
     solution = solve(Stack(650, 430, n1, (), n2), WHITE, EIGEN, incidence)
     R, T = fresnel(n1, n2, incidence.polar_deg)
@@ -72,9 +66,7 @@ def test_one_interface_is_fresnel(n1: float, n2: complex, incidence: Incidence) 
 @pytest.mark.parametrize("incidence", OBLIQUE)
 @pytest.mark.parametrize("substrate", [1.5, METAL])
 @pytest.mark.parametrize("as_pattern", [False, True])
-def test_films_are_characteristic_matrices(
-    incidence: Incidence, substrate: complex, as_pattern: bool
-) -> None:
+def test_films_are_characteristic_matrices(incidence: Incidence, substrate: complex, as_pattern: bool) -> None:
     films = [UniformLayer("a", 130, 1.7), UniformLayer("b", 210, 3.9 + 0.2j), UniformLayer("c", 25, METAL)]
     expected = Stack(650, 430, 1.2, tuple(films), substrate)
     stack = expected
@@ -100,9 +92,7 @@ def test_black_pixels_take_the_black_index() -> None:
 @pytest.mark.parametrize("incidence", [Incidence(), Incidence(25, 40)])
 def test_cutting_a_pattern_in_two_changes_nothing(make_image: ImageMaker, incidence: Incidence) -> None:
     whole = Stack(650, 1400, 1.0, (PatternLayer("p", 300, METAL, 1.8),), 1.5)
-    cut = replace(
-        whole, layers=(PatternLayer("top", 100, METAL, 1.8), PatternLayer("bottom", 200, METAL, 1.8))
-    )
+    cut = replace(whole, layers=(PatternLayer("top", 100, METAL, 1.8), PatternLayer("bottom", 200, METAL, 1.8)))
     image, numerics = make_image(4)[None], Numerics(3, solver="eigen")
     one, two = solve(whole, image, numerics, incidence), solve(cut, image, numerics, incidence)
     np.testing.assert_allclose(two.reflection, one.reflection, atol=1e-10)

@@ -45,9 +45,7 @@ ImageMaker = Callable[..., np.ndarray]
     ],
 )
 @pytest.mark.parametrize("solver", ["eigen", "transfer"])
-def test_bad_images_are_refused(
-    silicon_on_metal: Stack, images: np.ndarray, message: str, solver: str
-) -> None:
+def test_bad_images_are_refused(silicon_on_metal: Stack, images: np.ndarray, message: str, solver: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         solve(silicon_on_metal, images, Numerics(1, solver=solver))  # type: ignore[arg-type]
 
@@ -64,9 +62,7 @@ def test_too_many_orders_for_the_samples_are_refused(silicon_on_metal: Stack, ma
 
 
 @pytest.mark.parametrize("solver", ["eigen", "transfer"])
-def test_a_batch_is_its_images_one_by_one(
-    silicon_on_metal: Stack, make_image: ImageMaker, solver: str
-) -> None:
+def test_a_batch_is_its_images_one_by_one(silicon_on_metal: Stack, make_image: ImageMaker, solver: str) -> None:
     images, numerics = np.stack([make_image(s) for s in range(3)]), Numerics(2, solver=solver)  # type: ignore[arg-type]
     batch = solve(silicon_on_metal, images, numerics)
     assert batch.layer_absorption.shape == (3, 2, 2)

@@ -37,9 +37,7 @@ def stacks(draw: st.DrawFn) -> Stack:
     return Stack(600, 600 / step, draw(st.sampled_from([1.0, 1.5])), tuple(layers), draw(materials))
 
 
-def assert_agree(
-    stack: Stack, images: np.ndarray, numerics: Numerics, incidence: Incidence, tolerance: float
-) -> None:
+def assert_agree(stack: Stack, images: np.ndarray, numerics: Numerics, incidence: Incidence, tolerance: float) -> None:
     fast = solve(stack, images, replace(numerics, solver="transfer"), incidence)
     slow = solve(stack, images, replace(numerics, solver="eigen"), incidence)
     np.testing.assert_allclose(fast.reflection, slow.reflection, atol=tolerance, rtol=0)
@@ -119,9 +117,7 @@ def test_other_numbers_of_patterns_are_refused(make_image: ImageMaker, patterns:
 def test_spectrum_beyond_the_bound_is_noticed(
     monkeypatch: pytest.MonkeyPatch, silicon_on_metal: Stack, make_image: ImageMaker
 ) -> None:
-    narrow = plan_expansion(
-        Spectrum(-0.5, 0.5, 0.0), silicon_on_metal.optical_thickness(silicon_on_metal.layers[0])
-    )
+    narrow = plan_expansion(Spectrum(-0.5, 0.5, 0.0), silicon_on_metal.optical_thickness(silicon_on_metal.layers[0]))
     monkeypatch.setattr(transfer_module, "plan_expansion", lambda spectrum, thickness: narrow)
     message = r"^image 0 of 1: the Chebyshev expansion of the patterned layer misses cos\^2 \+ sin\^2 = 1 by "
     with pytest.raises(SolverError, match=message):
