@@ -33,7 +33,8 @@ def main() -> None:
     print(f"published: n {len(published.y)}  mean {published.y.mean():.3f}  std {published.y.std():.3f}")
     for orders in arguments.orders:
         simulator = Simulator.from_config({**physics, "numerics": {**physics["numerics"], "orders": orders}})
-        rows = [simulator.row(image) for image in track(published.images, f"{orders} orders", disable=not sys.stdout.isatty())]
+        images = track(published.images, f"{orders} orders", disable=not sys.stdout.isatty())
+        rows = [simulator.row(image) for image in images]
         y = np.array([row["y"] for row in rows])
         r = np.corrcoef(y, published.y)[0, 1]
         seconds = np.median([row["seconds"] for row in rows])
