@@ -9,15 +9,17 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from campaign.pipeline import Stage
 
 RECORD_FILE = "stage.json"
+LOCK_POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -64,19 +66,17 @@ class StageCache:
             yield StageRecord(**json.loads(path.read_text(encoding="utf-8")))
 
     @contextmanager
-    def claim(self, stage: Stage, key: str, on_wait: Callable[[], None]) -> Iterator[Path]:
+    def claim(self, stage: Stage, key: str, while_waiting: Callable[[], None]) -> Iterator[Path]:
         """Own the partial folder of ``stage`` until the block ends; waits while another run owns it.
 
-        The owner's death frees the lock. ``on_wait`` is called once if there is another owner.
+        The owner's death frees the lock. ``while_waiting`` is called now and then; what it raises ends the wait.
         """
         partial = self.partial(stage, key)
         partial.parent.mkdir(parents=True, exist_ok=True)
         with (partial.parent / f"{key}.lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                on_wait()
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            while not _locked(lock):
+                while_waiting()
+                time.sleep(LOCK_POLL_SECONDS)
             if not self.has(stage, key):
                 partial.mkdir(exist_ok=True)
             yield partial
@@ -89,3 +89,12 @@ class StageCache:
             stream.flush()
             os.fsync(stream.fileno())
         partial.rename(self.folder(stage, record.key))
+
+
+def _locked(stream: TextIO) -> bool:
+    """Try to lock a file; the kernel frees it when its owner closes it or dies."""
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -79,6 +79,11 @@ class Resources:
             self._on_start(self._runtime)
         return self._runtime
 
+    def raise_if_stopped(self) -> None:
+        """Raise ``Interrupted`` when the run was asked to stop."""
+        if self.stop.is_set():
+            raise Interrupted
+
     def close(self) -> None:
         """End workers and Ray; work in flight is given up."""
         self.stop.set()
@@ -107,8 +112,7 @@ class StageContext:
     def progress(self, done: int, total: int, *, failed: int = 0, message: str = "") -> None:
         """Say how far the stage is; raises ``Interrupted`` when the run was asked to stop."""
         self.report_progress(done, total, failed=failed, message=message)
-        if self.resources.stop.is_set():
-            raise Interrupted
+        self.resources.raise_if_stopped()
 
     def task(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run one function on a worker and wait for its result."""
@@ -125,13 +129,15 @@ class StageContext:
         """Run ``work`` for every unit on the workers, a bounded number at a time."""
         from cluster.fanout import fan_out
 
-        return fan_out(
+        summary = fan_out(
             self.resources.pool,
             units,
             _Timed(work),
             on_done=lambda unit, timed: on_done(unit, self._count(timed)),
             stop=self.resources.stop.is_set,
         )
+        self.resources.raise_if_stopped()  # a fan-out that was stopped returns as if it had been asked for less
+        return summary
 
     def _count(self, timed: tuple[float, Any]) -> Any:
         """Note a worker's time; the result that came with it."""

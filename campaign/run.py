@@ -137,7 +137,7 @@ class Executor:
     def _compute(self, stage: Stage, key: str) -> Outcome:
         if self.cache.has(stage, key):
             return self._cached(stage, key)
-        with self.cache.claim(stage, key, on_wait=lambda: self._waits(stage)) as folder:
+        with self.cache.claim(stage, key, self._waiting(stage)) as folder:
             if self.cache.has(stage, key):  # another run finished it meanwhile
                 return self._cached(stage, key)
             self._emit("stage-started", stage=stage.name, key=key)
@@ -194,8 +194,17 @@ class Executor:
 
         return progress
 
-    def _waits(self, stage: Stage) -> None:
-        self._emit("stage-waiting", stage=stage.name, message="another run is computing this stage")
+    def _waiting(self, stage: Stage) -> Callable[[], None]:
+        told = False
+
+        def waiting() -> None:
+            nonlocal told
+            self._resources.raise_if_stopped()
+            if not told:
+                told = True
+                self._emit("stage-waiting", stage=stage.name, message="another run is computing this stage")
+
+        return waiting
 
     def _cluster_started(self, runtime: Any) -> None:
         self._emit("cluster-started", dashboard=runtime.dashboard_url, cpus=runtime.cpus, gpus=runtime.gpus)

@@ -111,7 +111,7 @@ def _unit_fix(place: Place) -> str | None:
 
 def _per_cent_fix(place: Place, key: str, bound: float) -> str | None:
     value = place.number or 0.0
-    return f"looks like per cent, write {value / 100:g}" if key == "lt" and bound == 1 < value < 100 else None
+    return f"looks like per cent, write {value / 100:g}" if key == "lt" and bound == 1 and 2 <= value < 100 else None
 
 
 def _sign_fix(place: Place, key: str) -> str | None:

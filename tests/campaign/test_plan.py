@@ -12,7 +12,7 @@ MakeSpec = Callable[..., Spec]
 
 
 def finish(cache: StageCache, stage: Stage, key: str, **facts: float) -> None:
-    with cache.claim(stage, key, on_wait=lambda: None):
+    with cache.claim(stage, key, while_waiting=lambda: None):
         cache.finish(stage, StageRecord(stage.name, key, dict(stage.config), {}, 3.0, facts))
 
 
