@@ -154,9 +154,10 @@ def rewrite_report(run_folder: Path) -> Path:
     frozen = run_folder / SPEC_FILE
     if not frozen.is_file():
         raise FileNotFoundError(f"{run_folder}: not a run's folder (no {SPEC_FILE})")
-    facts = json.loads((run_folder / "plan.json").read_text(encoding="utf-8"))
-    pipeline = build_pipeline(Spec.model_validate_json(frozen.read_text(encoding="utf-8")))
-    cache = StageCache(Path(facts["cache"]))
+    planned = json.loads((run_folder / "plan.json").read_text(encoding="utf-8"))
+    keys = {stage["name"]: stage["key"] for stage in planned["stages"]}
+    pipeline = build_pipeline(Spec.model_validate_json(frozen.read_text(encoding="utf-8")), keys)
+    cache = StageCache(Path(planned["cache"]))
     missing = [stage.name for stage in pipeline.stages if not cache.has(stage, pipeline.keys[stage.name])]
     if missing:
         raise NotFinished(f"{run_folder}: no results of {', '.join(missing)}; `campaign submit` its spec first")

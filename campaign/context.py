@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from campaign.heartbeat import SECONDS_BETWEEN_BEATS, Heartbeat
 from campaign.profiles import Profile
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 TRAINING_FOLDER = "ray-train"
 SWEEP_FOLDER = "ray-tune"
+HEARTBEAT_FILE = "heartbeat"
 
 
 class Interrupted(Exception):  # noqa: N818  (not an error: the user asked for it)
@@ -117,6 +120,17 @@ class StageContext:
     def task(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run one function on a worker and wait for its result."""
         return self.tasks(function, [arguments])[0]
+
+    def watched_task(self, function: Callable[..., Any], *arguments: Any, message: str) -> Any:
+        """Run ``function(*arguments, heartbeat)`` on a worker; the progress follows its heartbeat."""
+        heartbeat = Heartbeat(self.folder / HEARTBEAT_FILE)
+        heartbeat.clear()  # one of a run that was killed
+        future = self.resources.pool.submit(_Timed(function), *arguments, heartbeat)
+        while not wait([future], timeout=SECONDS_BETWEEN_BEATS).done:
+            if (beat := heartbeat.read()) is not None:
+                self.progress(*beat, message=message)
+        heartbeat.clear()
+        return self._count(future.result())
 
     def tasks(self, function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Run one function on the workers for each tuple of arguments, and wait for all results, in order."""

@@ -57,14 +57,20 @@ class Stage:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """All stages of a spec, each after the stages it reads."""
+    """All stages of a spec, each after the stages it reads.
+
+    ``frozen_keys`` are those of a run that was made before, perhaps by other code; without them keys follow the code.
+    """
 
     spec: Spec
     stages: tuple[Stage, ...]
+    frozen_keys: Mapping[str, str] | None = None
 
     @cached_property
-    def keys(self) -> dict[str, str]:
+    def keys(self) -> Mapping[str, str]:
         """Content address of every stage, by name."""
+        if self.frozen_keys is not None:
+            return self.frozen_keys
         keys: dict[str, str] = {}
         for stage in self.stages:
             keys[stage.name] = stage_key(
@@ -86,12 +92,12 @@ class Pipeline:
         return next(stage for stage in self.stages if stage.name == name)
 
 
-def build_pipeline(spec: Spec) -> Pipeline:
+def build_pipeline(spec: Spec, frozen_keys: Mapping[str, str] | None = None) -> Pipeline:
     """The stages that ``spec`` asks for, in an order in which they can run."""
     stages = [*_generator_stages(spec)]
     for name, dataset in spec.datasets.items():
         stages += _dataset_stages(spec, name, dataset)
-    return Pipeline(spec, tuple(stages))
+    return Pipeline(spec, tuple(stages), frozen_keys)
 
 
 def _generator_stages(spec: Spec) -> list[Stage]:

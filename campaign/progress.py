@@ -124,7 +124,8 @@ def _share(stage: StageStatus) -> str:
 def _rate(stage: StageStatus, now: float) -> str:
     if stage.state != "running" or stage.started is None or not stage.done:
         return ""
-    return f"{stage.done / max(now - stage.started, 1e-3):.1f}/s"
+    rate = stage.done / max(now - stage.started, 1e-3)
+    return f"{rate:.1f}/s" if rate >= 1 else f"{60 * rate:.1f}/min"
 
 
 def _left(stage: StageStatus, now: float) -> str:

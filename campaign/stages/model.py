@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from campaign.context import StageContext
+from campaign.heartbeat import Heartbeat
 from campaign.keys import seed_for
 from campaign.stages.labels import STORE as LABELS
 from campaign.stages.labels import read_labels
@@ -19,7 +20,7 @@ from ganmdn.direct_mdn import fit_direct_mdn
 from ganmdn.inverse import InverseModel
 from ganmdn.latent_mdn import WEIGHTS, fit_latent_mdn
 from ganmdn.mdn import save_mdn
-from ganmdn.mdn_training import MdnFit, MdnTraining
+from ganmdn.mdn_training import EpochReport, MdnFit, MdnTraining
 from ganmdn.pca_mdn import fit_pca_mdn
 
 HISTORY_FILE = "fit.npz"
@@ -33,14 +34,21 @@ def run(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageCon
     training = dict(config["mdn"])
     if "tuning" in inputs:
         training |= json.loads((inputs["tuning"] / BEST_FILE).read_text(encoding="utf-8"))
-    context.facts |= context.task(fit, config, training, inputs["labels"] / LABELS, context.folder)
+    labels = inputs["labels"] / LABELS
+    context.facts |= context.watched_task(fit, config, training, labels, context.folder, message="epochs at most")
 
 
-def fit(config: Mapping[str, Any], training: Mapping[str, Any], labels: Path, folder: Path) -> dict[str, Any]:
+def fit(
+    config: Mapping[str, Any], training: Mapping[str, Any], labels: Path, folder: Path, heartbeat: Heartbeat
+) -> dict[str, Any]:
     """Fit one method to the labels that were simulated without failure; runs on a worker."""
     mdn = MdnTraining(**training)
     seed = seed_for(config["seed"], "model", config["kind"], config["dataset"])
-    model, history = _fit_method(config, read_labels(labels), mdn, seed)
+
+    def report(epoch: int, losses: Mapping[str, float]) -> None:
+        heartbeat.beat(epoch, mdn.max_epochs)
+
+    model, history = _fit_method(config, read_labels(labels), mdn, seed, report)
     model.save(folder)
     np.savez(
         folder / HISTORY_FILE,
@@ -53,15 +61,19 @@ def fit(config: Mapping[str, Any], training: Mapping[str, Any], labels: Path, fo
 
 
 def _fit_method(
-    config: Mapping[str, Any], labels: Mapping[str, np.ndarray], mdn: MdnTraining, seed: np.random.SeedSequence
+    config: Mapping[str, Any],
+    labels: Mapping[str, np.ndarray],
+    mdn: MdnTraining,
+    seed: np.random.SeedSequence,
+    report: EpochReport,
 ) -> tuple[InverseModel, MdnFit]:
     match config["kind"]:
         case "gan-mdn":
-            return fit_latent_mdn(labels["y"], labels["z"], _not_here, mdn, seed)
+            return fit_latent_mdn(labels["y"], labels["z"], _not_here, mdn, seed, report=report)
         case "pca-mdn":
-            return fit_pca_mdn(labels["y"], labels["image"], int(np.prod(config["latent"])), mdn, seed)
+            return fit_pca_mdn(labels["y"], labels["image"], int(np.prod(config["latent"])), mdn, seed, report=report)
         case "direct-mdn":
-            return fit_direct_mdn(labels["y"], labels["image"], mdn, seed)
+            return fit_direct_mdn(labels["y"], labels["image"], mdn, seed, report=report)
     raise ValueError(f"kind must be a method with a model of its own, got {config['kind']!r}")
 
 

@@ -91,3 +91,8 @@ def test_planning_needs_neither_torch_nor_ray(module: str) -> None:
     code = f"import {module}, sys; print(*{{'torch', 'ray', 'zarr', 'ax', 'matplotlib'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PROJECT, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_a_run_made_before_keeps_its_keys(make_spec: MakeSpec) -> None:
+    keys = {name: f"old-{name}" for name in build_pipeline(make_spec()).keys}
+    assert build_pipeline(make_spec(), keys).keys == keys

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from campaign import progress
+from campaign.events import RunStatus, StageStatus
+from campaign.progress import display, format_seconds, status_line, status_table
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(8.23, "8.2 s"), (185, "3 min 05 s"), (59.96, "60.0 s"), (15000, "4 h 10 min")]
+)
+def test_durations_are_for_people(seconds: float, text: str) -> None:
+    assert format_seconds(seconds) == text
+
+
+def status() -> RunStatus:
+    running = StageStatus(state="running", done=20, total=100, failed=1, started=1000.0, message="simulations")
+    failed = StageStatus(state="failed", message="ValueError: no such luck")
+    return RunStatus(
+        stages={"labels/a": running, "latents/a": StageStatus(state="done", seconds=3.0), "model/a": failed}
+    )
+
+
+def test_one_line_tells_what_runs_how_fast_and_how_long() -> None:
+    line = status_line(status(), now=1010.0)
+    assert line == "1 of 3 stages done; labels/a 20/100 simulations, 1 failed 2.0/s 40.0 s left"
+
+
+def test_slow_work_is_told_by_the_minute() -> None:
+    assert "12.0/min" in status_line(status(), now=1100.0)
+
+
+def test_the_table_has_a_line_for_every_stage() -> None:
+    console = Console(file=io.StringIO(), width=120)
+    console.print(status_table(status(), now=1010.0))
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert len(lines) == 4
+    assert "20/100 simulations, 1 failed" in lines[1]
+    assert "no such luck" in lines[3]
+
+
+def test_a_log_gets_one_line_a_minute_and_every_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    console = Console(file=io.StringIO(), width=200)
+    with display(console) as listener:
+        listener({"time": 0.0, "event": "run-started", "stages": ["labels/a"], "process": 1})
+        listener({"time": 0.0, "event": "cluster-started", "dashboard": "http://127.0.0.1:8265"})
+        for second in range(1, 150):
+            now[0] = float(second)
+            listener({"time": float(second), "event": "progress", "stage": "labels/a", "done": second, "total": 200})
+        listener(
+            {"time": 150.0, "event": "stage-ended", "stage": "labels/a", "state": "failed", "message": "disk full"}
+        )
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert lines[0] == "Ray dashboard: http://127.0.0.1:8265"
+    assert len(lines) == 4
+    assert lines[3] == "failed: labels/a: disk full"
