@@ -63,7 +63,7 @@ class _LiveDisplay:
             self._console.print(f"Ray dashboard: {event['dashboard']}")
 
     def _render(self) -> Table:
-        return status_table(self._status, now=time.time())
+        return status_table(self._status, now=time.time(), most=self._console.height - 3)
 
 
 class _PlainDisplay:
@@ -99,14 +99,20 @@ def status_line(status: RunStatus, now: float) -> str:
     return "; ".join([f"{ended} of {len(status.stages)} stages done", *running])
 
 
-def status_table(status: RunStatus, now: float) -> Table:
-    """A run as a table: one line a stage."""
+def status_table(status: RunStatus, now: float, most: int | None = None) -> Table:
+    """A run as a table: one line a stage; with more than ``most`` stages, only those that run or failed."""
     table = Table(box=None, padding=(0, 1), header_style="dim")
     for title in ("", "stage"):
         table.add_column(title, no_wrap=True)
     for title in ("progress", "rate", "time", "left"):
         table.add_column(title, justify="right", no_wrap=True)
-    for name, stage in status.stages.items():
+    shown = status.stages
+    if most is not None and len(shown) > most:
+        shown = {name: stage for name, stage in shown.items() if stage.state in {"running", "failed", "interrupted"}}
+        states = [stage.state for stage in status.stages.values()]
+        ended, waiting = states.count("done") + states.count("cached"), states.count("waiting")
+        table.caption = f"{ended} of {len(states)} stages done, {waiting} waiting"
+    for name, stage in shown.items():
         mark, style = MARKS[stage.state]
         left = stage.message[:60] if stage.state == "failed" else _left(stage, now)
         cells = (name, _share(stage), _rate(stage, now), _elapsed(stage, now), left)

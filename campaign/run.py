@@ -141,6 +141,7 @@ class Executor:
             if self.cache.has(stage, key):  # another run finished it meanwhile
                 return self._cached(stage, key)
             self._emit("stage-started", stage=stage.name, key=key)
+            self._link(stage, folder)
             started = time.monotonic()
             context = StageContext(folder, self._resources, self._progress_of(stage), self.profile.rows_per_unit)
             inputs = {role: self._folder(name) for role, name in stage.inputs.items()} | dict(stage.files)
@@ -164,7 +165,7 @@ class Executor:
         stage = outcome.stage
         self.outcomes[stage.name] = outcome
         if outcome.state in {"done", "cached"}:
-            self._link(stage)
+            self._link(stage, self._folder(stage.name))
         self._emit(
             "stage-ended",
             stage=stage.name,
@@ -173,11 +174,11 @@ class Executor:
             message=outcome.message,
         )
 
-    def _link(self, stage: Stage) -> None:
-        """Show the stage's folder in the run: ``<run>/stages/<name>`` points into the cache."""
+    def _link(self, stage: Stage, folder: Path) -> None:
+        """Show a stage's folder in the run, also while it works: ``<run>/stages/<name>`` points into the cache."""
         link = self.run_folder / "stages" / stage.name
         link.parent.mkdir(parents=True, exist_ok=True)
-        target = os.path.relpath(self._folder(stage.name).resolve(), link.parent.resolve())
+        target = os.path.relpath(folder.resolve(), link.parent.resolve())
         if link.is_symlink():
             link.unlink()
         link.symlink_to(target)

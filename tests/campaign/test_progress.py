@@ -43,6 +43,15 @@ def test_the_table_has_a_line_for_every_stage() -> None:
     assert "no such luck" in lines[3]
 
 
+def test_a_low_terminal_shows_what_runs_and_counts_the_rest() -> None:
+    console = Console(file=io.StringIO(), width=120)
+    console.print(status_table(status(), now=1010.0, most=2))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "labels/a" in text
+    assert "latents/a" not in text
+    assert "1 of 3 stages done, 0 waiting" in text
+
+
 def test_a_log_gets_one_line_a_minute_and_every_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])

@@ -89,6 +89,18 @@ def test_a_failed_stage_holds_up_only_what_reads_it(tmp_path: Path, stages: Any)
     assert states == {"a": "failed", "b": "done", "c": "waiting", "d": "done"}
 
 
+def test_a_working_stage_can_be_watched_in_the_run_folder(tmp_path: Path, stages: Any) -> None:
+    seen = []
+
+    def writes_as_it_goes(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+        (context.folder / "sample").write_text("so far")
+        seen.append((tmp_path / "run" / "stages" / "a" / "sample").read_text())
+
+    execute(tmp_path, stages(a=(writes_as_it_goes, [])))
+    assert seen == ["so far"]
+    assert (tmp_path / "run" / "stages" / "a").resolve() == tmp_path / "cache" / "a" / "a"
+
+
 def test_a_failed_stage_goes_on_where_it_stopped(tmp_path: Path, stages: Any) -> None:
     with pytest.raises(CampaignFailed):
         execute(tmp_path, stages(a=(fails, [])))
