@@ -7,7 +7,7 @@ export RAY_USAGE_STATS_ENABLED := 0
 .PHONY: demo test test-slow check setup debian bench clean
 
 demo: setup
-	$(BIN)/campaign submit specs/quickstart.yaml
+	@$(BIN)/campaign submit specs/quickstart.yaml
 
 test: setup debian
 	$(BIN)/pytest -m "not slow" $(PYTEST_ARGS)
@@ -29,9 +29,10 @@ setup: .venv/.ready
 
 # The only place that installs Python packages; versions are those of constraints.txt.
 .venv/.ready: pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,bench]'
-	touch $@
+	@echo "setting up .venv (a minute or two) ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
+	@touch $@
 
 # Debian packages that some tests use; where they cannot be installed those tests skip and say why.
 debian:
