@@ -47,8 +47,8 @@ class _LiveDisplay:
 
     def __init__(self, console: Console) -> None:
         self._status = RunStatus()
-        self._live = Live(get_renderable=self._render, console=console, refresh_per_second=4, transient=False)
         self._console = console
+        self._live = Live(get_renderable=self._render, console=console, refresh_per_second=4)
 
     def __enter__(self) -> _LiveDisplay:
         self._live.start()

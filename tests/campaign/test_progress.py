@@ -69,3 +69,17 @@ def test_a_log_gets_one_line_a_minute_and_every_failure(monkeypatch: pytest.Monk
     assert lines[0] == "Ray dashboard: http://127.0.0.1:8265"
     assert len(lines) == 4
     assert lines[3] == "failed: labels/a: disk full"
+
+
+def test_a_terminal_gets_a_live_table() -> None:
+    console = Console(file=io.StringIO(), width=120, height=30, force_terminal=True)
+    with display(console) as listener:
+        listener({"time": 0.0, "event": "run-started", "stages": ["labels/a", "model/a"], "process": 1})
+        listener({"time": 1.0, "event": "cluster-started", "dashboard": "http://127.0.0.1:8265"})
+        listener({"time": 2.0, "event": "stage-started", "stage": "labels/a"})
+        listener(
+            {"time": 3.0, "event": "progress", "stage": "labels/a", "done": 5, "total": 10, "message": "simulations"}
+        )
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "Ray dashboard: http://127.0.0.1:8265" in text
+    assert "5/10 simulations" in text
