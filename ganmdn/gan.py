@@ -18,7 +18,7 @@ from ganmdn.networks import Discriminator, Generator, generate_images, latent_sh
 from ganmdn.session import TrainingSession
 
 BETA2 = 0.999
-HISTORY_EVERY = 10  # generator updates between entries of the loss history
+HISTORY_EVERY = 10  # generator updates between entries of the loss history, and between reports
 SAMPLES = 8  # images on a contact sheet
 # First element of a draw's spawn key: what is drawn.
 INITIAL_WEIGHTS, BATCHES, SAMPLE_LATENTS = range(3)
@@ -188,8 +188,7 @@ def train_gan(
         due = done % config.checkpoint_every == 0 or done == config.steps
         if due or done % HISTORY_EVERY == 0:
             history.note_losses(done, _finite(losses, done))
-        if due:
-            _checkpoint(trainer, history, done)
+            _report(trainer, history, done, with_checkpoint=due)
     return history
 
 
@@ -216,10 +215,10 @@ def _finite(losses: dict[str, Tensor], step: int) -> dict[str, float]:
     return values
 
 
-def _checkpoint(trainer: GanTrainer, history: TrainingHistory, step: int) -> None:
-    """Report the newest losses; rank 0 also hands over a checkpoint."""
+def _report(trainer: GanTrainer, history: TrainingHistory, step: int, with_checkpoint: bool) -> None:
+    """Report the newest losses; rank 0 also hands over a checkpoint where one is due."""
     metrics = {"step": float(step)} | {name: values[-1] for name, values in history.losses.items()}
-    if trainer.session.rank:
+    if trainer.session.rank or not with_checkpoint:
         trainer.session.report(metrics, None)
         return
     real, samples = trainer.sample()

@@ -81,5 +81,5 @@ def test_a_terminal_gets_a_live_table() -> None:
             {"time": 3.0, "event": "progress", "stage": "labels/a", "done": 5, "total": 10, "message": "simulations"}
         )
     text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "Ray dashboard: http://127.0.0.1:8265" in text
+    assert "http://127.0.0.1:8265" in text
     assert "5/10 simulations" in text
