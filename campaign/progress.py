@@ -15,6 +15,7 @@ from rich.text import Text
 from campaign.events import RunStatus, StageStatus
 
 PLAIN_SECONDS = 60.0
+DASHBOARD_LINE = "Ray dashboard: {} (it asks for a token, which `ray get-auth-token` prints)"
 MARKS = {
     "waiting": ("·", "dim"),
     "running": ("▶", "cyan"),
@@ -60,7 +61,7 @@ class _LiveDisplay:
     def __call__(self, event: dict[str, Any]) -> None:
         self._status.apply(event)
         if event["event"] == "cluster-started" and event.get("dashboard"):
-            self._console.print(f"Ray dashboard: {event['dashboard']}")
+            self._console.print(DASHBOARD_LINE.format(event["dashboard"]))
 
     def _render(self) -> Table:
         return status_table(self._status, now=time.time(), most=self._console.height - 3)
@@ -77,7 +78,7 @@ class _PlainDisplay:
     def __call__(self, event: dict[str, Any]) -> None:
         self._status.apply(event)
         if event["event"] == "cluster-started" and event.get("dashboard"):
-            self._print(f"Ray dashboard: {event['dashboard']}")
+            self._print(DASHBOARD_LINE.format(event["dashboard"]))
         if event["event"] == "stage-ended" and event["state"] == "failed":
             self._print(f"failed: {event['stage']}: {event['message']}")
         if time.monotonic() - self._last >= PLAIN_SECONDS:

@@ -66,7 +66,7 @@ def test_a_log_gets_one_line_a_minute_and_every_failure(monkeypatch: pytest.Monk
             {"time": 150.0, "event": "stage-ended", "stage": "labels/a", "state": "failed", "message": "disk full"}
         )
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
-    assert lines[0] == "Ray dashboard: http://127.0.0.1:8265"
+    assert lines[0].startswith("Ray dashboard: http://127.0.0.1:8265 (")
     assert len(lines) == 4
     assert lines[3] == "failed: labels/a: disk full"
 
