@@ -105,7 +105,7 @@ class Microstructures(Model):
     # A GAN that learns from these makes textures as fine as the authors' published images.
     frequency_mean_per_px: Range = Range(low=0.09, high=0.14)
     frequency_std_per_px: Range = Range(low=0.005, high=0.02)
-    volume_fraction: Range = Range(low=0.30, high=0.44)
+    volume_fraction: Range = Range(low=0.27, high=0.42)
 
     @model_validator(mode="after")
     def _in_bounds(self) -> Self:
