@@ -20,7 +20,7 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
-	$(BIN)/pytest -m "not slow and not ray and not browser" -n 2 --maxfail 5
+	$(BIN)/pytest -m "not slow and not long and not ray and not browser" -n 2 --maxfail 5
 
 bench: setup
 	$(BIN)/python benchmarks/rcwa_agreement.py

@@ -149,8 +149,6 @@ def rewrite_report(run_folder: Path) -> Path:
         FileNotFoundError: no run lies there.
         NotFinished: some of its stages have no result.
     """
-    from campaign.reporting import write_report
-
     frozen = run_folder / SPEC_FILE
     if not frozen.is_file():
         raise FileNotFoundError(f"{run_folder}: not a run's folder (no {SPEC_FILE})")
@@ -161,6 +159,8 @@ def rewrite_report(run_folder: Path) -> Path:
     missing = [stage.name for stage in pipeline.stages if not cache.has(stage, pipeline.keys[stage.name])]
     if missing:
         raise NotFinished(f"{run_folder}: no results of {', '.join(missing)}; `campaign submit` its spec first")
+    from campaign.reporting import write_report
+
     return write_report(run_folder, pipeline, cache)
 
 

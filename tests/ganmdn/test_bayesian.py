@@ -35,6 +35,7 @@ def optimise(z: np.ndarray, y: np.ndarray, rounds: int) -> tuple[np.ndarray, np.
     return z, y
 
 
+@pytest.mark.long
 def test_it_beats_random_search() -> None:
     z, y = start(16)
     _, found = optimise(z, y, rounds=4)
@@ -43,6 +44,7 @@ def test_it_beats_random_search() -> None:
     assert best_so_far(found, TARGET)[-1] < np.quantile(chance, 0.1)
 
 
+@pytest.mark.long
 def test_an_interrupted_optimisation_goes_on_as_if_it_had_not_been() -> None:
     whole, _ = optimise(*start(12), rounds=3)
     first, y = optimise(*start(12), rounds=1)
@@ -51,6 +53,7 @@ def test_an_interrupted_optimisation_goes_on_as_if_it_had_not_been() -> None:
     np.testing.assert_array_equal(resumed, whole)
 
 
+@pytest.mark.long
 def test_suggestions_differ_by_seed_and_stay_in_the_box() -> None:
     z, y = start(12)
     z = 0.25 + 0.25 * z

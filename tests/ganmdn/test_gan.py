@@ -166,6 +166,7 @@ torch.distributed.destroy_process_group()
 """
 
 
+@pytest.mark.long
 def test_two_workers_stay_in_step(tmp_path: Path) -> None:
     """Each sees its own batches, yet both end with the same weights; their batch statistics are their own."""
     commands = [[sys.executable, "-c", WORKER, str(rank), str(tmp_path)] for rank in range(2)]
@@ -180,6 +181,7 @@ def test_two_workers_stay_in_step(tmp_path: Path) -> None:
             assert same is not ("running" in name), name
 
 
+@pytest.mark.long
 def test_a_short_training_finds_the_length_scale(tmp_path: Path) -> None:
     """Neighbouring pixels of noise agree half the time; those of the microstructures nine times in ten."""
     ranges = MicrostructureRanges((0.06, 0.06), (0.01, 0.01), (0.5, 0.5))
