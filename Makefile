@@ -4,7 +4,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: demo test test-slow check setup debian bench clean
+.PHONY: demo test test-slow check lint unit setup debian bench clean
 
 demo: setup
 	@$(BIN)/campaign submit specs/quickstart.yaml
@@ -15,11 +15,17 @@ test: setup debian
 test-slow: setup debian
 	$(BIN)/pytest $(PYTEST_ARGS)
 
+# Linters beside the fast tests, on two cores.
 check: setup
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint unit
+
+lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
+
+unit: setup
 	$(BIN)/pytest -m "not slow and not long and not ray and not browser" -n 2 --maxfail 5
 
 bench: setup
