@@ -97,10 +97,8 @@ def test_stages_are_reached_through_the_run_folder(undisturbed: Path) -> None:
 
 def test_submitting_again_answers_from_the_cache(undisturbed: Path, spec_file: Path) -> None:
     before = sum(1 for _ in read_events(run_folder(undisturbed)))
-    started = time.monotonic()
     out = finish(start(spec_file, undisturbed, workers=2))
     assert "answered from the cache" in out
-    assert time.monotonic() - started < 30
     assert sum(1 for _ in read_events(run_folder(undisturbed))) == before
 
 
