@@ -20,7 +20,7 @@ from campaign.cache import StageCache
 from campaign.events import RunStatus, run_status
 from campaign.load import LoadedSpec, load_profile, load_spec
 from campaign.pipeline import build_pipeline
-from campaign.plan import Plan, make_plan
+from campaign.plan import REPORT_FILE, Plan, make_plan
 from campaign.profiles import Profile
 from campaign.provenance import provenance
 from campaign.run import Executor, Listener, write_json
@@ -83,12 +83,12 @@ def submit(campaign: Campaign, listener: Listener | None = None) -> FinishedRun:
         RunBusy: another process has this run.
         KeyboardInterrupt: stopped by the user; submit again to go on.
     """
-    from campaign.reporting import REPORT_FILE, write_report
-
     plan = campaign.plan()
     folder = Path(plan.run_folder)
     if plan.is_cached and (folder / REPORT_FILE).is_file():
         return FinishedRun(folder, plan, from_cache=True)
+    from campaign.reporting import write_report
+
     pipeline = build_pipeline(campaign.loaded.spec)
     (folder / "logs").mkdir(parents=True, exist_ok=True)
     with _only_one(folder), _log_to(folder / "logs" / "driver.log"):

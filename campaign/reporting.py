@@ -14,6 +14,7 @@ from campaign.cache import StageCache
 from campaign.collecting import RunResults
 from campaign.events import read_events
 from campaign.pipeline import Pipeline
+from campaign.plan import REPORT_FILE
 from results.figures.gallery import gallery, image_sheet
 from results.figures.morphology import label_distribution, morphology_statistics
 from results.figures.style import save_figure
@@ -23,7 +24,6 @@ from results.report import DataTable, Report, ReportFigure, StageRecord
 from results.report import write_report as write_html
 from results.table_formats import write_tables
 
-REPORT_FILE = "report.html"
 TABLES_FOLDER = "tables"
 FIGURES_FOLDER = "figures"
 SHEET_IMAGES = 8
