@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from campaign.cache import StageCache, StageRecord
+from campaign.design_set import DesignSet
 from campaign.pipeline import Pipeline, Stage
-from campaign.simulation import DesignSet
 from campaign.spec import BayesianOptimization
 from campaign.stages.labels import STORE as LABELS
 from campaign.stages.model import HISTORY_FILE

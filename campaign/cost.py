@@ -13,7 +13,8 @@ from typing import Any
 from campaign.cache import StageCache
 from campaign.pipeline import Pipeline, Stage
 
-SECONDS_PER_HARMONIC_CUBED = {"transfer": 1.5e-8, "eigen": 5.0e-8}  # GEMM, LU and eigenproblems grow as N^3
+# GEMM, LU and eigenproblems grow as N^3.
+SECONDS_PER_HARMONIC_CUBED = {"auto": 6.0e-9, "preconditioned": 6.0e-9, "transfer": 1.5e-8, "eigen": 5.0e-8}
 CIRCLE_IN_SQUARE = 0.785
 SECONDS_PER_TRAINING_PIXEL = 2.4e-6  # one GAN step, forward and backward of both networks, per pixel of the batch
 SECONDS_PER_GENERATED_PIXEL = 1.2e-7
@@ -38,17 +39,24 @@ def core_seconds(stage: Stage, pipeline: Pipeline, cache: StageCache) -> float:
 
 def seconds_per_simulation(stage: Stage, cache: StageCache) -> float:
     """Seconds that one RCWA simulation of ``stage`` takes on one core."""
-    numerics = stage.config["physics"]["numerics"]
+    physics = stage.config["physics"]
     measured = [
         record.facts["seconds_per_simulation"]
-        for kind in ("labels", "verification")
+        for kind in ("labels", "truncation", "verification")
         for record in cache.records(kind)
-        if record.config["physics"]["numerics"] == numerics
+        if "seconds_per_simulation" in record.facts and _effort(record.config["physics"]) == _effort(physics)
     ]
     if measured:
         return statistics.median(measured)
+    numerics, wavelengths, patterns = _effort(physics)
     harmonics = (2 * numerics["orders"] + 1) ** 2 * (CIRCLE_IN_SQUARE if numerics["truncation"] == "circular" else 1.0)
-    return SECONDS_PER_HARMONIC_CUBED[numerics["solver"]] * harmonics**3
+    return SECONDS_PER_HARMONIC_CUBED[numerics["solver"]] * harmonics**3 * wavelengths * patterns
+
+
+def _effort(physics: Mapping[str, Any]) -> tuple[Mapping[str, Any], int, int]:
+    """What the time of a simulation follows: the numerics, the number of wavelengths and that of pattern layers."""
+    patterns = sum(layer["kind"] == "pattern" for layer in physics["layers"])
+    return physics["numerics"], len(physics.get("wavelengths_nm", ())), patterns
 
 
 def _labels_behind(stage: Stage, pipeline: Pipeline) -> int:

@@ -10,22 +10,25 @@ from typing import Any
 import numpy as np
 
 from campaign.context import StageContext
-from campaign.simulation import DesignSet, SimulationJob, Simulator, UnitSummary, simulate_unit
+from campaign.design_set import DesignSet
+from campaign.simulation import SimulationJob, Simulator, UnitSummary, simulate_unit
 from results.store import SimulationStore
 
 STORE_COLUMNS = {"z", "image"}  # columns that every store has; all others are inputs of its own
 
 
-def simulate_designs(config: Mapping[str, Any], designs: Path, name: str, context: StageContext) -> None:
+def simulate_designs(
+    simulator: Simulator, config: Mapping[str, Any], designs: Path, name: str, context: StageContext
+) -> None:
     """Simulate every design of the folder ``designs`` into the store ``name``; does only what is missing.
 
     Args:
+        simulator: the physics; made by the stage, so that the stage's fingerprint holds the code of it.
         config: configuration of the stage: ``physics``, ``latent`` and ``image_px``.
         designs: folder of a ``DesignSet``.
         name: file name of the store inside the stage's folder.
         context: the running stage.
     """
-    simulator = Simulator.from_config(config["physics"])
     job = SimulationJob(simulator, designs, context.folder / name)
     store = _open_or_create(config, job, context)
     missing = store.missing_units()
@@ -56,6 +59,7 @@ def _open_or_create(config: Mapping[str, Any], job: SimulationJob, context: Stag
         image_px=config["image_px"],
         rows_per_unit=context.rows_per_unit,
         layers=job.simulator.layer_names,
+        wavelengths_nm=job.simulator.wavelengths_nm,
         inputs={name: column.dtype for name, column in columns.items() if name not in STORE_COLUMNS},
         attributes={"physics": config["physics"]},
     )

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 PROJECT = Path(__file__).resolve().parent.parent
-SCIENCE = ("ganmdn", "photonics", "campaign.simulation", "campaign.stages")
+SCIENCE = ("ganmdn", "photonics", "campaign.design_set", "campaign.simulation", "campaign.stages")
 KEY_DIGITS = 16
 
 
@@ -44,6 +44,11 @@ def code_fingerprint(module: str) -> str:
     Comments, formatting and docstrings do not count: the syntax tree is what is hashed. Code that decides where and
     when something runs does not count either, as it must not change a result.
     """
+    return digest(science_behind(module))
+
+
+def science_behind(module: str) -> dict[str, str]:
+    """Digests of a module and of what it imports of ``SCIENCE``, by name."""
     trees: dict[str, str] = {}
     left = [module]
     while left:
@@ -51,7 +56,7 @@ def code_fingerprint(module: str) -> str:
         if name not in trees:
             trees[name], imported = _parsed(name)
             left += imported
-    return digest(trees)
+    return trees
 
 
 @cache

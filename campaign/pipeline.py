@@ -2,6 +2,7 @@
 
 microstructures -> generator -> latents -> labels -> model -> designs -> verification
                                               |-> tuning -^
+                                              |-> truncation
                                               |-> optimization
 """
 
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from campaign.keys import code_fingerprint, digest, file_digest, stage_key
+from campaign.optics import Optics, optics_of, with_orders
 from campaign.spec import (
     AuthorsGenerator,
     AuthorsMdn,
@@ -29,12 +31,13 @@ SCHEMA_VERSIONS: Mapping[str, int] = {
     "microstructures": 1,
     "generator": 1,
     "latents": 1,
-    "labels": 1,
+    "labels": 2,
+    "truncation": 1,
     "tuning": 1,
     "model": 1,
     "designs": 1,
-    "verification": 1,
-    "optimization": 1,
+    "verification": 2,
+    "optimization": 2,
 }
 
 
@@ -127,7 +130,7 @@ def _generator_stages(spec: Spec) -> list[Stage]:
 
 def _dataset_stages(spec: Spec, name: str, dataset: DataSet) -> list[Stage]:
     size = {"dataset": name, "image_px": dataset.image_px, "latent": list(dataset.latent)}
-    physics = _physics_of(spec, name, dataset)
+    physics = optics_of(spec.physics, spec.physics.orders_of(name), dataset.image_px)
     draw = {
         "seed": spec.seed,
         "count": spec.labels.count,
@@ -142,7 +145,7 @@ def _dataset_stages(spec: Spec, name: str, dataset: DataSet) -> list[Stage]:
         inputs={"latents": latents.name},
         simulations=spec.labels.count,
     )
-    stages = [latents, labels]
+    stages = [latents, labels, *_truncation_stages(spec, name, physics, size)]
     if spec.tune is not None:
         sweep = {"seed": spec.seed, "mdn": spec.mdn.model_dump(), "tune": spec.tune.model_dump(mode="json")}
         stages.append(Stage("tuning", (name,), sweep, inputs={"labels": labels.name}))
@@ -154,7 +157,16 @@ def _dataset_stages(spec: Spec, name: str, dataset: DataSet) -> list[Stage]:
     return stages
 
 
-def _inverse_model_stages(spec: Spec, name: str, method: Any, physics: dict, size: dict) -> list[Stage]:
+def _truncation_stages(spec: Spec, name: str, physics: Optics, size: dict) -> list[Stage]:
+    sample = min(spec.labels.truncation_sample, spec.labels.count)
+    if not sample:
+        return []
+    config = {"physics": with_orders(physics, spec.truncation_orders_of(name)), "sample": sample, **size}
+    config["label_orders"] = spec.physics.orders_of(name)
+    return [Stage("truncation", (name,), config, inputs={"labels": f"labels/{name}"}, simulations=sample)]
+
+
+def _inverse_model_stages(spec: Spec, name: str, method: Any, physics: Optics, size: dict) -> list[Stage]:
     where = (method.kind, name)
     options = method.model_dump(mode="json", exclude={"weights", "sampling"})
     if isinstance(method, AuthorsMdn):
@@ -187,7 +199,9 @@ def _inverse_model_stages(spec: Spec, name: str, method: Any, physics: dict, siz
     return [model, designs, verification]
 
 
-def _optimization_stages(spec: Spec, name: str, method: BayesianOptimization, physics: dict, size: dict) -> list[Stage]:
+def _optimization_stages(
+    spec: Spec, name: str, method: BayesianOptimization, physics: Optics, size: dict
+) -> list[Stage]:
     common = {
         "seed": spec.seed,
         "physics": physics,
@@ -205,11 +219,3 @@ def _optimization_stages(spec: Spec, name: str, method: BayesianOptimization, ph
         )
         for target in spec.targets
     ]
-
-
-def _physics_of(spec: Spec, name: str, dataset: DataSet) -> dict[str, Any]:
-    """The physics of one data set: its own period and orders, so that the other's do not enter its keys."""
-    physics = spec.physics.model_dump(mode="json")
-    physics["numerics"]["orders"] = spec.physics.orders_of(name)
-    physics["period_nm"] = spec.physics.pixel_nm * dataset.image_px
-    return physics

@@ -12,7 +12,7 @@ from campaign.pipeline import Pipeline, Stage, build_pipeline
 from campaign.spec import Spec
 
 REPORT_FILE = "report.html"  # in a run's folder; written last
-SPREAD = ("microstructures", "generator", "labels", "tuning", "verification")
+SPREAD = ("microstructures", "generator", "labels", "truncation", "tuning", "verification")
 BYTES_PER_ROW = 200  # numbers and indices of one simulation; the image and z are counted apart
 
 

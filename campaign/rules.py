@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from campaign.problems import Breach
+from photonics.materials import TABLES
 
 if TYPE_CHECKING:
     from campaign.spec import (
+        ConstantIndex,
         DataSet,
         GanTraining,
         Latent,
@@ -17,11 +20,13 @@ if TYPE_CHECKING:
         Physics,
         Range,
         Spec,
+        TabulatedIndex,
         TrainedGenerator,
         Tune,
     )
 
 PIXELS_PER_LATENT = 32  # five stride-2 layers: one latent cell becomes 32 x 32 pixels
+MORE_ORDERS = 1.4
 LEARNED_MODELS = {"gan-mdn", "pca-mdn", "direct-mdn"}  # methods that train an MDN on the labels
 
 
@@ -105,41 +110,103 @@ def tune_rules(tune: Tune) -> Iterator[Breach]:
         yield Breach(("grace_epochs",), rule, f"write {tune.max_epochs} or less", str(tune.grace_epochs))
 
 
+def means_table(material: Mapping[str, Any]) -> bool:
+    """Whether a material as written, by its keys, is a tabulated one."""
+    return not {"n", "k"} & set(material) and bool(difflib.get_close_matches("table", map(str, material)))
+
+
+def material_form_rules(material: Mapping[str, Any]) -> Iterator[Breach]:
+    """A material's index stands there, or in a table."""
+    beside = [key for key in ("n", "k") if key in material]
+    if "table" in material and beside:
+        rule = f"must not stand beside {' and '.join(beside)}"
+        yield Breach(("table",), rule, f"keep the table, or {' and '.join(beside)}")
+
+
+def constant_rules(material: ConstantIndex) -> Iterator[Breach]:
+    """An index that light can have."""
+    if material.n == 0 and material.k == 0:
+        yield Breach((), "must not have n and k both 0", "for vacuum write n: 1")
+
+
+def table_rules(material: TabulatedIndex) -> Iterator[Breach]:
+    """The table is there."""
+    if material.table not in TABLES:
+        yield Breach(("table",), "must name a tabulated material", suggestion(material.table, TABLES))
+
+
 def physics_rules(physics: Physics) -> Iterator[Breach]:
-    """Names refer to something, and the solver can take the stack."""
+    """Names refer to something, tables reach far enough, and the solver can take the stack."""
+    yield from _repeats(physics.wavelengths_nm(), "wavelength_nm", "must stand once among the wavelengths")
     yield from _material_rules(physics)
     yield from _layer_name_rules(physics)
-    patterns = sum(layer.kind == "pattern" for layer in physics.layers)
-    if patterns == 0:
-        fix = "add {kind: pattern, name: ..., thickness_nm: ..., white: ..., black: ...}"
-        yield Breach(("layers",), "must hold a layer of kind 'pattern'", fix, f"{len(physics.layers)} films")
-    elif patterns > 1 and physics.numerics.solver == "transfer":
-        rule = "'transfer' takes one pattern layer"
-        yield Breach(("numerics", "solver"), rule, "write solver: eigen", f"{patterns} pattern layers")
+    yield from _solver_rules(physics)
     names = ["total", *(layer.name for layer in physics.layers)]
     if physics.property not in names:
         rule = "must be 'total' or the name of a layer"
         yield Breach(("property",), rule, suggestion(physics.property, names))
 
 
-def _material_rules(physics: Physics) -> Iterator[Breach]:
-    used: list[tuple[tuple[str | int, ...], str]] = [(("incident",), physics.incident)]
+def _solver_rules(physics: Physics) -> Iterator[Breach]:
+    patterns = sum(layer.kind == "pattern" for layer in physics.layers)
+    if patterns == 0:
+        fix = "add {kind: pattern, name: ..., thickness_nm: ..., white: ..., black: ...}"
+        yield Breach(("layers",), "must hold a layer of kind 'pattern'", fix, f"{len(physics.layers)} films")
+    if physics.numerics.solver != "preconditioned":
+        return
+    at, fix = ("numerics", "solver"), "write solver: auto"
+    if patterns > 1:
+        yield Breach(at, "'preconditioned' takes one pattern layer", fix, f"{patterns} pattern layers")
+    if physics.incidence.polar_deg != 0:
+        value = f"polar_deg: {physics.incidence.polar_deg:g}"
+        yield Breach(at, "'preconditioned' takes normal incidence", fix, value)
+    if physics.numerics.factorization != "laurent":
+        value = f"factorization: {physics.numerics.factorization}"
+        yield Breach(at, "'preconditioned' takes factorization: laurent", fix, value)
+
+
+def material_uses(physics: Physics) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Where the stack names a material, from top to bottom, and which."""
+    yield ("incident",), physics.incident
     for index, layer in enumerate(physics.layers):
-        sides = ("white", "black") if layer.kind == "pattern" else ("material",)
-        used += [(("layers", index, side), getattr(layer, side)) for side in sides]
-    used.append((("substrate",), physics.substrate))
-    for at, name in used:
+        for side in ("white", "black") if layer.kind == "pattern" else ("material",):
+            yield ("layers", index, side), getattr(layer, side)
+    yield ("substrate",), physics.substrate
+
+
+def _material_rules(physics: Physics) -> Iterator[Breach]:
+    for at, name in material_uses(physics):
         if name not in physics.materials:
             rule = "must be one of physics.materials"
             yield Breach(at, rule, suggestion(name, physics.materials))
-    for name, material in physics.materials.items():
-        if material.n == 0 and material.k == 0:
-            yield Breach(("materials", name), "must not have n and k both 0", "for vacuum write n: 1")
-    incident = physics.materials.get(physics.incident)
-    if incident is not None and (incident.k > 0 or incident.n == 0):
-        rule = "must be a material that does not absorb (k 0, n above 0)"
-        value = f"'{physics.incident}' of n {incident.n:g}, k {incident.k:g}"
-        yield Breach(("incident",), rule, "light comes from there, name air or glass", value)
+    outside = list(_table_range_rules(physics))
+    yield from outside
+    if physics.incident in physics.materials and not outside:
+        yield from _incident_rules(physics)
+
+
+def _table_range_rules(physics: Physics) -> Iterator[Breach]:
+    """Nothing is extrapolated: every table that the stack uses reaches every wavelength."""
+    used = {name: physics.materials[name] for name in physics.used_materials() if name in physics.materials}
+    for position, wavelength in enumerate(physics.wavelengths_nm()):
+        at = ("wavelength_nm", position) if isinstance(physics.wavelength_nm, tuple) else ("wavelength_nm",)
+        for name, material in used.items():
+            low, high = material.range_nm
+            if not low <= wavelength <= high:
+                rule = f"must lie between {low:g} and {high:g}, where '{name}' is tabulated"
+                fix = f"choose another wavelength, or give n and k of '{name}'"
+                yield Breach(at, rule, fix, f"{wavelength:g}")
+
+
+def _incident_rules(physics: Physics) -> Iterator[Breach]:
+    for wavelength in physics.wavelengths_nm():
+        index = physics.materials[physics.incident].index(wavelength)
+        if index.imag > 0 or index.real == 0:
+            rule = "must be a material that does not absorb (k 0, n above 0)"
+            value = f"'{physics.incident}' of n {index.real:g}, k {index.imag:g}"
+            where = f" at {wavelength:g} nm" if len(physics.wavelengths_nm()) > 1 else ""
+            yield Breach(("incident",), rule, "light comes from there, name air or glass", value + where)
+            return
 
 
 def _layer_name_rules(physics: Physics) -> Iterator[Breach]:
@@ -171,7 +238,17 @@ def _repeats(values: Sequence[str | float], key: str, rule: str) -> Iterator[Bre
 
 
 def _order_rules(spec: Spec) -> Iterator[Breach]:
-    orders = spec.physics.numerics.orders
+    orders, at = spec.physics.numerics.orders, ("physics", "numerics", "orders")
+    missing = list(_missing_orders(spec, orders, at))
+    yield from missing
+    if missing:
+        return
+    yield from _sample_order_rules(spec)
+    for name, dataset in spec.datasets.items():
+        yield from _pixel_rules(spec, name, dataset.image_px, spec.physics.orders_of(name), orders, at)
+
+
+def _missing_orders(spec: Spec, orders: int | Mapping[str, int], at: tuple[str, ...]) -> Iterator[Breach]:
     if isinstance(orders, int):
         return
     # Names beyond the data sets are fine: an included physics file may serve several campaigns.
@@ -180,7 +257,45 @@ def _order_rules(spec: Spec) -> Iterator[Breach]:
         if name not in orders:
             close = difflib.get_close_matches(name, spare, n=1)
             fix = f"did you mean it by '{close[0]}'?" if close else f"add '{name}: ...'"
-            yield Breach(("physics", "numerics", "orders", name), "is missing, orders must name each data set", fix)
+            yield Breach((*at, name), "is missing, orders must name each data set", fix)
+
+
+def more_orders(orders: int) -> int:
+    """Orders that judge the truncation of a label solved with ``orders``."""
+    return max(orders + 2, math.ceil(MORE_ORDERS * orders))
+
+
+def _sample_order_rules(spec: Spec) -> Iterator[Breach]:
+    """The sample that judges the truncation is solved with more orders than the labels."""
+    asked, at = spec.labels.truncation_orders, ("labels", "truncation_orders")
+    if not spec.labels.truncation_sample:
+        return
+    if asked is not None:
+        missing = list(_missing_orders(spec, asked, at))
+        yield from missing
+        if missing:
+            return
+    for name, dataset in spec.datasets.items():
+        orders, higher = spec.physics.orders_of(name), spec.truncation_orders_of(name)
+        if higher <= orders:
+            rule = f"must exceed the orders of the labels, {orders} for data set '{name}'"
+            yield Breach(_of(asked, at, name), rule, f"write {more_orders(orders)}, or remove it", str(higher))
+        else:
+            yield from _pixel_rules(spec, name, dataset.image_px, higher, asked, at)
+
+
+def _pixel_rules(
+    spec: Spec, name: str, image_px: int, orders: int, written: int | Mapping[str, int] | None, at: tuple[str, ...]
+) -> Iterator[Breach]:
+    """Point samples hold no more harmonics than there are pixels: differences of orders reach 2 M each way."""
+    most = (image_px - 1) // 4
+    if spec.physics.numerics.pixels == "dft" and orders > most:
+        rule = f"must be at most {most} for the {image_px} pixels of data set '{name}' with pixels: dft"
+        yield Breach(_of(written, at, name), rule, f"write {most} or less, or pixels: exact", str(orders))
+
+
+def _of(written: int | Mapping[str, int] | None, at: tuple[str, ...], dataset: str) -> tuple[str, ...]:
+    return (*at, dataset) if isinstance(written, Mapping) else at
 
 
 def _label_rules(spec: Spec) -> Iterator[Breach]:

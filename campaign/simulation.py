@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,36 +10,50 @@ from typing import Any
 
 import numpy as np
 
-from photonics.rcwa import Numerics, solve
-from photonics.stack import PatternLayer, Stack, UniformLayer
-from results.layout import Status, unpack_images
+from campaign.design_set import DesignSet
+from photonics.rcwa import Numerics, solve_spectrum
+from photonics.stack import Incidence, PatternLayer, Stack, UniformLayer
+from results.layout import Status
 from results.store import SimulationStore
 
 ENERGY_TOLERANCE = 1e-6
+POLARIZATIONS = ("s", "p")  # the order of the solver's polarisation axis
 
 
 @dataclass(frozen=True)
 class Simulator:
-    """The physics of one data set, ready to solve; built from the canonical configuration of a stage."""
+    """The physics of one data set, ready to solve; built from the canonical configuration of a stage.
 
-    stack: Stack
+    ``stacks`` holds one stack a wavelength, whose layers have the indices that the materials have there.
+    """
+
+    stacks: tuple[Stack, ...]
     numerics: Numerics
-    layer_names: tuple[str, ...]
+    incidence: Incidence
+    polarization: str
     wanted: str
 
     @classmethod
     def from_config(cls, physics: Mapping[str, Any]) -> Simulator:
-        """Build from the ``physics`` block of a stage's configuration (see ``pipeline._physics_of``)."""
-        index = {name: complex(m["n"], m["k"]) for name, m in physics["materials"].items()}
-        stack = Stack(
-            wavelength_nm=physics["wavelength_nm"],
-            period_nm=physics["period_nm"],
-            incident_index=index[physics["incident"]],
-            layers=tuple(_layer(layer, index) for layer in physics["layers"]),
-            substrate_index=index[physics["substrate"]],
+        """Build from the ``physics`` block of a stage's configuration (see ``optics.optics_of``)."""
+        stacks = [_stack(physics, position) for position in range(len(physics["wavelengths_nm"]))]
+        return cls(
+            tuple(stacks),
+            Numerics(**physics["numerics"]),
+            Incidence(**physics["incidence"]),
+            physics["polarization"],
+            physics["property"],
         )
-        names = tuple(layer["name"] for layer in physics["layers"])
-        return cls(stack, Numerics(**physics["numerics"]), names, physics["property"])
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """Names of the layers, top to bottom."""
+        return self.stacks[0].layer_names
+
+    @property
+    def wavelengths_nm(self) -> tuple[float, ...]:
+        """Wavelengths, over which every fraction is averaged."""
+        return tuple(stack.wavelength_nm for stack in self.stacks)
 
     def row(self, image: np.ndarray) -> dict[str, Any]:
         """Simulate one image, (H, W) of 0 and 1, to one row of a store; a failure is a row too, never an exception."""
@@ -49,25 +62,50 @@ class Simulator:
             values = self._solve(image)
             outcome = {"status": int(Status.DONE), "error_class": "", "error_message": ""}
         except Exception as error:
-            values = dict.fromkeys(("y", "absorption", "reflection", "transmission"), np.nan)
+            values = dict.fromkeys(("y", "absorption", "reflection", "transmission", "error_estimate"), np.nan)
             values["layer_absorption"] = np.full(len(self.layer_names), np.nan)
+            values["spectrum"] = np.full(len(self.stacks), np.nan)
             outcome = {"status": int(Status.FAILED), "error_class": type(error).__name__, "error_message": str(error)}
         return {**values, **outcome, "seconds": time.perf_counter() - started}
 
     def _solve(self, image: np.ndarray) -> dict[str, Any]:
-        solution = solve(self.stack, image[None], self.numerics).unpolarised()
-        layers = solution.layer_absorption[0]
-        values = {
-            "absorption": float(solution.absorption[0]),
-            "reflection": float(solution.reflection[0]),
-            "transmission": float(solution.transmission[0]),
-            "layer_absorption": layers,
-        }
-        balance = abs(values["absorption"] - float(layers.sum()))
+        solutions = solve_spectrum(self.stacks, image[None], self.numerics, self.incidence)
+        reflection, transmission, layers = (  # leading axis: wavelength
+            np.stack([self._polarised(getattr(solution, name)) for solution in solutions])
+            for name in ("reflection", "transmission", "layer_absorption")
+        )
+        absorption = 1 - reflection - transmission
+        balance = float(np.abs(absorption - layers.sum(axis=1)).max())
         if not np.isfinite(balance) or balance > ENERGY_TOLERANCE:
             raise FloatingPointError(f"energy balance is off by {balance:.3g}: 1 - R - T against the sum over layers")
-        wanted = values["absorption"] if self.wanted == "total" else layers[self.layer_names.index(self.wanted)]
-        return {"y": float(wanted), **values}
+        spectrum = absorption if self.wanted == "total" else layers[:, self.layer_names.index(self.wanted)]
+        return {
+            "y": float(spectrum.mean()),
+            "absorption": float(absorption.mean()),
+            "reflection": float(reflection.mean()),
+            "transmission": float(transmission.mean()),
+            "layer_absorption": layers.mean(axis=0),
+            "spectrum": spectrum,
+            "error_estimate": float(np.mean([solution.error_estimate[0] for solution in solutions])),
+        }
+
+    def _polarised(self, fractions: np.ndarray) -> np.ndarray:
+        """The one image's fractions (1, 2, ...) in the polarisation of the light, (...)."""
+        if self.polarization == "unpolarised":
+            return fractions[0].mean(axis=0)
+        return fractions[0][POLARIZATIONS.index(self.polarization)]
+
+
+def _stack(physics: Mapping[str, Any], position: int) -> Stack:
+    """The stack at one of the wavelengths."""
+    index = {name: complex(m["n"][position], m["k"][position]) for name, m in physics["materials"].items()}
+    return Stack(
+        wavelength_nm=physics["wavelengths_nm"][position],
+        period_nm=physics["period_nm"],
+        incident_index=index[physics["incident"]],
+        layers=tuple(_layer(layer, index) for layer in physics["layers"]),
+        substrate_index=index[physics["substrate"]],
+    )
 
 
 def _layer(layer: Mapping[str, Any], index: Mapping[str, complex]) -> PatternLayer | UniformLayer:
@@ -110,43 +148,3 @@ def simulate_unit(job: SimulationJob, unit: int) -> UnitSummary:
     store.write_unit(unit, {**inputs, "seed": np.arange(rows.start, rows.stop, dtype=np.uint64), **outputs})
     failed = int(np.count_nonzero(outputs["status"] == Status.FAILED))
     return UnitSummary(unit, rows.stop - rows.start, failed, float(outputs["seconds"].sum()))
-
-
-@dataclass(frozen=True)
-class DesignSet:
-    """Microstructures waiting for their simulation: a folder of ``.npy`` columns, read through memory maps.
-
-    Columns share their first axis: ``z`` (n, h, w), ``image`` packed bits (n, px * px / 8), and any further inputs
-    that a store should keep with its rows.
-    """
-
-    columns: Mapping[str, np.ndarray]
-
-    @classmethod
-    def open(cls, folder: Path) -> DesignSet:
-        """Map the columns of ``folder``; nothing is read before it is used."""
-        return cls({path.stem: np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))})
-
-    def save(self, folder: Path) -> None:
-        """Write every column to ``folder``, which is made."""
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, column in self.columns.items():
-            np.save(folder / f"{name}.npy", column)
-
-    def rows(self, rows: slice) -> dict[str, np.ndarray]:
-        """A slice of every column, read into memory; ``image`` unpacked to uint8 (n, px, px)."""
-        columns = {name: np.asarray(column[rows]) for name, column in self.columns.items()}
-        return {**columns, "image": unpack_images(columns["image"], self.image_px)}
-
-    @property
-    def image_px(self) -> int:
-        """Side of the images; a multiple of 32, so that whole bytes hold them."""
-        return math.isqrt(self.columns["image"].shape[1] * 8)
-
-    @property
-    def images(self) -> np.ndarray:
-        """All images, uint8 (n, px, px)."""
-        return self.rows(slice(None))["image"]
-
-    def __len__(self) -> int:
-        return len(self.columns["image"])

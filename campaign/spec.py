@@ -6,6 +6,7 @@ by ``kind``. Where and on how many machines a campaign runs is not science and s
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
@@ -14,6 +15,7 @@ from pydantic_core import PydanticCustomError
 from campaign import rules
 from campaign.paths import InputFile
 from campaign.problems import Breach, refusal, refuse
+from photonics.materials import TABLES, table
 
 
 def _no_text(value: Any) -> Any:
@@ -32,6 +34,10 @@ LengthNm = Annotated[float, Field(ge=1, le=1e6), NO_TEXT]
 ThicknessNm = Annotated[float, Field(ge=0.1, le=1e6), NO_TEXT]
 Count = Annotated[int, Field(ge=1), NO_TEXT]
 Seed = Annotated[int, Field(ge=0), NO_TEXT]
+Wavelengths = Annotated[
+    Annotated[LengthNm, Tag("number")] | Annotated[tuple[LengthNm, ...], Field(min_length=1), Tag("list")],
+    Discriminator(lambda value: "list" if isinstance(value, list | tuple) else "number"),
+]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
 
 
@@ -184,15 +190,74 @@ Generator = Annotated[TrainedGenerator | AuthorsGenerator, Field(discriminator="
 
 
 class ConstantIndex(Model):
-    """A material of complex refractive index n + ik at the campaign's wavelength; k >= 0 absorbs."""
+    """A material of complex refractive index n + ik, the same at every wavelength; k >= 0 absorbs."""
 
-    n: NotNegative
+    n: NotNegative = Field(description="refractive index; or name a table instead, as in {table: a-Si}")
     k: NotNegative = 0.0
     source: str | None = Field(default=None, description="where the value comes from")
 
+    @model_validator(mode="after")
+    def _can_be(self) -> Self:
+        refuse(rules.constant_rules(self))
+        return self
+
+    @property
+    def range_nm(self) -> tuple[float, float]:
+        """Wavelengths at which the index is known."""
+        return 0.0, math.inf
+
+    def index(self, wavelength_nm: float) -> complex:
+        """Complex refractive index n + ik."""
+        return complex(self.n, self.k)
+
+
+class TabulatedIndex(Model):
+    """A material whose index is read from a published table, which names its source, at each wavelength."""
+
+    table: str = Field(description="name of a table of photonics/materials", json_schema_extra={"enum": list(TABLES)})
+
+    @model_validator(mode="after")
+    def _exists(self) -> Self:
+        refuse(rules.table_rules(self))
+        return self
+
+    @property
+    def range_nm(self) -> tuple[float, float]:
+        """Wavelengths at which the index is known."""
+        return table(self.table).range_nm
+
+    @property
+    def source(self) -> str:
+        """Where the values come from."""
+        return table(self.table).source
+
+    def index(self, wavelength_nm: float) -> complex:
+        """Complex refractive index n + ik; ValueError outside the table."""
+        return table(self.table).index(wavelength_nm)
+
+
+def _material_form(value: Any) -> str:
+    """Which of the two forms of a material is meant; a misspelt key is told by the form that it belongs to."""
+    if not isinstance(value, dict):
+        return "table" if isinstance(value, TabulatedIndex) else "constant"
+    return "table" if rules.means_table(value) else "constant"
+
+
+def _one_form(value: Any) -> Any:
+    if isinstance(value, dict):
+        refuse(rules.material_form_rules(value))
+    return value
+
+
+Material = Annotated[
+    Annotated[ConstantIndex, Tag("constant")] | Annotated[TabulatedIndex, Tag("table")],
+    Discriminator(_material_form),
+    BeforeValidator(_one_form),
+]
+
 
 class PatternLayer(Model):
-    """The layer that carries the microstructure."""
+    """A layer that carries the microstructure; where a stack has several, all carry the same."""
 
     kind: Literal["pattern"]
     name: Name
@@ -219,28 +284,45 @@ Orders = Annotated[
 ]
 
 
+class Incidence(Model):
+    """Direction of the light: angle from the normal, in the incident medium, and azimuth from the image's x axis."""
+
+    polar_deg: Annotated[float, Field(ge=0, lt=90), NO_TEXT] = 0.0
+    azimuth_deg: Real = 0.0
+
+
 class Numerics(Model):
     """Numerical choices that are part of every label: truncation, factorisation rule, solver."""
 
     orders: Orders = Field(description="highest diffraction order M per axis; one number, or one per data set")
     truncation: Literal["square", "circular"] = "square"
-    factorization: Literal["laurent"] = "laurent"
+    factorization: Literal["laurent", "li"] = Field(
+        default="laurent", description="li: right at the edges of pixels, converges sooner at high contrast"
+    )
     pixels: Literal["exact", "dft"] = Field(
         default="exact", description="Fourier transform of the piecewise-constant image, or of point samples"
     )
-    solver: Literal["transfer", "eigen"] = Field(
-        default="transfer",
-        description="transfer: GEMM and LU only, one pattern layer; eigen: the reference, any stack",
+    solver: Literal["auto", "transfer", "preconditioned", "eigen"] = Field(
+        default="auto",
+        description="transfer: any stack; preconditioned: the fastest, one pattern layer at normal incidence; "
+        "auto: the quicker of the two that can; eigen: slow, the reference",
+    )
+    accuracy: Annotated[float, Field(ge=1e-12, le=1e-2), NO_TEXT] = Field(
+        default=1e-9, description="wanted error of the absorbed fraction from the linear algebra, truncation apart"
     )
 
 
 class Physics(Model):
-    """An optical stack, top to bottom, lit from above at normal incidence by unpolarised light."""
+    """An optical stack, top to bottom, lit from above; y is its absorption, the mean over the wavelengths."""
 
-    wavelength_nm: LengthNm = Field(description="vacuum wavelength")
+    wavelength_nm: Wavelengths = Field(description="vacuum wavelength; or a list of them, over which y is the mean")
     pixel_nm: LengthNm = Field(description="side of one image pixel; the period is image_px x pixel_nm")
-    materials: dict[Name, ConstantIndex] = Field(description="refractive index of each material by name")
+    materials: dict[Name, Material] = Field(description="each material by name: {n: ..., k: ...} or {table: ...}")
     incident: Name = Field(description="material above the stack")
+    incidence: Incidence = Incidence()
+    polarization: Literal["unpolarised", "s", "p"] = Field(
+        default="unpolarised", description="s: E across the plane of incidence; unpolarised: the mean of s and p"
+    )
     layers: Annotated[tuple[Layer, ...], Field(min_length=1)] = Field(description="the stack, top to bottom")
     substrate: Name = Field(description="material of the half space below the stack")
     property: Name = Field(
@@ -254,10 +336,21 @@ class Physics(Model):
         refuse(rules.physics_rules(self))
         return self
 
+    def wavelengths_nm(self) -> tuple[float, ...]:
+        """All wavelengths, one or more."""
+        return self.wavelength_nm if isinstance(self.wavelength_nm, tuple) else (self.wavelength_nm,)
+
+    def used_materials(self) -> tuple[str, ...]:
+        """Names of the materials that the stack is made of, each once."""
+        return tuple(dict.fromkeys(name for _, name in rules.material_uses(self)))
+
     def orders_of(self, dataset: str) -> int:
         """Highest diffraction order used for ``dataset``."""
-        orders = self.numerics.orders
-        return orders if isinstance(orders, int) else orders[dataset]
+        return _of_dataset(self.numerics.orders, dataset)
+
+
+def _of_dataset(orders: int | dict[str, int], dataset: str) -> int:
+    return orders if isinstance(orders, int) else orders[dataset]
 
 
 # --- labels and methods -----------------------------------------------------------------------------------------
@@ -267,6 +360,12 @@ class Labels(Model):
     """Latent vectors drawn, turned into images and simulated for each data set."""
 
     count: Count = 4000
+    truncation_sample: Annotated[int, Field(ge=0), NO_TEXT] = Field(
+        default=32, description="labels solved again with more orders, to estimate their truncation error; 0: none"
+    )
+    truncation_orders: Orders | None = Field(
+        default=None, description="orders of that sample; default: the labels' orders x 1.4, two more at least"
+    )
 
 
 class MdnTraining(Model):
@@ -368,3 +467,8 @@ class Spec(Model):
     def _consistent(self) -> Self:
         refuse(rules.spec_rules(self))
         return self
+
+    def truncation_orders_of(self, dataset: str) -> int:
+        """Orders at which a sample of the labels of ``dataset`` is solved again."""
+        asked, orders = self.labels.truncation_orders, self.physics.orders_of(dataset)
+        return rules.more_orders(orders) if asked is None else _of_dataset(asked, dataset)

@@ -29,14 +29,30 @@ class Unpolarised:
 class Solution:
     """Power fractions of a batch of B images, float64.
 
-    ``reflection`` and ``transmission`` have shape (B, 2), polarisation s then p, summed over all diffraction orders;
-    ``layer_absorption`` has shape (B, 2, layers), layers from top to bottom. Transmission is the power that crosses
-    into the substrate, absorbing or not. Raises ValueError if the shapes do not fit together.
+    reflection, transmission
+        (B, 2), polarisation s then p, summed over all diffraction orders. Transmission is the power that crosses into
+        the substrate, absorbing or not.
+    layer_absorption
+        (B, 2, layers), layers from top to bottom.
+    orders
+        int64 (N, 2), the diffraction orders (mx, my) that were kept.
+    reflected_orders, transmitted_orders
+        (B, 2, N), the efficiency of each order: 0 for one that does not propagate. In a substrate that absorbs, power
+        does not split into orders that keep it: there ``transmitted_orders`` is NaN.
+    error_estimate
+        (B,), estimated absolute error that the linear algebra left in the absorbed fraction; truncation is another
+        matter.
+
+    Raises ValueError if the shapes do not fit together.
     """
 
     reflection: np.ndarray
     transmission: np.ndarray
     layer_absorption: np.ndarray
+    orders: np.ndarray
+    reflected_orders: np.ndarray
+    transmitted_orders: np.ndarray
+    error_estimate: np.ndarray
 
     def __post_init__(self) -> None:
         shape = self.reflection.shape
@@ -46,6 +62,14 @@ class Solution:
                 f"reflection, transmission and layer_absorption must have shapes (B, 2), (B, 2) and (B, 2, layers), "
                 f"got {shape}, {self.transmission.shape} and {self.layer_absorption.shape}"
             )
+        by_order = (*shape, len(self.orders))
+        if self.orders.shape[1:] != (2,) or {self.reflected_orders.shape, self.transmitted_orders.shape} != {by_order}:
+            raise ValueError(
+                f"orders, reflected_orders and transmitted_orders must have shapes (N, 2), (B, 2, N) and (B, 2, N), "
+                f"got {self.orders.shape}, {self.reflected_orders.shape} and {self.transmitted_orders.shape}"
+            )
+        if self.error_estimate.shape != shape[:1]:
+            raise ValueError(f"error_estimate must have shape (B,), got {self.error_estimate.shape}")
 
     @property
     def absorption(self) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+FRACTIONS = ("y", "absorption", "reflection", "transmission", "error_estimate")
 INNER_CHUNK_BYTES = 256 * 1024  # a shard is read in pieces of at most this size, before compression
 
 
@@ -107,21 +108,22 @@ class ImageLayout(ArrayLayout):
 class StoreLayout:
     """What the arrays of a store depend on; kept in its attributes, so that opening reads no array.
 
-    ``latent_shape`` is None for images that have no latent, ``layers`` is empty where nothing is simulated;
-    ``inputs`` are the caller's own one-dimensional columns, name to data type.
+    ``latent_shape`` is None for images that have no latent; ``layers`` and ``wavelengths_nm`` are empty where nothing is
+    simulated; ``inputs`` are the caller's own one-dimensional columns, name to data type.
     """
 
     image_px: int
     latent_shape: tuple[int, ...] | None
     rows_per_unit: int
     layers: tuple[str, ...] = ()
+    wavelengths_nm: tuple[float, ...] = ()
     inputs: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("image_px", "rows_per_unit"):
             if getattr(self, name) < 1:
                 raise StoreError(f"{name} must be at least 1, got {getattr(self, name)}")
-        taken = sorted(set(self.inputs) & {"sim", "layer", *self._own_arrays()})
+        taken = sorted(set(self.inputs) & {"sim", "layer", "wavelength_nm", *self._own_arrays()})
         if taken:
             raise StoreError(f"inputs must not take the store's own names, got {', '.join(taken)}")
 
@@ -137,7 +139,7 @@ class StoreLayout:
         packed = (math.ceil(self.image_px**2 / 8),)
         arrays: list[ArrayLayout] = [
             ImageLayout("image", "uint8", 0, packed, ("packed_pixel",), image_px=self.image_px),
-            *(ArrayLayout(name, "float64", np.nan) for name in ("y", "absorption", "reflection", "transmission")),
+            *(ArrayLayout(name, "float64", np.nan) for name in FRACTIONS),
             ArrayLayout("seconds", "float32", np.nan),
             ArrayLayout("seed", "uint64", 0),
             ArrayLayout("error_class", "string", ""),
@@ -149,6 +151,8 @@ class StoreLayout:
             arrays.append(ArrayLayout("z", "float32", np.nan, tuple(self.latent_shape), axes))
         if self.layers:
             arrays.append(ArrayLayout("layer_absorption", "float64", np.nan, (len(self.layers),), ("layer",)))
+        if self.wavelengths_nm:
+            arrays.append(ArrayLayout("spectrum", "float64", np.nan, (len(self.wavelengths_nm),), ("wavelength_nm",)))
         return {array.name: array for array in arrays}
 
     def to_attributes(self) -> dict[str, Any]:
@@ -158,6 +162,7 @@ class StoreLayout:
             "latent_shape": None if self.latent_shape is None else list(self.latent_shape),
             "rows_per_unit": self.rows_per_unit,
             "layers": list(self.layers),
+            "wavelengths_nm": list(self.wavelengths_nm),
             "inputs": dict(self.inputs),
         }
 
@@ -170,6 +175,7 @@ class StoreLayout:
             latent_shape=None if latent is None else tuple(latent),
             rows_per_unit=attributes["rows_per_unit"],
             layers=tuple(attributes["layers"]),
+            wavelengths_nm=tuple(attributes["wavelengths_nm"]),
             inputs=attributes["inputs"],
         )
 

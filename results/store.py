@@ -26,9 +26,11 @@ Rows = slice | Sequence[int] | np.ndarray | None
 class SimulationStore:
     """Rows of simulations on local disk; make one with :meth:`create` or :meth:`open`.
 
-    Arrays: z float32 (sim, h, w), image (sim, px, px) 0/1, y, absorption, reflection, transmission float64 (sim,),
-    layer_absorption float64 (sim, layer), status uint8, seconds float32, seed uint64, error_class and
-    error_message strings, and the caller's inputs. What is not given is NaN, 0 or "".
+    Arrays: z float32 (sim, h, w), image (sim, px, px) 0/1, y, absorption, reflection, transmission float64 (sim,)
+    and layer_absorption float64 (sim, layer), all of them means over the wavelengths, spectrum float64
+    (sim, wavelength_nm), the fraction whose mean is y, error_estimate float64 (sim,), of the absorption by the solver,
+    status uint8, seconds float32, seed uint64, error_class and error_message strings, and the caller's inputs. What is
+    not given is NaN, 0 or "".
     """
 
     def __init__(self, path: Path, group: zarr.Group, layout: StoreLayout) -> None:
@@ -48,6 +50,7 @@ class SimulationStore:
         image_px: int,
         rows_per_unit: int,
         layers: Sequence[str] = (),
+        wavelengths_nm: Sequence[float] = (),
         inputs: Mapping[str, Any] | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> SimulationStore:
@@ -60,7 +63,9 @@ class SimulationStore:
         if path.exists():
             raise FileExistsError(f"{path} exists already; open it, or remove it first")
         latent = None if latent_shape is None else tuple(latent_shape)
-        layout = StoreLayout(image_px, latent, rows_per_unit, tuple(layers), input_types(inputs or {}))
+        layout = StoreLayout(
+            image_px, latent, rows_per_unit, tuple(layers), tuple(map(float, wavelengths_nm)), input_types(inputs or {})
+        )
         staging = path.with_name(f".{path.name}-{os.getpid()}.partial")
         try:
             create_group(staging, capacity, layout, attributes or {})

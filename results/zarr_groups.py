@@ -13,7 +13,7 @@ from zarr.codecs import Crc32cCodec, ZstdCodec
 from results.layout import ArrayLayout, StoreError, StoreLayout
 
 SCHEMA = "ganmdn-simulations"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 RESERVED_ATTRIBUTES = ("schema", "schema_version", "layout")
 
 
@@ -56,6 +56,8 @@ def create_group(path: Path, capacity: int, layout: StoreLayout, attributes: Map
     if layout.layers:
         labels = group.create_array("layer", shape=(len(layout.layers),), dtype="string", dimension_names=["layer"])
         labels[:] = np.array(layout.layers, dtype=object)
+    if layout.wavelengths_nm:
+        group.create_array("wavelength_nm", data=np.array(layout.wavelengths_nm), dimension_names=["wavelength_nm"])
 
 
 def _create_array(group: zarr.Group, array: ArrayLayout, capacity: int, rows_per_unit: int) -> None:

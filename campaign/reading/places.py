@@ -91,7 +91,8 @@ def members_of(annotation: Any) -> list[Any]:
         tagged = any(isinstance(extra, Tag) for extra in annotation.__metadata__)
         return [annotation] if tagged else members_of(get_args(annotation)[0])
     if get_origin(annotation) in (Union, types.UnionType):
-        return [member for member in get_args(annotation) if member is not type(None)]
+        members = [member for member in get_args(annotation) if member is not type(None)]
+        return members if len(members) > 1 else members_of(members[0])
     return [annotation]
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from campaign.context import StageContext
+from campaign.design_set import DesignSet
 from campaign.keys import seed_for
-from campaign.simulation import DesignSet
 from campaign.stages.generator import WEIGHTS_FILE
 from ganmdn.direct_mdn import DirectMdn
 from ganmdn.inverse import Designs, InverseModel

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from campaign.context import TRAINING_FOLDER, StageContext
+from campaign.design_set import DesignSet
 from campaign.keys import seed_for
-from campaign.simulation import DesignSet
 from ganmdn.authors import load_authors_generator
 from ganmdn.gan import GanConfig, train_gan
 from ganmdn.gan_checkpoint import GENERATOR_FILE

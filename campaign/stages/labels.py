@@ -10,6 +10,7 @@ import numpy as np
 
 from campaign.context import StageContext
 from campaign.fanout import simulate_designs
+from campaign.simulation import Simulator
 from results.layout import Status
 from results.store import SimulationStore
 
@@ -18,7 +19,7 @@ STORE = "labels.zarr"
 
 def run(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
     """Simulate the latents' images into ``labels.zarr``."""
-    simulate_designs(config, inputs["latents"], STORE, context)
+    simulate_designs(Simulator.from_config(config["physics"]), config, inputs["latents"], STORE, context)
 
 
 def read_labels(store: Path) -> dict[str, np.ndarray]:

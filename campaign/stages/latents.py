@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from campaign.context import StageContext
+from campaign.design_set import DesignSet
 from campaign.keys import seed_for
-from campaign.simulation import DesignSet
 from campaign.stages.generator import WEIGHTS_FILE
 from ganmdn.latents import draw_latents
 from ganmdn.networks import generate_images, load_generator

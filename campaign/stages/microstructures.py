@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from campaign.context import StageContext
+from campaign.design_set import DesignSet
 from campaign.keys import seed_for
-from campaign.simulation import DesignSet
 from ganmdn.microstructures import MicrostructureRanges, draw_microstructures
 from results.layout import pack_images
 

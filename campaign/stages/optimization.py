@@ -113,6 +113,7 @@ def _open_or_create(config: Mapping[str, Any], simulator: Simulator, context: St
         image_px=config["image_px"],
         rows_per_unit=config["batch"],
         layers=simulator.layer_names,
+        wavelengths_nm=simulator.wavelengths_nm,
         inputs={"iteration": "int64", "suggestion_seconds": "float64"},
         attributes={"physics": config["physics"], "target": config["target"]},
     )

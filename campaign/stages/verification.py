@@ -8,10 +8,11 @@ from typing import Any
 
 from campaign.context import StageContext
 from campaign.fanout import simulate_designs
+from campaign.simulation import Simulator
 
 STORE = "designs.zarr"
 
 
 def run(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
     """Simulate the designs into ``designs.zarr``, which keeps each design's target."""
-    simulate_designs(config, inputs["designs"] / "designs", STORE, context)
+    simulate_designs(Simulator.from_config(config["physics"]), config, inputs["designs"] / "designs", STORE, context)

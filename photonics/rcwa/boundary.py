@@ -1,4 +1,4 @@
-"""Uniform layers and half spaces seen from the patterned layer: admittances, diagonal in orders and polarisations.
+"""Uniform layers and half spaces: admittances, diagonal in orders and polarisations. Differentiable throughout.
 
 Vectors hold the p components of all N orders, then the s components; p is along the in-plane wavevector of its order,
 s is across it. In this frame a plane wave going down has h = Y e with Y = eps / kz (p) and kz (s).
@@ -11,18 +11,31 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from photonics.rcwa.lattice import Lattice
+from photonics.rcwa.waves import Waves
 
 
 class Field(NamedTuple):
-    """Tangential fields at one interface: e and h, complex128 (2 N, 2), columns s and p light."""
+    """Tangential fields at one interface: e and h, complex (B, 2 N, 2), columns s and p light."""
 
     e: Tensor
     h: Tensor
+
+    def flux(self) -> Tensor:
+        """Downward power of each column, (B, 2), up to a factor that all share."""
+        return (self.e.conj() * self.h).sum(dim=-2).real
+
+    def size(self) -> Tensor:
+        """Squared norm of each column, e and h together, (B, 2)."""
+        return (self.e.abs() ** 2 + self.h.abs() ** 2).sum(dim=-2)
+
+    def flux_by_order(self) -> Tensor:
+        """Downward power of each column in each order, (B, 2, N), in a medium that absorbs nothing."""
+        flux = (self.e.conj() * self.h).real
+        return flux.unflatten(-2, (2, -1)).sum(dim=-3).mT
 
 
 class Drive(NamedTuple):
@@ -42,10 +55,6 @@ class Film:
 
     admittance: Tensor
     decay: Tensor
-
-    def to(self, device: torch.device) -> Film:
-        """The same film on another device."""
-        return Film(self.admittance.to(device), self.decay.to(device))
 
     def drive(self, above: Drive) -> Drive:
         """Carry a drive from the film's top to its bottom."""
@@ -81,22 +90,22 @@ class Film:
         return self.admittance * (1 - returned) / (1 + returned)
 
 
-def plane_wave_admittance(lattice: Lattice, index: complex) -> Tensor:
+def plane_wave_admittance(waves: Waves, index: Tensor) -> Tensor:
     """Admittance Y (2 N,) of waves that go down, or decay, in a uniform medium."""
-    kz = lattice.axial(index)
-    return torch.from_numpy(np.concatenate([complex(index) ** 2 / kz, kz]))
+    kz = waves.axial(index)
+    return torch.cat([index**2 / kz, kz])
 
 
-def make_film(lattice: Lattice, index: complex, optical_thickness: float) -> Film:
+def make_film(waves: Waves, index: Tensor, optical_thickness: Tensor) -> Film:
     """A film of the given index and thickness, the latter in units of 1/k0."""
-    decay = np.exp(1j * optical_thickness * lattice.axial(index))
-    return Film(plane_wave_admittance(lattice, index), torch.from_numpy(np.tile(decay, 2)))
+    kz = waves.axial(index)
+    return Film(torch.cat([index**2 / kz, kz]), torch.exp(1j * optical_thickness * kz).repeat(2))
 
 
-def incident_field(lattice: Lattice) -> Tensor:
+def incident_field(lattice: Lattice, device: torch.device) -> Tensor:
     """Plane waves of unit amplitude, e complex128 (2 N, 2): column 0 is s light, column 1 is p light."""
     N = len(lattice.kx)
-    e = torch.zeros(2 * N, 2, dtype=torch.complex128)
+    e = torch.zeros(2 * N, 2, dtype=torch.complex128, device=device)
     e[N + lattice.zero, 0] = 1
     e[lattice.zero, 1] = math.cos(math.radians(lattice.incidence.polar_deg))
     return e

@@ -41,6 +41,11 @@ class Lattice:
         """
         kz = np.sqrt(complex(index) ** 2 - self.parallel**2 + 0j)
         kz = np.where(kz.imag < 0, -kz, kz)
+        self.refuse_grazing(kz, index)
+        return kz
+
+    def refuse_grazing(self, kz: np.ndarray, index: complex) -> None:
+        """Raise ValueError if one of the axial wavevectors kz (N,), in a medium of ``index``, is next to 0."""
         grazing = np.flatnonzero(np.abs(kz) < GRAZING)
         if grazing.size:
             order = (int(self.mx[grazing[0]]), int(self.my[grazing[0]]))
@@ -48,7 +53,6 @@ class Lattice:
                 f"wavelength_nm, period_nm and the incidence must let no order graze, got order {order} grazing in "
                 f"index {index!r}; change the wavelength or the period by a little"
             )
-        return kz
 
 
 def harmonics(orders: int, truncation: str) -> tuple[np.ndarray, np.ndarray]:
@@ -59,15 +63,20 @@ def harmonics(orders: int, truncation: str) -> tuple[np.ndarray, np.ndarray]:
     return mx[kept], my[kept]
 
 
-def make_lattice(stack: Stack, numerics: Numerics, incidence: Incidence) -> Lattice:
-    """Lay out the diffraction orders of ``stack``; raises ValueError if one grazes in any of its uniform media."""
+def lay_out(numerics: Numerics, incidence: Incidence, step: float, incident_index: float) -> Lattice:
+    """Diffraction orders for light of the given incidence; ``step`` is wavelength over period."""
     mx, my = harmonics(numerics.orders, numerics.truncation)
-    step = stack.wavelength_nm / stack.period_nm
-    tangential = complex(stack.incident_index).real * math.sin(math.radians(incidence.polar_deg))
+    tangential = incident_index * math.sin(math.radians(incidence.polar_deg))
     azimuth = math.radians(incidence.azimuth_deg)
     kx = tangential * math.cos(azimuth) + step * mx
     ky = tangential * math.sin(azimuth) + step * my
-    lattice = Lattice(mx, my, kx, ky, incidence)
+    return Lattice(mx, my, kx, ky, incidence)
+
+
+def make_lattice(stack: Stack, numerics: Numerics, incidence: Incidence) -> Lattice:
+    """Lay out the diffraction orders of ``stack``; raises ValueError if one grazes in any of its uniform media."""
+    step = stack.wavelength_nm / stack.period_nm
+    lattice = lay_out(numerics, incidence, step, complex(stack.incident_index).real)
     media = [stack.incident_index, stack.substrate_index]
     media += [layer.index for layer in stack.layers if isinstance(layer, UniformLayer)]
     for index in media:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 Truncation = Literal["square", "circular"]
-Factorization = Literal["laurent"]
+Factorization = Literal["laurent", "li"]
 Pixels = Literal["exact", "dft"]
-Solver = Literal["transfer", "eigen"]
+Solver = Literal["auto", "transfer", "preconditioned", "eigen"]
+
+
+# Finest and coarsest accuracy of the absorbed fraction that may be asked for.
+FINEST, COARSEST = 1e-12, 1e-2
 
 
 class SolverError(RuntimeError):
@@ -29,19 +34,26 @@ class Numerics:
         M: harmonics (m, n) with |m|, |n| <= M (``truncation="square"``) or m^2 + n^2 <= M^2 (``"circular"``, 78 % of
         the harmonics, about half the work).
     factorization
-        ``"laurent"``: every product of permittivity and field by Laurent's rule.
+        ``"laurent"``: every product of permittivity and field by Laurent's rule. ``"li"``: products with a component
+        of the field along x or y by Li's rule for crossed gratings (J. Opt. Soc. Am. A 14, 2758 (1997)), which is
+        right at the edges of pixels.
     pixels
         ``"exact"``: Fourier coefficients of the piecewise constant image, ``"dft"``: of its point samples.
     solver
-        ``"transfer"``: ``photonics.rcwa.transfer``, fast, one patterned layer. ``"eigen"``:
-        ``photonics.rcwa.reference``, slow, any stack.
+        ``"transfer"``: ``photonics.rcwa.transfer``, matrix products and LU factorisations. ``"preconditioned"``:
+        ``photonics.rcwa.preconditioned``, the fastest, for one patterned layer at normal incidence. ``"eigen"``:
+        ``photonics.rcwa.reference``, slow, the judge of the others. ``"auto"``: the quicker of the first two that can
+        take the stack.
+    accuracy
+        Wanted absolute error of the absorbed fraction from the linear algebra; truncation is another matter.
     """
 
     orders: int
     truncation: Truncation = "circular"
     factorization: Factorization = "laurent"
     pixels: Pixels = "exact"
-    solver: Solver = "transfer"
+    solver: Solver = "auto"
+    accuracy: float = 1e-9
 
     def __post_init__(self) -> None:
         if isinstance(self.orders, bool) or not isinstance(self.orders, int) or self.orders < 0:
@@ -50,3 +62,8 @@ class Numerics:
         _require_choice("factorization", self.factorization, Factorization)
         _require_choice("pixels", self.pixels, Pixels)
         _require_choice("solver", self.solver, Solver)
+        if not (math.isfinite(self.accuracy) and FINEST <= self.accuracy <= COARSEST):
+            raise ValueError(
+                f"accuracy must lie between {FINEST:g} and {COARSEST:g}, got {self.accuracy!r}; "
+                f"1e-6 is enough for labels"
+            )

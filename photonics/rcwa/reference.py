@@ -1,15 +1,16 @@
 """RCWA by eigenmodes, written to be checked by eye: the judge of every faster solver.
 
 Fields are expanded in diffraction orders; e = (Ex, Ey) and h = (Hy, -Hx) are vectors of 2 N coefficients, H in units of
-E over the impedance of free space, z downwards in units of 1/k0. With K = [Kx; Ky], L = [-Ky; Kx] and E the convolution
-matrix of the permittivity, Maxwell's equations under Laurent's rule read
+E over the impedance of free space, z downwards in units of 1/k0. With K = [Kx; Ky], L = [-Ky; Kx] and the matrices Exx,
+Eyy, Ezz of products of the permittivity with the components of the field, Maxwell's equations read
 
-    e' = i P h,  P = I - K E^-1 K^T,        h' = i Q e,  Q = E (+) E - L L^T
+    e' = i P h,  P = I - K Ezz^-1 K^T,        h' = i Q e,  Q = Exx (+) Eyy - L L^T
 
 (Noponen and Turunen, J. Opt. Soc. Am. A 11, 2494 (1994); Liu and Fan, Comput. Phys. Commun. 183, 2233 (2012), in other
-notations). Modes are eigenvectors of P Q with eigenvalues kz^2. Layers are joined from the bottom up by the enhanced
-transmittance matrix method (Moharam, Pommet, Grann and Gaylord, J. Opt. Soc. Am. A 12, 1077 (1995)), in which only
-decaying exponentials occur, so that it is stable for any thickness.
+notations). Under Laurent's rule all three are the same convolution matrix, under Li's Exx and Eyy are not. Modes are
+eigenvectors of P Q with eigenvalues kz^2. Layers are joined from the bottom up by the enhanced transmittance matrix
+method (Moharam, Pommet, Grann and Gaylord, J. Opt. Soc. Am. A 12, 1077 (1995)), in which only decaying exponentials
+occur, so that it is stable for any thickness.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from photonics.rcwa.convolution import convolution_matrix
+from photonics.rcwa.convolution import convolution_matrix, li_matrices
 from photonics.rcwa.lattice import Lattice, make_lattice
 from photonics.rcwa.numerics import Numerics
 from photonics.rcwa.powers import Powers
@@ -55,7 +56,7 @@ class EigenSolver:
 
     def __init__(self, stack: Stack, numerics: Numerics, incidence: Incidence) -> None:
         self.stack = stack
-        self.pixels = numerics.pixels
+        self.pixels, self.factorization = numerics.pixels, numerics.factorization
         self.lattice = make_lattice(stack, numerics, incidence)
         self.Y_incident = halfspace_admittance(self.lattice, stack.incident_index)
         self.Y_substrate = halfspace_admittance(self.lattice, stack.substrate_index)
@@ -74,7 +75,9 @@ class EigenSolver:
             b = junction.reflect @ a
             fields.append((junction.modes.W @ (a + b), junction.modes.V @ (a - b)))
             c = np.linalg.solve(junction.down, a)
-        return self._powers(fields)
+        # Eigenvectors and all that is solved with them are as good as their condition allows.
+        worst = max((np.linalg.cond(junction.modes.W, 1) for junction in junctions), default=1.0)
+        return self._powers(fields, float(np.finfo(float).eps * worst))
 
     def _join_layers(self, patterns: np.ndarray) -> tuple[list[Junction], np.ndarray, np.ndarray]:
         """Climb from the substrate to the top: junctions from bottom to top, and e = F c, h = G c at the top."""
@@ -101,20 +104,34 @@ class EigenSolver:
         for layer in self.stack.layers:
             if isinstance(layer, PatternLayer):
                 image = torch.as_tensor(next(remaining), dtype=torch.float64)
-                X = convolution_matrix(image, self.lattice, self.pixels).numpy()
                 white, black = complex(layer.white_index) ** 2, complex(layer.black_index) ** 2
-                found.append(pattern_modes(self.lattice, black * np.eye(len(X)) + (white - black) * X))
+                found.append(self._pattern_modes(black + (white - black) * image))
             else:
                 found.append(uniform_modes(self.lattice, layer.index))
         return found
 
-    def _powers(self, fields: list[tuple[np.ndarray, np.ndarray]]) -> Powers:
+    def _pattern_modes(self, permittivity: torch.Tensor) -> Modes:
+        Ezz = convolution_matrix(permittivity, self.lattice, self.pixels).numpy()
+        if self.factorization == "laurent":
+            return pattern_modes(self.lattice, Ezz, Ezz, Ezz)
+        Exx, Eyy = li_matrices(permittivity, self.lattice, self.pixels)
+        return pattern_modes(self.lattice, Exx.numpy(), Eyy.numpy(), Ezz)
+
+    def _powers(self, fields: list[tuple[np.ndarray, np.ndarray]], error_estimate: float) -> Powers:
         """Power fractions from (e, h) at every interface, top to bottom, each (2 N, 2)."""
         incident = flux(self.e_incident, self.Y_incident @ self.e_incident)
         e_reflected = fields[0][0] - self.e_incident
-        reflection = flux(e_reflected, self.Y_incident @ e_reflected) / incident
+        reflected = self._by_order(e_reflected, self.Y_incident @ e_reflected) / incident[:, None]
+        transmitted = self._by_order(*fields[-1]) / incident[:, None]
+        if (complex(self.stack.substrate_index) ** 2).imag != 0:
+            transmitted = np.full_like(transmitted, np.nan)
         crossing = np.stack([flux(e, h) for e, h in fields]) / incident
-        return Powers(reflection, crossing[-1], (crossing[:-1] - crossing[1:]).T)
+        absorbed = (crossing[:-1] - crossing[1:]).T
+        return Powers(reflected.sum(axis=1), crossing[-1], absorbed, reflected, transmitted, error_estimate)
+
+    def _by_order(self, e: np.ndarray, h: np.ndarray) -> np.ndarray:
+        """Downward power of each column in each order, (2, N)."""
+        return np.real(e.conj() * h).reshape(2, -1, 2).sum(axis=0).T
 
 
 def flux(e: np.ndarray, h: np.ndarray) -> np.ndarray:
@@ -122,18 +139,21 @@ def flux(e: np.ndarray, h: np.ndarray) -> np.ndarray:
     return np.real(np.sum(e.conj() * h, axis=0))
 
 
-def maxwell_matrices(lattice: Lattice, E: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """P and Q of the module's docstring, (2 N, 2 N) each, for the convolution matrix E (N, N)."""
+def maxwell_matrices(
+    lattice: Lattice, Exx: np.ndarray, Eyy: np.ndarray, Ezz: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """P and Q of the module's docstring, (2 N, 2 N) each, for products of the permittivity with Ex, Ey, Ez (N, N)."""
     Kx, Ky = np.diag(lattice.kx), np.diag(lattice.ky)
     K, L = np.vstack([Kx, Ky]), np.vstack([-Ky, Kx])
-    P = np.eye(len(K)) - K @ np.linalg.solve(E, K.T)
-    Q = np.kron(np.eye(2), E) - L @ L.T
+    P = np.eye(len(K)) - K @ np.linalg.solve(Ezz, K.T)
+    zero = np.zeros_like(Exx)
+    Q = np.block([[Exx, zero], [zero, Eyy]]) - L @ L.T
     return P, Q
 
 
-def pattern_modes(lattice: Lattice, E: np.ndarray) -> Modes:
-    """Modes of a layer with the permittivity matrix E: eigenvectors W of P Q; i kz V = i Q W gives V."""
-    P, Q = maxwell_matrices(lattice, E)
+def pattern_modes(lattice: Lattice, Exx: np.ndarray, Eyy: np.ndarray, Ezz: np.ndarray) -> Modes:
+    """Modes of a layer by its permittivity matrices: eigenvectors W of P Q; i kz V = i Q W gives V."""
+    P, Q = maxwell_matrices(lattice, Exx, Eyy, Ezz)
     squares, W = np.linalg.eig(P @ Q)
     kz = np.sqrt(squares)
     kz = np.where(kz.imag < 0, -kz, kz)
@@ -142,7 +162,8 @@ def pattern_modes(lattice: Lattice, E: np.ndarray) -> Modes:
 
 def uniform_modes(lattice: Lattice, index: complex) -> Modes:
     """Modes of a uniform layer: every order and every in-plane direction of e is a mode of its own."""
-    _, Q = maxwell_matrices(lattice, complex(index) ** 2 * np.eye(len(lattice.kx)))
+    E = complex(index) ** 2 * np.eye(len(lattice.kx))
+    _, Q = maxwell_matrices(lattice, E, E, E)
     kz = np.tile(lattice.axial(index), 2)
     return Modes(np.eye(len(Q), dtype=complex), Q / kz, kz)
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
 from typing import Protocol
 
 import numpy as np
 
+from photonics.rcwa.lattice import harmonics
 from photonics.rcwa.numerics import Numerics, SolverError
-from photonics.rcwa.powers import Powers, check_powers
+from photonics.rcwa.powers import Powers, check_powers, gather
+from photonics.rcwa.preconditioned import PreconditionedSolver, why_not
 from photonics.rcwa.reference import EigenSolver
+from photonics.rcwa.threads import one_blas_thread
 from photonics.rcwa.transfer import TransferSolver
 from photonics.solution import Solution
 from photonics.stack import Incidence, Stack
@@ -17,10 +22,35 @@ NORMAL_INCIDENCE = Incidence()
 
 
 class ImageSolver(Protocol):
-    """What both solvers are: made for one stack, then asked for image after image."""
+    """What every solver is: made for one stack, then asked for image after image."""
 
     def powers(self, patterns: np.ndarray) -> Powers:
         """Power fractions for one set of images (P, H, W), one for each patterned layer from top to bottom."""
+
+
+class AutomaticSolver:
+    """The preconditioned solver where it suits the stack, the transfer method elsewhere and where iterations fail."""
+
+    def __init__(self, stack: Stack, numerics: Numerics, incidence: Incidence) -> None:
+        suits = why_not(stack, numerics, incidence) is None
+        self._quick = PreconditionedSolver(stack, numerics, incidence) if suits else None
+        self._make_sure = lambda: TransferSolver(stack, numerics, incidence)
+
+    @cached_property
+    def _sure(self) -> TransferSolver:
+        return self._make_sure()
+
+    def powers(self, patterns: np.ndarray) -> Powers:
+        """Power fractions for one set of images (P, H, W), one for each patterned layer from top to bottom."""
+        if self._quick is not None:
+            try:
+                powers = self._quick.powers(patterns)
+                check_powers(powers)
+                return powers
+            except SolverError:
+                # Which image this happens to is a matter of the image alone, so that numbers stay reproducible.
+                return self._sure.powers(patterns)
+        return self._sure.powers(patterns)
 
 
 def solve(
@@ -34,25 +64,48 @@ def solve(
     """Reflection, transmission and absorption of ``stack`` patterned by each of ``images``.
 
     ``images`` is uint8 (B, H, W), each used in every patterned layer, or (B, P, H, W) with one image for each of the P
-    patterned layers from top to bottom; 1 is white. ``device`` names the torch device of the transfer solver; the
-    eigen-solver always runs on the CPU. Single-threaded: callers run one process a core.
+    patterned layers from top to bottom; 1 is white. On a ``device`` other than the CPU the transfer method solves many
+    images at a time. On the CPU they are solved one after the other on one thread, which is quickest there
+    (``benchmarks/rcwa_batch.py``): to use more cores, run a process on each, as campaigns do.
 
     Raises ValueError for images that are not square, not uint8, not 0 and 1, or too coarse for the orders; for a stack
-    that the chosen solver cannot take; and for an order that grazes. Raises SolverError, naming the image by its
-    position in the batch, if its solution cannot be trusted.
+    or device that the chosen solver cannot take; and for an order that grazes. Raises SolverError, naming the image by
+    its position in the batch, if its solution cannot be trusted.
     """
     patterns = _patterns(stack, images, numerics)
-    solver: ImageSolver
-    if numerics.solver == "eigen":
-        solver = EigenSolver(stack, numerics, incidence)
-    else:
-        solver = TransferSolver(stack, numerics, incidence, device=device)
-    reflection, transmission = np.empty((2, len(patterns), 2))
-    layer_absorption = np.empty((len(patterns), 2, len(stack.layers)))
-    for position, image in enumerate(patterns):
-        powers = _solve_image(solver, image, position, len(patterns))
-        reflection[position], transmission[position], layer_absorption[position] = powers
-    return Solution(reflection, transmission, layer_absorption)
+    with one_blas_thread():
+        solver = _make_solver(stack, numerics, incidence, device)
+        powers = [_solve_image(solver, image, i, len(patterns)) for i, image in enumerate(patterns)]
+    orders = np.stack(harmonics(numerics.orders, numerics.truncation), axis=1)
+    return gather(powers, len(stack.layers), orders)
+
+
+def solve_spectrum(
+    stacks: Sequence[Stack],
+    images: np.ndarray,
+    numerics: Numerics,
+    incidence: Incidence = NORMAL_INCIDENCE,
+    *,
+    device: str = "cpu",
+) -> tuple[Solution, ...]:
+    """``solve`` for every stack, usually one at several wavelengths, with the indices that its materials have there."""
+    return tuple(solve(stack, images, numerics, incidence, device=device) for stack in stacks)
+
+
+@lru_cache(maxsize=16)
+def _make_solver(stack: Stack, numerics: Numerics, incidence: Incidence, device: str) -> ImageSolver:
+    if device != "cpu" and numerics.solver not in ("auto", "transfer"):
+        raise ValueError(
+            f"device must be 'cpu' for solver {numerics.solver!r}, got {device!r}; use solver='auto' or 'transfer'"
+        )
+    match numerics.solver:
+        case "eigen":
+            return EigenSolver(stack, numerics, incidence)
+        case "preconditioned":
+            return PreconditionedSolver(stack, numerics, incidence)
+        case "auto" if device == "cpu":
+            return AutomaticSolver(stack, numerics, incidence)
+    return TransferSolver(stack, numerics, incidence, device=device)
 
 
 def _solve_image(solver: ImageSolver, image: np.ndarray, position: int, count: int) -> Powers:

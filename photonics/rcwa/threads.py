@@ -1,11 +1,13 @@
-"""A guard against wrong complex LU factorisations in multithreaded torch."""
+"""How many threads linear algebra runs on: one, for small matrices are slower on more, and some come out wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 import torch
+from threadpoolctl import ThreadpoolController
 
 
 @contextmanager
@@ -24,3 +26,16 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Run a block with one thread in the BLAS libraries of NumPy and SciPy, then restore the numbers that were set."""
+    with _controller().limit(limits=1, user_api="blas"):
+        yield
+
+
+@lru_cache(maxsize=1)
+def _controller() -> ThreadpoolController:
+    # Finding the libraries takes milliseconds, limiting those found takes microseconds.
+    return ThreadpoolController()

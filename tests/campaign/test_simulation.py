@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from campaign.design_set import DesignSet
 from campaign.pipeline import _physics_of
-from campaign.simulation import DesignSet, SimulationJob, Simulator, simulate_images, simulate_unit
+from campaign.simulation import SimulationJob, Simulator, simulate_images, simulate_unit
 from campaign.spec import Spec
 from results.layout import Status, pack_images
 from results.store import SimulationStore

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -15,13 +16,17 @@ from photonics.stack import Incidence, PatternLayer, Stack, UniformLayer
 ImageMaker = Callable[..., np.ndarray]
 Symmetry = Callable[[np.ndarray], np.ndarray]
 CHOICES = [
-    Numerics(orders, truncation, pixels=pixels, solver=solver)
-    for orders, truncation, pixels in [(3, "square", "dft"), (4, "circular", "exact")]
+    Numerics(orders, truncation, factorization, pixels, solver)
+    for orders, truncation, factorization, pixels in [
+        (3, "square", "laurent", "dft"),
+        (4, "circular", "laurent", "exact"),
+        (3, "circular", "li", "exact"),
+    ]
     for solver in ("eigen", "transfer")
 ]
 
 
-@pytest.fixture(params=CHOICES, ids=lambda n: f"{n.solver}-{n.truncation}-{n.pixels}")
+@pytest.fixture(params=CHOICES, ids=lambda n: f"{n.solver}-{n.truncation}-{n.factorization}")
 def numerics(request: pytest.FixtureRequest) -> Numerics:
     return request.param
 
@@ -30,6 +35,24 @@ def assert_same(one: Solution, other: Solution, tolerance: float = 1e-10) -> Non
     np.testing.assert_allclose(other.reflection, one.reflection, atol=tolerance)
     np.testing.assert_allclose(other.transmission, one.transmission, atol=tolerance)
     np.testing.assert_allclose(other.layer_absorption, one.layer_absorption, atol=tolerance)
+
+
+def mirror_orders(solution: Solution, factors: tuple[int, int], swap: bool = False) -> Solution:
+    """What a solution becomes if x and y change sign by ``factors``, then places if ``swap``."""
+    changed = solution.orders * factors
+    changed = changed[:, ::-1] if swap else changed
+    place = [np.flatnonzero((changed == order).all(axis=1))[0] for order in solution.orders]
+    return replace(
+        solution,
+        reflected_orders=solution.reflected_orders[..., place],
+        transmitted_orders=solution.transmitted_orders[..., place],
+    )
+
+
+def assert_same_by_order(one: Solution, other: Solution) -> None:
+    assert_same(one, other)
+    np.testing.assert_allclose(other.reflected_orders, one.reflected_orders, atol=1e-10)
+    np.testing.assert_allclose(other.transmitted_orders, one.transmitted_orders, atol=1e-10)
 
 
 @pytest.mark.parametrize("incidence", [Incidence(), Incidence(33, 71)])
@@ -63,26 +86,63 @@ def test_shifting_the_image_changes_nothing(
     )
 
 
-@pytest.mark.parametrize("flip", [np.flipud, np.fliplr], ids=["upside-down", "left-right"])
-def test_flipping_the_image_changes_nothing(
-    silicon_on_metal: Stack, make_image: ImageMaker, numerics: Numerics, flip: Symmetry
+@pytest.mark.parametrize(
+    ("flip", "signs"), [(np.flipud, (1, -1)), (np.fliplr, (-1, 1))], ids=["upside-down", "left-right"]
+)
+def test_flipping_the_image_mirrors_the_orders(
+    lossless: Stack, make_image: ImageMaker, numerics: Numerics, flip: Symmetry, signs: tuple[int, int]
 ) -> None:
     image = make_image(9)
-    assert_same(solve(silicon_on_metal, image[None], numerics), solve(silicon_on_metal, flip(image)[None], numerics))
+    before = solve(lossless, image[None], numerics)
+    assert_same_by_order(mirror_orders(before, signs), solve(lossless, flip(image)[None], numerics))
+    assert np.abs(before.reflected_orders - mirror_orders(before, signs).reflected_orders).max() > 1e-4
 
 
-@pytest.mark.parametrize("turn", [np.rot90, np.transpose], ids=["quarter-turn", "transpose"])
+@pytest.mark.parametrize(
+    ("turn", "signs"), [(np.rot90, (-1, 1)), (np.transpose, (1, 1))], ids=["quarter-turn", "transpose"]
+)
 def test_turning_the_image_swaps_the_polarisations(
-    silicon_on_metal: Stack, make_image: ImageMaker, numerics: Numerics, turn: Symmetry
+    lossless: Stack, make_image: ImageMaker, numerics: Numerics, turn: Symmetry, signs: tuple[int, int]
 ) -> None:
     image = make_image(10)
-    before = solve(silicon_on_metal, image[None], numerics)
-    after = solve(silicon_on_metal, turn(image)[None], numerics)
-    assert_same(
-        before,
-        Solution(after.reflection[:, ::-1], after.transmission[:, ::-1], after.layer_absorption[:, ::-1]),
+    before, after = solve(lossless, image[None], numerics), solve(lossless, turn(image)[None], numerics)
+    swapped = Solution(
+        after.reflection[:, ::-1],
+        after.transmission[:, ::-1],
+        after.layer_absorption[:, ::-1],
+        after.orders,
+        after.reflected_orders[:, ::-1],
+        after.transmitted_orders[:, ::-1],
+        after.error_estimate,
     )
+    assert_same_by_order(mirror_orders(before, signs, swap=True), swapped)
     assert np.abs(before.reflection - after.reflection).max() > 1e-4
+
+
+@pytest.mark.parametrize("incidence", [Incidence(), Incidence(33, 71)])
+def test_orders_add_up(lossless: Stack, make_image: ImageMaker, numerics: Numerics, incidence: Incidence) -> None:
+    solution = solve(lossless, make_image(3)[None], numerics, incidence)
+    np.testing.assert_allclose(solution.reflected_orders.sum(axis=2), solution.reflection, atol=1e-12)
+    np.testing.assert_allclose(solution.transmitted_orders.sum(axis=2), solution.transmission, atol=1e-12)
+    assert solution.reflected_orders.min() > -1e-12
+    # In air and in the substrate only orders up to the index travel.
+    tangential = math.sin(math.radians(incidence.polar_deg))
+    azimuth, step = math.radians(incidence.azimuth_deg), lossless.wavelength_nm / lossless.period_nm
+    parallel = np.hypot(
+        tangential * math.cos(azimuth) + step * solution.orders[:, 0],
+        tangential * math.sin(azimuth) + step * solution.orders[:, 1],
+    )
+    assert (np.abs(solution.reflected_orders[0, :, parallel > 1]) < 1e-12).all()
+    assert (np.abs(solution.transmitted_orders[0, :, parallel > 1.5]) < 1e-12).all()
+    assert (solution.transmitted_orders[0, :, parallel < 1.5] > 1e-7).all()
+
+
+def test_an_absorbing_substrate_has_no_transmitted_orders(
+    silicon_on_metal: Stack, make_image: ImageMaker, numerics: Numerics
+) -> None:
+    solution = solve(silicon_on_metal, make_image(3)[None], numerics)
+    assert np.isnan(solution.transmitted_orders).all()
+    np.testing.assert_allclose(solution.reflected_orders.sum(axis=2), solution.reflection, atol=1e-12)
 
 
 def test_turning_image_and_light_together_changes_nothing(

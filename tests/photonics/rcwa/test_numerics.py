@@ -19,7 +19,10 @@ from photonics.rcwa.numerics import Numerics
         ),
         ({"factorization": "li"}, "factorization must be one of laurent, got 'li'; choose one of them"),
         ({"pixels": "fft"}, "pixels must be one of exact, dft, got 'fft'; choose one of them"),
-        ({"solver": "fast"}, "solver must be one of transfer, eigen, got 'fast'; choose one of them"),
+        (
+            {"solver": "fast"},
+            "solver must be one of auto, transfer, preconditioned, eigen, got 'fast'; choose one of them",
+        ),
     ],
 )
 def test_bad_choices_are_refused(changes: dict[str, object], message: str) -> None:

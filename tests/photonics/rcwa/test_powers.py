@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from photonics.rcwa.numerics import SolverError
-from photonics.rcwa.powers import Powers, check_powers
+from photonics.rcwa.powers import Powers, check_powers, gather
 
 
 def powers(reflection: float, transmission: float, absorption: float) -> Powers:
-    return Powers(np.full(2, reflection), np.full(2, transmission), np.full((2, 1), absorption))
+    """One layer, one order; what a substrate that absorbs lets through does not split into orders."""
+    both = np.full((2, 1), reflection)
+    return Powers(both[:, 0], np.full(2, transmission), np.full((2, 1), absorption), both, np.full((2, 1), np.nan), 0.0)
 
 
 def test_fractions_that_add_up_pass() -> None:
@@ -25,3 +27,12 @@ def test_fractions_that_are_no_powers_are_refused(fractions: tuple[float, float,
 def test_nan_is_refused() -> None:
     with pytest.raises(SolverError, match=r"^the solution is not finite"):
         check_powers(powers(np.nan, 0.5, 0.5))
+
+
+def test_images_are_gathered_in_their_order() -> None:
+    orders = np.zeros((1, 2), dtype=int)
+    solution = gather([powers(0.5, 0.2, 0.3), powers(0.1, 0.2, 0.7)._replace(error_estimate=1e-6)], 1, orders)
+    np.testing.assert_array_equal(solution.reflection, [[0.5, 0.5], [0.1, 0.1]])
+    np.testing.assert_array_equal(solution.layer_absorption[..., 0], [[0.3, 0.3], [0.7, 0.7]])
+    np.testing.assert_array_equal(solution.error_estimate, [0, 1e-6])
+    assert gather([], 4, orders).layer_absorption.shape == (0, 2, 4)

@@ -7,15 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from photonics.rcwa import Numerics, SolverError, solve
-from photonics.rcwa import transfer as transfer_module
+from photonics.rcwa import slab as slab_module
 from photonics.rcwa.chebyshev import Spectrum, plan_expansion
-from photonics.rcwa.transfer import TransferSolver
-from photonics.stack import Incidence, PatternLayer, Stack, UniformLayer
+from photonics.stack import Incidence, Layer, PatternLayer, Stack, UniformLayer
 
 ImageMaker = Callable[..., np.ndarray]
 
@@ -43,6 +41,8 @@ def assert_agree(stack: Stack, images: np.ndarray, numerics: Numerics, incidence
     np.testing.assert_allclose(fast.reflection, slow.reflection, atol=tolerance, rtol=0)
     np.testing.assert_allclose(fast.transmission, slow.transmission, atol=tolerance, rtol=0)
     np.testing.assert_allclose(fast.layer_absorption, slow.layer_absorption, atol=tolerance, rtol=0)
+    np.testing.assert_allclose(fast.reflected_orders, slow.reflected_orders, atol=tolerance, rtol=0)
+    np.testing.assert_allclose(fast.transmitted_orders, slow.transmitted_orders, atol=tolerance, rtol=0)
 
 
 # The same examples every time: a lossless stack drawn exactly onto a resonance has no digits to compare.
@@ -53,6 +53,7 @@ def assert_agree(stack: Stack, images: np.ndarray, numerics: Numerics, incidence
     white=st.floats(0, 1),
     orders=st.integers(0, 3),
     truncation=st.sampled_from(["square", "circular"]),
+    factorization=st.sampled_from(["laurent", "li"]),
     incidence=st.builds(Incidence, st.sampled_from([0.0, 12.3, 71.0]), st.sampled_from([0.0, 33.0, 123.0])),
 )
 def test_agrees_with_the_eigen_solver(
@@ -62,9 +63,10 @@ def test_agrees_with_the_eigen_solver(
     white: float,
     orders: int,
     truncation: str,
+    factorization: str,
     incidence: Incidence,
 ) -> None:
-    numerics = Numerics(orders, truncation)  # type: ignore[arg-type]
+    numerics = Numerics(orders, truncation, factorization)  # type: ignore[arg-type]
     assert_agree(stack, make_image(seed, white=white)[None], numerics, incidence, 1e-9)
 
 
@@ -89,36 +91,66 @@ def test_half_wave_films_are_no_obstacle(half_waves: int) -> None:
     assert_agree(Stack(600, 430, 1.0, layers, 1.5), white, Numerics(1), Incidence(), 1e-12)
 
 
-def test_image_gradient_matches_finite_differences(silicon_on_metal: Stack, make_image: ImageMaker) -> None:
-    solver = TransferSolver(silicon_on_metal, Numerics(2), Incidence())
-    image = torch.from_numpy(make_image(15, px=8).astype(float)).requires_grad_()
-
-    def absorbed(image: torch.Tensor) -> torch.Tensor:
-        return solver.fractions(image)[2][:, 0].sum()
-
-    absorbed(image).backward()
-    step, (row, column) = 1e-5, (2, 5)
-    with torch.no_grad():
-        bump = torch.zeros_like(image)
-        bump[row, column] = step
-        slope = (absorbed(image + bump) - absorbed(image - bump)) / (2 * step)
-    assert image.grad is not None
-    assert image.grad[row, column].item() == pytest.approx(slope.item(), rel=1e-6)
+@st.composite
+def patterned_stacks(draw: st.DrawFn) -> Stack:
+    """Two or three patterned layers with up to one uniform layer above, below and between them."""
+    layers: list[Layer] = []
+    for i in range(draw(st.integers(2, 3))):
+        if draw(st.booleans()):
+            layers.append(UniformLayer(f"film {i}", *draw(st.tuples(thicknesses, materials))))
+        layers.append(PatternLayer(f"pattern {i}", draw(thicknesses), draw(materials), draw(materials)))
+    if draw(st.booleans()):
+        layers.append(UniformLayer("last", *draw(st.tuples(thicknesses, materials))))
+    step = draw(st.floats(0.15, 3)) * np.sqrt(2)
+    return Stack(600, 600 / step, draw(st.sampled_from([1.0, 1.5])), tuple(layers), draw(materials))
 
 
-@pytest.mark.parametrize("patterns", [0, 2])
-def test_other_numbers_of_patterns_are_refused(make_image: ImageMaker, patterns: int) -> None:
-    layers = tuple(PatternLayer(f"p{i}", 10, 2.0, 1.0) for i in range(patterns))
-    message = f"^solver 'transfer' needs exactly one patterned layer, got {patterns}; use solver='eigen'$"
-    with pytest.raises(ValueError, match=message):
-        solve(Stack(600, 430, 1.0, layers, 1.5), make_image(1)[None], Numerics(1))
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(
+    stack=patterned_stacks(),
+    seed=st.integers(0, 20),
+    orders=st.integers(0, 2),
+    truncation=st.sampled_from(["square", "circular"]),
+    factorization=st.sampled_from(["laurent", "li"]),
+    incidence=st.builds(Incidence, st.sampled_from([0.0, 12.3, 71.0]), st.sampled_from([0.0, 33.0, 123.0])),
+)
+def test_several_patterns_agree_with_the_eigen_solver(
+    make_image: ImageMaker,
+    stack: Stack,
+    seed: int,
+    orders: int,
+    truncation: str,
+    factorization: str,
+    incidence: Incidence,
+) -> None:
+    images = np.stack([make_image(seed + i, white=0.3 + 0.2 * i) for i in range(stack.pattern_count)])
+    numerics = Numerics(orders, truncation, factorization)  # type: ignore[arg-type]
+    assert_agree(stack, images[None], numerics, incidence, 1e-9)
+
+
+def test_cutting_a_pattern_in_two_changes_nothing(make_image: ImageMaker) -> None:
+    whole = Stack(650, 1400, 1.0, (PatternLayer("p", 300, 0.08 + 4.1j, 1.8),), 1.5)
+    cut = (PatternLayer("top", 100, 0.08 + 4.1j, 1.8), PatternLayer("bottom", 200, 0.08 + 4.1j, 1.8))
+    image, numerics = make_image(4)[None], Numerics(4, solver="transfer")
+    one = solve(whole, image, numerics, Incidence(25, 40))
+    two = solve(replace(whole, layers=cut), image, numerics, Incidence(25, 40))
+    np.testing.assert_allclose(two.reflection, one.reflection, atol=1e-11)
+    np.testing.assert_allclose(two.layer_absorption.sum(axis=2), one.layer_absorption[..., 0], atol=1e-11)
+
+
+@pytest.mark.parametrize("incidence", [Incidence(), Incidence(50, 20)])
+def test_no_pattern_at_all(incidence: Incidence) -> None:
+    layers = (UniformLayer("a", 90, 1.7), UniformLayer("b", 140, 3.9 + 0.2j))
+    images = np.zeros((2, 0, 4, 4), dtype=np.uint8)
+    assert_agree(Stack(600, 430, 1.2, layers, 0.1 + 4j), images, Numerics(1), incidence, 1e-12)
 
 
 def test_spectrum_beyond_the_bound_is_noticed(
     monkeypatch: pytest.MonkeyPatch, silicon_on_metal: Stack, make_image: ImageMaker
 ) -> None:
-    narrow = plan_expansion(Spectrum(-0.5, 0.5, 0.0), silicon_on_metal.optical_thickness(silicon_on_metal.layers[0]))
-    monkeypatch.setattr(transfer_module, "plan_expansion", lambda spectrum, thickness: narrow)
+    thickness = silicon_on_metal.optical_thickness(silicon_on_metal.layers[0])
+    narrow = plan_expansion(Spectrum(-0.5, 0.5, 0.0), thickness, 1e-9)
+    monkeypatch.setattr(slab_module, "plan_expansion", lambda *_: narrow)
     message = r"^image 0 of 1: the Chebyshev expansion of the patterned layer misses cos\^2 \+ sin\^2 = 1 by "
     with pytest.raises(SolverError, match=message):
-        solve(silicon_on_metal, make_image(1)[None], Numerics(2))
+        solve(silicon_on_metal, make_image(1)[None], Numerics(2, solver="transfer"))
