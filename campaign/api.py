@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from campaign.cache import StageCache
 from campaign.events import RunStatus, run_status
+from campaign.frozen import freeze
 from campaign.load import LoadedSpec, load_profile, load_spec
 from campaign.pipeline import build_pipeline
 from campaign.plan import REPORT_FILE, Plan, make_plan
@@ -80,6 +81,7 @@ def submit(campaign: Campaign, listener: Listener | None = None) -> FinishedRun:
 
     Raises:
         run.CampaignFailed: stages failed.
+        frozen.SourceChanged: source was edited while the run was starting; nothing has run.
         RunBusy: another process has this run.
         KeyboardInterrupt: stopped by the user; submit again to go on.
     """
@@ -87,14 +89,15 @@ def submit(campaign: Campaign, listener: Listener | None = None) -> FinishedRun:
     folder = Path(plan.run_folder)
     if plan.is_cached and (folder / REPORT_FILE).is_file():
         return FinishedRun(folder, plan, from_cache=True)
-    from campaign.reporting import write_report
-
-    pipeline = build_pipeline(campaign.loaded.spec)
     (folder / "logs").mkdir(parents=True, exist_ok=True)
     with _only_one(folder), _log_to(folder / "logs" / "driver.log"):
+        frozen = freeze(build_pipeline(campaign.loaded.spec), campaign.cache, folder)
         _freeze(campaign, plan, folder)
-        Executor(pipeline, campaign.cache, campaign.profile, folder, listener).execute()
-        write_report(folder, pipeline, campaign.cache)
+        with frozen.imports():
+            from campaign.reporting import write_report
+
+            Executor(frozen.pipeline, campaign.cache, campaign.profile, folder, listener).execute()
+            write_report(folder, frozen.pipeline, campaign.cache)
     return FinishedRun(folder, plan, from_cache=False)
 
 

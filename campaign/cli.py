@@ -213,6 +213,7 @@ def _located_errors() -> Iterator[None]:
 
 @contextmanager
 def _failures(what: Path) -> Iterator[None]:
+    from campaign.frozen import SourceChanged
     from campaign.run import CampaignFailed
 
     try:
@@ -220,6 +221,8 @@ def _failures(what: Path) -> Iterator[None]:
     except CampaignFailed as error:
         print(f"failed:\n{error}", file=sys.stderr)
         raise typer.Exit(FAILED) from None
+    except SourceChanged as error:
+        _complain(str(error))
     except api.RunBusy as error:
         print(error, file=sys.stderr)
         raise typer.Exit(BUSY) from None
