@@ -12,20 +12,24 @@ import json
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from campaign.cache import StageCache
 from campaign.events import RunStatus, run_status
+from campaign.footprint import Footprint
 from campaign.frozen import freeze
 from campaign.load import LoadedSpec, load_profile, load_spec
 from campaign.pipeline import build_pipeline
-from campaign.plan import REPORT_FILE, Plan, make_plan
+from campaign.plan import PLAN_FILE, REPORT_FILE, Inquiry, Plan, make_plan
+from campaign.preflight import obstacles
 from campaign.profiles import Profile
 from campaign.provenance import provenance
+from campaign.rules import suggestion
 from campaign.run import Executor, Listener, write_json
 from campaign.spec import Spec
+from campaign.why import Explanation
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -36,6 +40,18 @@ SPEC_FILE = "spec.json"
 
 class RunBusy(Exception):  # noqa: N818
     """Another process is running this campaign."""
+
+
+class CannotStart(Exception):  # noqa: N818
+    """A campaign that cannot work here; ``plan`` says why."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        super().__init__("\n".join(f"{each.name}: {each.message}; {each.fix}" for each in plan.obstacles))
+
+
+class UnknownStage(LookupError):  # noqa: N818
+    """A stage is named that the campaign does not have."""
 
 
 class NotFinished(Exception):  # noqa: N818
@@ -59,8 +75,25 @@ class Campaign:
         return cls(load_spec(spec), loaded_profile, runs, cache)
 
     def plan(self) -> Plan:
-        """What a submission would do; writes nothing."""
-        return make_plan(self.loaded.spec, self.runs, self.cache, self.profile.planned_workers())
+        """What a submission would do, and what would keep it from starting; writes nothing."""
+        profile = self.profile
+        plan = make_plan(self.loaded.spec, self.runs, self.cache, profile.planned_workers(), profile.rows_per_unit)
+        if plan.is_cached:
+            return plan
+        room = Footprint(plan.disk_bytes, plan.files)
+        return replace(plan, obstacles=obstacles(profile, self.runs, self.cache.root, room))
+
+    def why(self, stage: str) -> Explanation:
+        """Why a stage is cached or not: every item of its key that differs from the nearest result in the cache.
+
+        Raises:
+            UnknownStage: the campaign has no stage of that name.
+        """
+        inquiry = Inquiry(build_pipeline(self.loaded.spec), self.cache, self.runs)
+        names = [each.name for each in inquiry.pipeline.stages]
+        if stage not in names:
+            raise UnknownStage(f"{self.loaded.path} has no stage '{stage}'; {suggestion(stage, names)}")
+        return inquiry.explain(inquiry.pipeline[stage])
 
 
 @dataclass(frozen=True)
@@ -80,6 +113,7 @@ def submit(campaign: Campaign, listener: Listener | None = None) -> FinishedRun:
         listener: is called with every event, for a display.
 
     Raises:
+        CannotStart: something keeps it from working here; nothing was written.
         run.CampaignFailed: stages failed.
         frozen.SourceChanged: source was edited while the run was starting; nothing has run.
         RunBusy: another process has this run.
@@ -89,6 +123,8 @@ def submit(campaign: Campaign, listener: Listener | None = None) -> FinishedRun:
     folder = Path(plan.run_folder)
     if plan.is_cached and (folder / REPORT_FILE).is_file():
         return FinishedRun(folder, plan, from_cache=True)
+    if plan.obstacles:
+        raise CannotStart(plan)
     (folder / "logs").mkdir(parents=True, exist_ok=True)
     with _only_one(folder), _log_to(folder / "logs" / "driver.log"):
         frozen = freeze(build_pipeline(campaign.loaded.spec), campaign.cache, folder)
@@ -112,10 +148,24 @@ def find_runs(runs: Path = DEFAULT_RUNS) -> list[Path]:
     return sorted(folders, key=lambda folder: (folder / "events.jsonl").stat().st_mtime, reverse=True)
 
 
+def latest_spec(runs: Path = DEFAULT_RUNS) -> Path:
+    """File of the spec that was submitted last.
+
+    Raises:
+        FileNotFoundError: no run is there, or none that says.
+    """
+    for folder in find_runs(runs):
+        plan = folder / PLAN_FILE
+        if plan.is_file() and (path := json.loads(plan.read_text(encoding="utf-8")).get("spec")):
+            return Path(path)
+    raise FileNotFoundError(f"no run below {runs} says what its spec was; name it: campaign why SPEC STAGE")
+
+
 def _freeze(campaign: Campaign, plan: Plan, folder: Path) -> None:
     (folder / "spec.source.yaml").write_text(campaign.loaded.text, encoding="utf-8")
     write_json(folder / SPEC_FILE, campaign.loaded.spec.model_dump(mode="json"))
-    write_json(folder / "plan.json", {**plan.to_dict(), "cache": str(campaign.cache.root.absolute())})
+    places = {"cache": str(campaign.cache.root.absolute()), "spec": str(campaign.loaded.path.absolute())}
+    write_json(folder / PLAN_FILE, {**plan.to_dict(), **places})
     write_json(folder / "provenance.json", provenance(campaign.loaded.spec.seed))
 
 
@@ -155,7 +205,7 @@ def rewrite_report(run_folder: Path) -> Path:
     frozen = run_folder / SPEC_FILE
     if not frozen.is_file():
         raise FileNotFoundError(f"{run_folder}: not a run's folder (no {SPEC_FILE})")
-    planned = json.loads((run_folder / "plan.json").read_text(encoding="utf-8"))
+    planned = json.loads((run_folder / PLAN_FILE).read_text(encoding="utf-8"))
     keys = {stage["name"]: stage["key"] for stage in planned["stages"]}
     pipeline = build_pipeline(Spec.model_validate_json(frozen.read_text(encoding="utf-8")), keys)
     cache = StageCache(Path(planned["cache"]))

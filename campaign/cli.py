@@ -67,6 +67,30 @@ def plan(spec: SpecFile, profile: ProfileFile = None, runs: Runs = api.DEFAULT_R
         from campaign.show import plan_table
 
         _console().print(plan_table(made))
+    if made.obstacles:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def why(
+    spec: Annotated[str, typer.Argument(help="the campaign's YAML file; left out: that of the latest run")],
+    stage: Annotated[str | None, typer.Argument(help="for example labels/data-i")] = None,
+    profile: ProfileFile = None,
+    runs: Runs = api.DEFAULT_RUNS,
+    as_json: Json = False,
+) -> None:
+    """Say why a stage is cached or not: each field, input, file and module that differs from the nearest result."""
+    from campaign.show import explanation_table
+
+    try:
+        file, name = (api.latest_spec(runs), spec) if stage is None else (Path(spec), stage)
+        explanation = _open(file, profile, runs).why(name)
+    except (FileNotFoundError, api.UnknownStage) as error:
+        _complain(str(error))
+    if as_json:
+        _print_json(explanation.to_dict())
+    else:
+        _console().print(explanation_table(explanation))
 
 
 @app.command()
@@ -223,6 +247,9 @@ def _failures(what: Path) -> Iterator[None]:
         raise typer.Exit(FAILED) from None
     except SourceChanged as error:
         _complain(str(error))
+    except api.CannotStart as error:
+        print(f"cannot start:\n{error}", file=sys.stderr)
+        raise typer.Exit(FAILED) from None
     except api.RunBusy as error:
         print(error, file=sys.stderr)
         raise typer.Exit(BUSY) from None

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from campaign.paths import ExpandedText, WorkFolder
-from campaign.spec import Count, Model
+from campaign.spec import NO_TEXT, Count, Model
 
 CGROUP_CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 
@@ -35,6 +35,9 @@ class LocalProfile(_Execution):
     """This machine alone, with a Ray of its own that ends with the run."""
 
     kind: Literal["local"]
+    gpus: Annotated[int, Field(ge=0), NO_TEXT] | None = Field(
+        default=None, description="GPUs that training may use and must find; default: those that are there"
+    )
     dashboard: bool = Field(default=True, description="start Ray's dashboard on the loopback interface")
     temp_dir: WorkFolder | None = Field(
         default=None,
@@ -43,7 +46,8 @@ class LocalProfile(_Execution):
 
     def ray_options(self) -> dict[str, Any]:
         """Arguments of ``cluster.runtime.start``."""
-        return {"cpus": self.planned_workers(), "dashboard": self.dashboard, "temp_dir": self.temp_dir}
+        options = {"cpus": self.planned_workers(), "dashboard": self.dashboard, "temp_dir": self.temp_dir}
+        return options if self.gpus is None else {**options, "gpus": self.gpus}
 
     def planned_workers(self) -> int:
         """Worker processes that a run will have."""
