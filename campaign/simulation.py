@@ -12,12 +12,12 @@ import numpy as np
 
 from campaign.design_set import DesignSet
 from photonics.rcwa import Numerics, solve_spectrum
+from photonics.solution import POLARIZATIONS
 from photonics.stack import Incidence, PatternLayer, Stack, UniformLayer
 from results.layout import Status
 from results.store import SimulationStore
 
 ENERGY_TOLERANCE = 1e-6
-POLARIZATIONS = ("s", "p")  # the order of the solver's polarisation axis
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,7 @@ class Simulator:
 
     def _polarised(self, fractions: np.ndarray) -> np.ndarray:
         """The one image's fractions (1, 2, ...) in the polarisation of the light, (...)."""
-        if self.polarization == "unpolarised":
-            return fractions[0].mean(axis=0)
-        return fractions[0][POLARIZATIONS.index(self.polarization)]
+        return np.tensordot(POLARIZATIONS[self.polarization], fractions[0], axes=1)
 
 
 def _stack(physics: Mapping[str, Any], position: int) -> Stack:

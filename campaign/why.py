@@ -72,7 +72,7 @@ class Explanation:
 
 
 def nearest_result(stage: Stage, parts: KeyParts, index: RecordIndex) -> StageRecord | None:
-    """The result of the stage's kind in the cache whose key shares most with ``parts``; of two, one of the same name."""
+    """The result of the stage's kind in the cache whose key shares most with ``parts``, then the name."""
     records = index.records(stage.kind)
 
     def distance(record: StageRecord) -> tuple[int, bool]:

@@ -104,14 +104,14 @@ class PatternSystem:
             wanted = max(self.tolerance / reached, self._noise)
             (du, de), residual, used = block_gmres(apply, right, wanted, MOST_ITERATIONS)
             u, e_top, iterations = u + du, e_top + de, iterations + used
-            estimate = reached * max(residual, self._noise)
+            estimate = reached * max(residual, self._noise, self._single.tail)
             if estimate <= self.tolerance:
                 return self._solution(u, e_top, estimate, iterations, refinements)
             top = operator.carry_up(Fields(u, self.below * u), self._double)
             e_top, right = top.e, self.source - (top.h + self.above * top.e)
             before, reached = reached, self._relative(right)
             if reached <= self.tolerance:
-                return self._solution(u, e_top, reached, iterations, refinements + 1)
+                return self._solution(u, e_top, max(reached, self._double.tail), iterations, refinements + 1)
             if not reached < before / 2:
                 break
         raise SolverError(
@@ -137,11 +137,13 @@ class PatternSystem:
             },
         )
 
-    def _solution(self, u: np.ndarray, e_top: np.ndarray, residual: float, *work: int) -> PatternSolution:
+    def _solution(
+        self, u: np.ndarray, e_top: np.ndarray, residual: float, iterations: int, refinements: int
+    ) -> PatternSolution:
         top = Fields(e_top, self.source - self.above * e_top)
         bottom = Fields(u, self.below * u)
-        by_order = (Fields(*map(self.basis.fields_to_orders, fields)) for fields in (top, bottom))
-        return PatternSolution(*by_order, SAFETY * residual, *work)
+        top, bottom = (Fields(*map(self.basis.fields_to_orders, fields)) for fields in (top, bottom))
+        return PatternSolution(top, bottom, SAFETY * residual, iterations, refinements)
 
     def _relative(self, residual: np.ndarray) -> float:
         return float((np.linalg.norm(residual, axis=0) / np.linalg.norm(self.source, axis=0)).max())

@@ -91,7 +91,9 @@ def test_code_edited_after_the_keys_were_made_is_refused(
     assert pipeline.keys
     with (project / "ganmdn" / "latents.py").open("a") as stream:
         stream.write("EDITED = True\n")
-    with pytest.raises(SourceChanged, match="the code of stage .* was edited while the run was starting; submit again"):
+    with pytest.raises(
+        SourceChanged, match=r"the code of stage .* was edited while the run was starting; submit again"
+    ):
         freeze(pipeline, StageCache(tmp_path / "cache"), tmp_path / "run")
 
 
