@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import wait
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -60,8 +60,7 @@ class Resources:
 
         with self._lock:
             if self._pool is None:
-                runtime = self._started()
-                self._pool = WorkerPool(min(self.profile.workers or runtime.cpus, runtime.cpus))
+                self._pool = WorkerPool(self.workers_of(self._started()))
                 self._stack.callback(self._pool.close)
             return self._pool
 
@@ -70,6 +69,10 @@ class Resources:
         """The Ray that everything runs on."""
         with self._lock:
             return self._started()
+
+    def workers_of(self, runtime: RayRuntime) -> int:
+        """Worker processes that this run has on a Ray."""
+        return min(self.profile.workers or runtime.cpus, runtime.cpus)
 
     def _started(self) -> RayRuntime:
         from cluster.runtime import start
@@ -97,8 +100,8 @@ class Resources:
 class ProgressSink(Protocol):
     """Receives how far a stage is."""
 
-    def __call__(self, done: int, total: int, *, failed: int = 0, message: str = "") -> None:
-        """``done`` of ``total``; ``message`` says of what."""
+    def __call__(self, done: int, total: int, *, failed: int, message: str, core_seconds: float) -> None:
+        """``done`` of ``total``, for so much work; ``message`` says of what."""
 
 
 @dataclass
@@ -114,7 +117,8 @@ class StageContext:
 
     def progress(self, done: int, total: int, *, failed: int = 0, message: str = "") -> None:
         """Say how far the stage is; raises ``Interrupted`` when the run was asked to stop."""
-        self.report_progress(done, total, failed=failed, message=message)
+        core_seconds = round(self.core_seconds, 3)
+        self.report_progress(done, total, failed=failed, message=message, core_seconds=core_seconds)
         self.resources.raise_if_stopped()
 
     def task(self, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -174,8 +178,12 @@ class StageContext:
         from cluster.training import run_training
 
         runtime, pool = self.resources.runtime, self.resources.pool
-        started = time.monotonic()
-        with pool.lend(min(workers, pool.workers)):
+
+        def report(metrics: Mapping[str, float]) -> None:
+            count()
+            self.progress(int(metrics["step"]), steps, message="steps")
+
+        with pool.lend(min(workers, pool.workers)), self._borrowed(workers) as count:
             result = run_training(
                 loop,
                 config,
@@ -183,9 +191,8 @@ class StageContext:
                 use_gpu=runtime.gpus >= workers,
                 storage=self.folder,
                 name=TRAINING_FOLDER,
-                on_report=lambda metrics: self.progress(int(metrics["step"]), steps, message="steps"),
+                on_report=report,
             )
-        self.core_seconds += workers * (time.monotonic() - started)
         if result.checkpoint is None:
             raise RuntimeError(f"the training in {self.folder / TRAINING_FOLDER} ended without a checkpoint")
         return result.checkpoint
@@ -208,12 +215,12 @@ class StageContext:
         pool, epochs = self.resources.pool, options["trials"] * options["max_epochs"]
         reached: dict[int, int] = {}
 
-        def count(trial: int, epoch: int, metrics: Mapping[str, float]) -> None:
+        def report(trial: int, epoch: int, metrics: Mapping[str, float]) -> None:
             reached[trial] = epoch
+            count()
             self.progress(sum(reached.values()), epochs, message="epochs at most")
 
-        started = time.monotonic()
-        with pool.lend(pool.workers):
+        with pool.lend(pool.workers), self._borrowed(pool.workers) as count:
             result = run_tuning(
                 trainable,
                 space,
@@ -223,11 +230,21 @@ class StageContext:
                 storage=self.folder,
                 name=SWEEP_FOLDER,
                 cpus=pool.workers,
-                on_report=count,
+                on_report=report,
                 **options,
             )
-        self.core_seconds += pool.workers * (time.monotonic() - started)
         return result
+
+    @contextmanager
+    def _borrowed(self, cpus: int) -> Iterator[Callable[[], None]]:
+        """Count the time of a block as work of so many cores; calling what it yields brings the count up to now."""
+        before, started = self.core_seconds, time.monotonic()
+
+        def count() -> None:
+            self.core_seconds = before + cpus * (time.monotonic() - started)
+
+        yield count
+        count()
 
 
 class _Timed:

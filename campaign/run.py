@@ -40,6 +40,7 @@ class Outcome:
     seconds: float = 0.0
     message: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    core_seconds: float = 0.0  # of this submission
 
 
 class Executor:
@@ -123,9 +124,8 @@ class Executor:
                 continue
 
     def _run_stage(self, stage: Stage) -> None:
-        key = self.pipeline.keys[stage.name]
         try:
-            outcome = self._compute(stage, key)
+            outcome = self._compute(stage, self.pipeline.keys[stage.name])
         except Exception as error:
             if self._resources.stop.is_set():
                 outcome = Outcome(stage, "interrupted")
@@ -152,7 +152,7 @@ class Executor:
                 stage.name, key, dict(stage.config), input_keys, seconds, context.facts, context.core_seconds
             )
             self.cache.finish(stage, record)
-            return Outcome(stage, "done", seconds, facts=context.facts)
+            return Outcome(stage, "done", seconds, facts=context.facts, core_seconds=context.core_seconds)
 
     def _cached(self, stage: Stage, key: str) -> Outcome:
         record = self.cache.record(stage, key)
@@ -172,6 +172,7 @@ class Executor:
             state=outcome.state,
             seconds=round(outcome.seconds, 3),
             message=outcome.message,
+            core_seconds=round(outcome.core_seconds, 3),
         )
 
     def _link(self, stage: Stage, folder: Path) -> None:
@@ -186,12 +187,12 @@ class Executor:
     def _progress_of(self, stage: Stage) -> Callable[..., None]:
         last = 0.0
 
-        def progress(done: int, total: int, *, failed: int = 0, message: str = "") -> None:
+        def progress(done: int, total: int, **facts: Any) -> None:
             nonlocal last
             now = time.monotonic()
             if done >= total or now - last >= PROGRESS_SECONDS:
                 last = now
-                self._emit("progress", stage=stage.name, done=done, total=total, failed=failed, message=message)
+                self._emit("progress", stage=stage.name, done=done, total=total, **facts)
 
         return progress
 
@@ -208,7 +209,13 @@ class Executor:
         return waiting
 
     def _cluster_started(self, runtime: Any) -> None:
-        self._emit("cluster-started", dashboard=runtime.dashboard_url, cpus=runtime.cpus, gpus=runtime.gpus)
+        self._emit(
+            "cluster-started",
+            dashboard=runtime.dashboard_url,
+            cpus=runtime.cpus,
+            gpus=runtime.gpus,
+            workers=self._resources.workers_of(runtime),
+        )
 
     def _emit(self, event: str, **facts: Any) -> None:
         self._events.write(event, **facts)
