@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from campaign.heartbeat import SECONDS_BETWEEN_BEATS, Heartbeat
-from campaign.profiles import Profile
+from campaign.profiles import Limits, Profile
 
 if TYPE_CHECKING:
     from numpy.random import SeedSequence
 
+    from cluster.errors import WorkerLost
     from cluster.fanout import FanOutSummary
     from cluster.pool import WorkerPool
     from cluster.runtime import RayRuntime
@@ -115,6 +117,11 @@ class StageContext:
     facts: dict[str, Any] = field(default_factory=dict)
     core_seconds: float = 0.0
 
+    @property
+    def limits(self) -> Limits:
+        """What a simulation may cost before it is given up."""
+        return self.resources.profile.limits
+
     def progress(self, done: int, total: int, *, failed: int = 0, message: str = "") -> None:
         """Say how far the stage is; raises ``Interrupted`` when the run was asked to stop."""
         core_seconds = round(self.core_seconds, 3)
@@ -142,16 +149,29 @@ class StageContext:
         return [self._count(future.result()) for future in futures]
 
     def fan_out(
-        self, units: Iterable[Any], work: Callable[[Any], Any], on_done: Callable[[Any, Any], None]
+        self,
+        units: Iterable[Any],
+        work: Callable[[Any], Any],
+        on_done: Callable[[Any, Any], Iterable[Any] | None],
+        on_lost: Callable[[Any, WorkerLost], Iterable[Any]] | None = None,
+        *,
+        time_limit_s: float | None = None,
     ) -> FanOutSummary:
-        """Run ``work`` for every unit on the workers, a bounded number at a time."""
+        """Run ``work`` for every unit on the workers, a bounded number at a time.
+
+        ``on_done`` and ``on_lost`` may return units to do next; with ``on_lost``, it alone decides what becomes of a
+        unit whose worker died, or was ended after ``time_limit_s``. See ``cluster.fanout.fan_out``.
+        """
         from cluster.fanout import fan_out
 
+        pool = self.resources.pool
+        attempts = None if on_lost is None else 1
         summary = fan_out(
-            self.resources.pool,
+            pool,
             units,
-            _Timed(work),
+            pool.share(_Timed(work), max_attempts=attempts, time_limit_s=time_limit_s),
             on_done=lambda unit, timed: on_done(unit, self._count(timed)),
+            on_lost=on_lost,
             stop=self.resources.stop.is_set,
         )
         self.resources.raise_if_stopped()  # a fan-out that was stopped returns as if it had been asked for less
@@ -252,6 +272,8 @@ class _Timed:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
+        inner = function.func if isinstance(function, functools.partial) else function
+        self.__qualname__ = getattr(inner, "__qualname__", type(inner).__qualname__)
 
     def __call__(self, *arguments: Any) -> tuple[float, Any]:
         started = time.perf_counter()

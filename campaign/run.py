@@ -131,7 +131,8 @@ class Executor:
                 outcome = Outcome(stage, "interrupted")
             else:
                 log.error("stage %s failed\n%s", stage.name, traceback.format_exc())
-                outcome = Outcome(stage, "failed", message=f"{type(error).__name__}: {error}")
+                notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+                outcome = Outcome(stage, "failed", message=f"{type(error).__name__}: {error}{notes}")
         self._ended.put(outcome)
 
     def _compute(self, stage: Stage, key: str) -> Outcome:

@@ -86,7 +86,7 @@ def _spans(events: list[dict[str, Any]]) -> Iterator[StageSpan]:
     started: dict[str, float] = {}
     known: dict[str, float] = {}  # core-seconds of stages that have not ended
     for event in events:
-        stage = event.get("stage")
+        stage = event.get("stage", "")
         if event["event"] == "stage-started":
             started[stage], known[stage] = event["time"], 0.0
         elif stage in started:
