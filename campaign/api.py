@@ -36,6 +36,8 @@ from campaign.worker_log import DRIVER_LOG, LOGS_FOLDER
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from campaign.replay import Replay
+
 DEFAULT_RUNS = Path("runs")
 LEAVE_SECONDS, LEAVE_POLL_SECONDS = 10.0, 0.1
 SPEC_FILE, SOURCE_FILE, PROFILE_FILE = "spec.json", "spec.source.yaml", "profile.json"
@@ -251,6 +253,13 @@ def query(store: Path, expression: str, limit: int | None = None) -> Sequence[di
     from results.store import SimulationStore
 
     return run_query(SimulationStore.open(store), expression, limit=limit)
+
+
+def replay(store: Path, row: int, profile: Profile) -> Replay:
+    """Run one simulation of a store again, in the foreground; see ``campaign.replay``."""
+    from campaign.replay import replay as run_again
+
+    return run_again(store, row, profile.limits.simulation_s)
 
 
 def verify_authors(weights: Path, data: Path) -> dict[str, Any]:

@@ -107,6 +107,38 @@ def query(
 
 
 @app.command()
+def replay(
+    store: Annotated[Path, typer.Argument(help="a simulation store (a .zarr folder)")],
+    row: Annotated[int, typer.Argument(help="number of the simulation, as `campaign query` shows it")],
+    profile: ProfileFile = None,
+    as_json: Json = False,
+) -> None:
+    """Run one simulation of a store again, here: its inputs, its outcome, its traceback. Exit code 1: it failed again.
+
+    The store stays as it is. The time limit is that of the profile.
+    """
+    from campaign.load import load_profile
+    from campaign.show import replay_table
+
+    with located_errors():
+        loaded = load_profile(profile)
+    try:
+        again = api.replay(store, row, loaded)
+    except (ValueError, FileNotFoundError) as error:
+        complain(str(error))
+    if as_json:
+        from dataclasses import asdict
+
+        print_json(asdict(again))
+    else:
+        console().print(replay_table(again))
+        if again.traceback:
+            print(again.traceback)
+    if again.failed:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
 def report(run: Annotated[Path, typer.Argument(help="a run's folder")]) -> None:
     """Write a run's tables, figures and report again from its results."""
     try:

@@ -53,6 +53,7 @@ class Outcome:
     seconds: float = 0.0
     message: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    core_seconds: float = 0.0  # of this submission
 
 
 class Executor:
@@ -179,15 +180,15 @@ class Executor:
                 continue
 
     def _run_stage(self, stage: Stage) -> None:
-        key = self.pipeline.keys[stage.name]
         try:
-            outcome = self._compute(stage, key)
+            outcome = self._compute(stage, self.pipeline.keys[stage.name])
         except Exception as error:
             if self._resources.stop.is_set():
                 outcome = Outcome(stage, "interrupted")
             else:
                 log.error("failed\n%s", traceback.format_exc(), extra={"stage": stage.name})
-                outcome = Outcome(stage, "failed", message=f"{type(error).__name__}: {error}")
+                notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+                outcome = Outcome(stage, "failed", message=f"{type(error).__name__}: {error}{notes}")
         self._ended.put(outcome)
 
     def _compute(self, stage: Stage, key: str) -> Outcome:
@@ -208,7 +209,7 @@ class Executor:
                 stage.name, key, dict(stage.config), input_keys, seconds, context.facts, context.core_seconds
             )
             self.cache.finish(stage, record)
-            return Outcome(stage, "done", seconds, facts=context.facts)
+            return Outcome(stage, "done", seconds, facts=context.facts, core_seconds=context.core_seconds)
 
     def _context_of(self, stage: Stage, folder: Path) -> StageContext:
         logs = stage_logs(self.run_folder.absolute(), stage.name)
@@ -233,6 +234,7 @@ class Executor:
             state=outcome.state,
             seconds=round(outcome.seconds, 3),
             message=outcome.message,
+            core_seconds=round(outcome.core_seconds, 3),
         )
 
     def _link(self, stage: Stage, folder: Path) -> None:
@@ -280,6 +282,7 @@ class Executor:
             token_file=os.environ.get("RAY_AUTH_TOKEN_PATH"),  # None: where Ray itself keeps it
             cpus=runtime.cpus,
             gpus=runtime.gpus,
+            workers=self._resources.workers_of(runtime),
         )
 
     def _emit(self, event: str, **facts: Any) -> None:

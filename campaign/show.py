@@ -16,6 +16,7 @@ from campaign.progress import format_seconds, status_head, status_line, status_t
 if TYPE_CHECKING:
     from campaign.doctor import Check
     from campaign.plan import Plan
+    from campaign.replay import Replay
 
 STATE_STYLES = {"cached": "blue", "interrupted": "yellow", "new": "green"}
 CHECK_STYLES = {"ok": "green", "warning": "yellow", "failure": "bold red"}
@@ -72,6 +73,16 @@ def rows_table(rows: Sequence[Mapping[str, Any]]) -> Group | Text:
     for row in rows:
         table.add_row(*(_cell(row[name]) for name in names[:MAX_COLUMNS]))
     return Group(table, Text(f"{len(rows)} rows"))
+
+
+def replay_table(again: Replay) -> Table:
+    """A simulation that was run again: inputs, what its store has of it, what came of it now."""
+    table = _table(("", "left"), (f"{again.store} row {again.row}", "left"), ("", "left"))
+    recorded = again.recorded or {"status": "not written"}
+    for title, facts in (("inputs", again.inputs), ("recorded", recorded), ("now", again.outcome)):
+        for position, (name, value) in enumerate(facts.items()):
+            table.add_row(title if position == 0 else "", name, Text(_cell(value)))
+    return table
 
 
 def checks_table(checks: Sequence[Check]) -> Table:

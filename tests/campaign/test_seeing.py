@@ -23,6 +23,7 @@ from results.store import SimulationStore
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(900)]
 STAGE = "labels/data-ii"
+NAME = "seen"
 WAIT_SECONDS = 300.0
 
 
@@ -66,6 +67,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, small: dict[str, Any]) -> Iter
     """A run whose labels take long enough to be looked at."""
     folder = tmp_path_factory.mktemp("seeing")
     spec = copy.deepcopy(small)
+    spec["campaign"] = NAME
     spec["datasets"] = {"data-ii": small["datasets"]["data-ii"]}
     spec["physics"]["numerics"]["orders"] = {"data-ii": 5}
     spec["labels"] = {"count": 1200, "truncation_sample": 2}
@@ -73,16 +75,15 @@ def run(tmp_path_factory: pytest.TempPathFactory, small: dict[str, Any]) -> Iter
     (folder / "seen.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
     where = profile(folder, workers=2, rows_per_unit=8)
     driver = campaign("submit", folder / "seen.yaml", "--runs", folder / "runs", "--profile", where)
-    (events,) = wait_until(lambda: list((folder / "runs").glob("*/events.jsonl")))
-    started = Run(events.parent, driver)
-    wait_until(lambda: driver.poll() is not None or _labels_done(started) > 0)
+    runs = folder / "runs"
+    wait_until(lambda: driver.poll() is not None or any(_labels_done(found) for found in runs.glob(f"{NAME}-*")))
     assert driver.poll() is None, driver.communicate()
-    yield started
+    yield Run(next(runs.glob(f"{NAME}-*")), driver)
     driver.kill()
 
 
-def _labels_done(run: Run) -> int:
-    stage = run_status(run.folder).stages.get(STAGE)
+def _labels_done(folder: Path) -> int:
+    stage = run_status(folder).stages.get(STAGE)
     return stage.done if stage is not None else 0
 
 
@@ -114,7 +115,7 @@ def test_prometheus_finds_the_simulations_among_rays_metrics(run: Run) -> None:
 
     metrics = wait_until(scraped)
     assert metrics["simulations_total"] == 1200
-    assert 0 < metrics["simulations_done"] <= _labels_done(run)
+    assert 0 < metrics["simulations_done"] <= _labels_done(run.folder)
     assert metrics["simulations_failed"] == 0
     assert metrics["simulations_per_second"] > 0
 
@@ -134,7 +135,7 @@ def test_an_orderly_cancel_leaves_whole_shards_and_exit_code_4(run: Run) -> None
 
 
 def test_resume_goes_on_under_another_profile_by_the_frozen_spec(run: Run) -> None:
-    before = _labels_done(run)
+    before = _labels_done(run.folder)
     spec = run.folder.parent.parent / "seen.yaml"
     spec.write_text("campaign: edited since\n")
     where = profile(spec.parent, workers=1, dashboard=False)
