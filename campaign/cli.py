@@ -12,7 +12,18 @@ from typing import Annotated
 import typer
 
 from campaign import api, following
-from campaign.terminal import FAILED, Json, ProfileFile, Runs, SpecFile, complain, console, located_errors, print_json
+from campaign.terminal import (
+    FAILED,
+    Json,
+    ProfileFile,
+    Runs,
+    SpecFile,
+    complain,
+    console,
+    located_errors,
+    print_json,
+    told_errors,
+)
 
 app = typer.Typer(
     name="campaign",
@@ -22,6 +33,10 @@ app = typer.Typer(
     add_completion=False,
 )
 
+DatasetName = Annotated[
+    str | None, typer.Option("--dataset", help="data set whose orders to take, where image sizes do not tell")
+]
+
 
 @app.command()
 def submit(spec: SpecFile, profile: ProfileFile = None, runs: Runs = api.DEFAULT_RUNS, as_json: Json = False) -> None:
@@ -29,7 +44,7 @@ def submit(spec: SpecFile, profile: ProfileFile = None, runs: Runs = api.DEFAULT
     from campaign.driving import drive
 
     campaign = _open(spec, profile, runs)
-    drive(lambda listener: api.submit(campaign, listener), f"submit {spec}", as_json)
+    drive(lambda listener: api.submit(campaign, listener), f"campaign submit {spec}", as_json)
 
 
 @app.command()
@@ -46,7 +61,7 @@ def resume(
             campaign = api.frozen_campaign(run, profile)
     except (FileNotFoundError, api.CodeChanged) as error:
         complain(str(error))
-    drive(lambda listener: api.submit(campaign, listener), f"resume {run}", as_json)
+    drive(lambda listener: api.submit(campaign, listener), f"campaign resume {run}", as_json)
 
 
 for command in (following.watch, following.logs, following.cancel, following.dashboard):
@@ -200,6 +215,56 @@ def verify_authors(
         )
     if result["identical"] != result["images"]:
         raise typer.Exit(FAILED)
+
+
+@app.command("validate-physics")
+def validate_physics(
+    spec: Annotated[Path, typer.Argument(help="a campaign's YAML file, or a physics file", metavar="SPEC")],
+    data: Annotated[Path, typer.Argument(help="a data set in the published layout (.hdf5: z, x, y)")],
+    dataset: DatasetName = None,
+    as_json: Json = False,
+) -> None:
+    """Simulate published microstructures under a spec's physics, and compare with their published absorption."""
+    from campaign.progress import counting
+
+    with located_errors(), told_errors(), counting(console(stderr=True)) as progress:
+        found = api.validate_physics(spec, data, dataset, lambda done, total: progress(done, total, "simulations"))
+    if as_json:
+        from dataclasses import asdict
+
+        print_json(asdict(found))
+    else:
+        from campaign.show import agreement_table
+
+        console().print(agreement_table({"all pairs": found}))
+
+
+@app.command()
+def calibrate(
+    data: Annotated[Path, typer.Argument(help="a data set in the published layout (.hdf5: z, x, y)")],
+    physics: Annotated[Path, typer.Option("--physics", help="a calibration, a physics file or a campaign's spec")],
+    output: Annotated[Path | None, typer.Option("--output", help="write the physics file found here")] = None,
+    profile: ProfileFile = None,
+    runs: Runs = api.DEFAULT_RUNS,
+    dataset: DatasetName = None,
+    as_json: Json = False,
+) -> None:
+    """Fit a stack to published pairs of image and absorption; judged by pairs that were not fitted to."""
+    from campaign.driving import endings
+    from campaign.progress import counting
+    from campaign.show import agreement_table
+    from results.files import write_atomically
+
+    again = f"campaign calibrate {data} --physics {physics}"
+    with located_errors(), told_errors(), endings(again), counting(console(stderr=True)) as progress:
+        outcome = api.calibrate(physics, data, profile, runs, dataset, progress)
+        if output is not None:
+            write_atomically(output, outcome.physics_file(again))
+    if as_json:
+        print_json(outcome.to_dict())
+        return
+    console().print(agreement_table({"pairs fitted to": outcome.fitted, "pairs held out": outcome.held_out}))
+    print(outcome.physics_file(again) if output is None else f"physics file: {output}")
 
 
 @app.command("import")

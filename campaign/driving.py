@@ -16,10 +16,10 @@ from campaign.terminal import BUSY, CANCELLED, FAILED, STOPPED, console, print_j
 
 
 def drive(run_it: Callable[[Listener], api.FinishedRun], again: str, as_json: bool) -> None:
-    """Call ``run_it`` with a display that listens, then show its table; ``campaign <again>`` would go on later."""
+    """Call ``run_it`` with a display that listens, then show its table; ``again`` is the command that would go on later."""
     screen = console(stderr=as_json)
     started = time.monotonic()
-    with display(screen) as listener, _endings(again):
+    with display(screen) as listener, endings(again):
         run = run_it(listener)
     if as_json:
         print_json({"run_folder": str(run.folder), "from_cache": run.from_cache, "plan": run.plan.to_dict()})
@@ -31,7 +31,8 @@ def drive(run_it: Callable[[Listener], api.FinishedRun], again: str, as_json: bo
 
 
 @contextmanager
-def _endings(again: str) -> Iterator[None]:
+def endings(again: str) -> Iterator[None]:
+    """Tell how a run ended that did not come to its end, and exit with its code; ``again`` is the command that goes on."""
     try:
         yield
     except CampaignFailed as error:
@@ -39,9 +40,9 @@ def _endings(again: str) -> Iterator[None]:
     except api.RunBusy as error:
         _end(str(error), BUSY)
     except Cancelled:
-        _end(f"cancelled; finished work is kept: `campaign {again}` goes on", CANCELLED)
+        _end(f"cancelled; finished work is kept: `{again}` goes on", CANCELLED)
     except KeyboardInterrupt:
-        _end(f"\nstopped; finished work is kept: `campaign {again}` goes on", STOPPED)
+        _end(f"\nstopped; finished work is kept: `{again}` goes on", STOPPED)
 
 
 def _end(message: str, code: int) -> None:

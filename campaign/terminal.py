@@ -45,6 +45,18 @@ def located_errors() -> Iterator[None]:
         complain(format_problems(error.problems))
 
 
+@contextmanager
+def told_errors() -> Iterator[None]:
+    """Tell what the user can mend in one line, and end."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        complain(str(error))
+    except RuntimeError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(FAILED) from None
+
+
 def print_json(value: Any) -> None:
     """Print a value, and nothing else, as JSON."""
     print(json.dumps(plain(value), indent=2, allow_nan=False))
