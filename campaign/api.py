@@ -23,6 +23,7 @@ from pydantic import TypeAdapter
 from campaign.cache import StageCache
 from campaign.control import CancelRequest, clear_request
 from campaign.events import EVENT_FILE, RunStatus, run_status
+from campaign.frozen import freeze
 from campaign.load import LoadedSpec, load_calibration, load_physics, load_profile, load_spec
 from campaign.logs import driver_log_handler
 from campaign.pipeline import build_pipeline
@@ -97,6 +98,7 @@ def submit(campaign: Campaign, listener: Listener | None = None) -> FinishedRun:
     Raises:
         run.CampaignFailed: stages failed.
         run.Cancelled: another process cancelled it; submit again, or resume, to go on.
+        frozen.SourceChanged: source was edited while the run was starting; nothing has run.
         RunBusy: another process has this run.
         KeyboardInterrupt: stopped by the user; submit again to go on.
     """
@@ -104,15 +106,16 @@ def submit(campaign: Campaign, listener: Listener | None = None) -> FinishedRun:
     folder = Path(plan.run_folder)
     if plan.is_cached and (folder / REPORT_FILE).is_file():
         return FinishedRun(folder, plan, from_cache=True)
-    from campaign.reporting import write_report
-
-    pipeline = build_pipeline(campaign.loaded.spec)
     (folder / LOGS_FOLDER).mkdir(parents=True, exist_ok=True)
     with _only_one(folder), _log_to(folder / LOGS_FOLDER / DRIVER_LOG):
+        frozen = freeze(build_pipeline(campaign.loaded.spec), campaign.cache, folder)
         _freeze(campaign, plan, folder)
         clear_request(folder)
-        executor = Executor(pipeline, campaign.cache, campaign.profile, folder, listener)
-        executor.execute(partial(write_report, folder, pipeline, campaign.cache))
+        with frozen.imports():
+            from campaign.reporting import write_report
+
+            executor = Executor(frozen.pipeline, campaign.cache, campaign.profile, folder, listener)
+            executor.execute(partial(write_report, folder, frozen.pipeline, campaign.cache))
     return FinishedRun(folder, plan, from_cache=False)
 
 
@@ -199,8 +202,8 @@ def frozen_campaign(run_folder: Path, profile: Path | None = None) -> Campaign:
     changed = [name for name, key in build_pipeline(spec).keys.items() if keys.get(name) != key]
     if changed:
         raise CodeChanged(
-            f"{run_folder}: the code or input files behind {', '.join(changed)} changed since it was submitted; "
-            f"`campaign submit` its spec ({run_folder / SOURCE_FILE}) makes a run by the code as it is now"
+            f"{run_folder}: the code or the input files behind {', '.join(changed)} changed since it was submitted; "
+            f"put them back, or `campaign submit` its spec ({run_folder / SOURCE_FILE}) for a run as they are now"
         )
     loaded_profile = load_profile(profile) if profile is not None else _frozen_profile(run_folder)
     text = (run_folder / SOURCE_FILE).read_text(encoding="utf-8")

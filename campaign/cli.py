@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 a stage failed or a check did; 2 a mistake in what the use
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -53,14 +54,19 @@ def resume(
     profile: Annotated[Path | None, typer.Option("--profile", help="where to go on; default: as before")] = None,
     as_json: Json = False,
 ) -> None:
-    """Go on with a run by the spec that it froze at submission, under the same profile or another one."""
-    from campaign.driving import drive
+    """Go on with a run by the spec and the code that it froze, under the same profile or another one."""
+    from campaign.driving import FROZEN_VARIABLE, drive, drive_frozen
+    from campaign.frozen import CODE_FOLDER
 
     try:
         with located_errors():
             campaign = api.frozen_campaign(run, profile)
-    except (FileNotFoundError, api.CodeChanged) as error:
+    except FileNotFoundError as error:
         complain(str(error))
+    except api.CodeChanged as error:
+        if FROZEN_VARIABLE in os.environ or not (run / CODE_FOLDER).is_dir():
+            complain(str(error))
+        drive_frozen(run / CODE_FOLDER)
     drive(lambda listener: api.submit(campaign, listener), f"campaign resume {run}", as_json)
 
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
 
 import typer
 
 from campaign import api
+from campaign.frozen import SourceChanged
 from campaign.progress import display, format_seconds
 from campaign.run import CampaignFailed, Cancelled, Listener
-from campaign.terminal import BUSY, CANCELLED, FAILED, STOPPED, console, print_json
+from campaign.terminal import BUSY, CANCELLED, FAILED, STOPPED, complain, console, print_json
+
+FROZEN_VARIABLE = "CAMPAIGN_FROZEN"  # set in a process that runs a run's own copy of the source
 
 
 def drive(run_it: Callable[[Listener], api.FinishedRun], again: str, as_json: bool) -> None:
-    """Call ``run_it`` with a display that listens, then show its table; ``again`` is the command that would go on later."""
+    """Call ``run_it`` with a display that listens, then show its table; the command ``again`` goes on later."""
     screen = console(stderr=as_json)
     started = time.monotonic()
     with display(screen) as listener, endings(again):
@@ -30,13 +36,23 @@ def drive(run_it: Callable[[Listener], api.FinishedRun], again: str, as_json: bo
     screen.print(f"report: {run.folder / 'report.html'}", soft_wrap=True)
 
 
+def drive_frozen(code: Path) -> NoReturn:
+    """Become this same command as the source below ``code`` has it: what a run froze when it was submitted."""
+    path = os.pathsep.join(part for part in (str(code.absolute()), os.environ.get("PYTHONPATH", "")) if part)
+    # -P: the working directory may hold the source as it is now.
+    command = [sys.executable, "-P", "-m", "campaign", *sys.argv[1:]]
+    os.execve(sys.executable, command, {**os.environ, "PYTHONPATH": path, FROZEN_VARIABLE: "1"})
+
+
 @contextmanager
 def endings(again: str) -> Iterator[None]:
-    """Tell how a run ended that did not come to its end, and exit with its code; ``again`` is the command that goes on."""
+    """Tell how a run stopped before its end, and exit with the code for that; the command ``again`` goes on."""
     try:
         yield
     except CampaignFailed as error:
         _end(f"failed:\n{error}", FAILED)
+    except SourceChanged as error:
+        complain(str(error))
     except api.RunBusy as error:
         _end(str(error), BUSY)
     except Cancelled:

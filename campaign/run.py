@@ -189,6 +189,7 @@ class Executor:
                 log.error("failed\n%s", traceback.format_exc(), extra={"stage": stage.name})
                 notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
                 outcome = Outcome(stage, "failed", message=f"{type(error).__name__}: {error}{notes}")
+                self.cache.note_failure(stage, self.pipeline.keys[stage.name], outcome.message)
         self._ended.put(outcome)
 
     def _compute(self, stage: Stage, key: str) -> Outcome:
@@ -204,10 +205,8 @@ class Executor:
             inputs = {role: self._folder(name) for role, name in stage.inputs.items()} | dict(stage.files)
             importlib.import_module(f"campaign.stages.{stage.kind}").run(stage.config, inputs, context)
             seconds = time.monotonic() - started
-            input_keys = {role: self.pipeline.keys[name] for role, name in stage.inputs.items()}
-            record = StageRecord(
-                stage.name, key, dict(stage.config), input_keys, seconds, context.facts, context.core_seconds
-            )
+            parts = self.pipeline.parts[stage.name]
+            record = StageRecord.of(stage.name, key, parts, seconds, context.facts, context.core_seconds)
             self.cache.finish(stage, record)
             return Outcome(stage, "done", seconds, facts=context.facts, core_seconds=context.core_seconds)
 
