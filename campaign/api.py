@@ -7,7 +7,6 @@ print(run.folder / "report.html")
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from campaign.cache import StageCache
+from campaign.claims import Busy, claimed_at_once
 from campaign.events import RunStatus, run_status
 from campaign.load import LoadedSpec, load_profile, load_spec
 from campaign.pipeline import build_pipeline
@@ -120,14 +120,14 @@ def _freeze(campaign: Campaign, plan: Plan, folder: Path) -> None:
 
 @contextmanager
 def _only_one(folder: Path) -> Iterator[None]:
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunBusy(
-                f"{folder}: another process is running this campaign; follow it with `campaign status {folder}`"
-            ) from None
-        yield
+    try:
+        with claimed_at_once(folder / ".owner"):
+            yield
+    except Busy as busy:
+        raise RunBusy(
+            f"{folder}: {busy.owner or 'another process'} is running this campaign; follow it with "
+            f"`campaign status {folder}`"
+        ) from None
 
 
 @contextmanager

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from campaign.cache import StageCache, StageRecord
+from campaign.claims import Busy, Claim
 from campaign.context import Resources, StageContext
 from campaign.events import EventLog
+from campaign.owner import Owner
 from campaign.pipeline import Pipeline, Stage
 from campaign.profiles import Profile
 
@@ -136,28 +138,35 @@ class Executor:
         self._ended.put(outcome)
 
     def _compute(self, stage: Stage, key: str) -> Outcome:
-        if self.cache.has(stage, key):
-            return self._cached(stage, key)
-        with self.cache.claim(stage, key, self._waiting(stage)) as folder:
-            if self.cache.has(stage, key):  # another run finished it meanwhile
-                return self._cached(stage, key)
-            self._emit("stage-started", stage=stage.name, key=key)
-            self._link(stage, folder)
-            started = time.monotonic()
-            context = StageContext(folder, self._resources, self._progress_of(stage), self.profile.rows_per_unit)
-            inputs = {role: self._folder(name) for role, name in stage.inputs.items()} | dict(stage.files)
-            importlib.import_module(f"campaign.stages.{stage.kind}").run(stage.config, inputs, context)
-            seconds = time.monotonic() - started
-            input_keys = {role: self.pipeline.keys[name] for role, name in stage.inputs.items()}
-            record = StageRecord(
-                stage.name, key, dict(stage.config), input_keys, seconds, context.facts, context.core_seconds
-            )
-            self.cache.finish(stage, record)
-            return Outcome(stage, "done", seconds, facts=context.facts, core_seconds=context.core_seconds)
-
-    def _cached(self, stage: Stage, key: str) -> Outcome:
+        while not self.cache.has(stage, key):
+            with self.cache.claim(stage, key, self._waiting(stage)) as claim:
+                if self.cache.has(stage, key):  # another run finished it meanwhile
+                    claim.discard()
+                    break
+                try:
+                    return self._run_in(claim, stage, key)
+                except Exception:
+                    if not claim.is_lost:
+                        raise
+                    self._emit("stage-waiting", stage=stage.name, message="another run has taken this stage over")
         record = self.cache.record(stage, key)
         return Outcome(stage, "cached", record.seconds, facts=record.facts)
+
+    def _run_in(self, claim: Claim, stage: Stage, key: str) -> Outcome:
+        self._emit("stage-started", stage=stage.name, key=key)
+        self._link(stage, claim.folder)
+        started = time.monotonic()
+        progress = self._progress_of(stage, claim)
+        context = StageContext(claim.folder, self._resources, progress, self.profile.rows_per_unit)
+        inputs = {role: self._folder(name) for role, name in stage.inputs.items()} | dict(stage.files)
+        importlib.import_module(f"campaign.stages.{stage.kind}").run(stage.config, inputs, context)
+        seconds = time.monotonic() - started
+        input_keys = {role: self.pipeline.keys[name] for role, name in stage.inputs.items()}
+        record = StageRecord(
+            stage.name, key, dict(stage.config), input_keys, seconds, context.facts, context.core_seconds
+        )
+        self.cache.finish(claim, stage, record)
+        return Outcome(stage, "done", seconds, facts=context.facts, core_seconds=context.core_seconds)
 
     def _folder(self, name: str) -> Path:
         return self.cache.folder(self.pipeline[name], self.pipeline.keys[name])
@@ -185,11 +194,12 @@ class Executor:
             link.unlink()
         link.symlink_to(target)
 
-    def _progress_of(self, stage: Stage) -> Callable[..., None]:
+    def _progress_of(self, stage: Stage, claim: Claim) -> Callable[..., None]:
         last = 0.0
 
         def progress(done: int, total: int, **facts: Any) -> None:
             nonlocal last
+            claim.raise_if_lost()
             now = time.monotonic()
             if done >= total or now - last >= PROGRESS_SECONDS:
                 last = now
@@ -197,15 +207,15 @@ class Executor:
 
         return progress
 
-    def _waiting(self, stage: Stage) -> Callable[[], None]:
-        told = False
+    def _waiting(self, stage: Stage) -> Callable[[Busy], None]:
+        told: set[Owner] = set()
 
-        def waiting() -> None:
-            nonlocal told
+        def waiting(busy: Busy) -> None:
             self._resources.raise_if_stopped()
-            if not told:
-                told = True
-                self._emit("stage-waiting", stage=stage.name, message="another run is computing this stage")
+            if busy.owner is not None and busy.owner not in told:
+                told.add(busy.owner)
+                message = f"another run is computing this stage: {busy.owner}"
+                self._emit("stage-waiting", stage=stage.name, message=message)
 
         return waiting
 
