@@ -7,12 +7,11 @@ print(run.folder / "report.html")
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -21,7 +20,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from campaign.cache import StageCache
+from campaign.claims import Busy
 from campaign.control import CancelRequest, clear_request
+from campaign.driver import drive_alone
 from campaign.events import EVENT_FILE, RunStatus, run_status
 from campaign.frozen import freeze
 from campaign.load import LoadedSpec, load_calibration, load_physics, load_profile, load_spec
@@ -167,16 +168,17 @@ def _freeze(campaign: Campaign, plan: Plan, folder: Path) -> None:
 @contextmanager
 def _only_one(folder: Path) -> Iterator[None]:
     deadline = time.monotonic() + LEAVE_SECONDS
-    with (folder / ".lock").open("w") as lock:
+    with ExitStack() as stack:
         while True:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                stack.enter_context(drive_alone(folder))
                 break
-            except BlockingIOError:
+            except Busy as busy:
                 # A driver that has said its last word is about to leave: `campaign cancel` ends a moment before it.
                 if time.monotonic() > deadline or not run_status(folder).has_ended:
                     raise RunBusy(
-                        f"{folder}: another process is running this campaign; follow it with `campaign watch {folder}`"
+                        f"{folder}: {busy.owner or 'another process'} is running this campaign; follow it with "
+                        f"`campaign watch {folder}`"
                     ) from None
                 time.sleep(LEAVE_POLL_SECONDS)
         yield

@@ -12,8 +12,8 @@ MakeSpec = Callable[..., Spec]
 
 
 def finish(cache: StageCache, stage: Stage, key: str, **facts: float) -> None:
-    with cache.claim(stage, key, while_waiting=lambda: None):
-        cache.finish(stage, StageRecord(stage.name, key, dict(stage.config), {}, 3.0, facts))
+    with cache.claim(stage, key, while_waiting=lambda busy: None) as claim:
+        cache.finish(claim, stage, StageRecord(stage.name, key, dict(stage.config), {}, 3.0, facts))
 
 
 def test_a_new_campaign_is_new_all_over(make_spec: MakeSpec, tmp_path: Path) -> None:
