@@ -11,13 +11,14 @@ from rich.table import Table
 from rich.text import Text
 
 from campaign.events import RunStatus
-from campaign.progress import format_seconds, status_line, status_table
+from campaign.progress import format_seconds, status_head, status_line, status_table
 from campaign.why import shown
 
 if TYPE_CHECKING:
     from campaign.agreement import Agreement
     from campaign.doctor import Check
     from campaign.plan import Plan
+    from campaign.replay import Replay
     from campaign.why import Difference, Explanation
 
 STATE_STYLES = {"cached": "blue", "interrupted": "yellow", "failed": "bold red", "changed": "magenta", "new": "green"}
@@ -107,8 +108,8 @@ def _cut(text: str) -> str:
 
 def run_table(status: RunStatus) -> Group:
     """One run, stage by stage."""
-    head = f"{status.state}, last event {format_seconds(time.time() - (status.updated or 0.0))} ago"
-    return Group(Text(head), status_table(status, now=time.time()))
+    now = time.time()
+    return Group(Text(status_head(status, now)), status_table(status, now))
 
 
 def agreement_table(found: Mapping[str, Agreement]) -> Table:
@@ -142,6 +143,16 @@ def rows_table(rows: Sequence[Mapping[str, Any]]) -> Group | Text:
     for row in rows:
         table.add_row(*(_cell(row[name]) for name in names[:MAX_COLUMNS]))
     return Group(table, Text(f"{len(rows)} rows"))
+
+
+def replay_table(again: Replay) -> Table:
+    """A simulation that was run again: inputs, what its store has of it, what came of it now."""
+    table = _table(("", "left"), (f"{again.store} row {again.row}", "left"), ("", "left"))
+    recorded = again.recorded or {"status": "not written"}
+    for title, facts in (("inputs", again.inputs), ("recorded", recorded), ("now", again.outcome)):
+        for position, (name, value) in enumerate(facts.items()):
+            table.add_row(title if position == 0 else "", name, Text(_cell(value)))
+    return table
 
 
 def checks_table(checks: Sequence[Check]) -> Table:

@@ -14,8 +14,8 @@ MakeSpec = Callable[..., Spec]
 
 
 def finish(cache: StageCache, stage: Stage, parts: KeyParts, **facts: float) -> None:
-    with cache.claim(stage, parts.key, while_waiting=lambda: None):
-        cache.finish(stage, StageRecord.of(stage.name, parts.key, parts, 3.0, facts, core_seconds=2.5))
+    with cache.claim(stage, parts.key, while_waiting=lambda busy: None) as claim:
+        cache.finish(claim, stage, StageRecord.of(stage.name, parts.key, parts, 3.0, facts, core_seconds=2.5))
 
 
 def finish_all(spec: Spec, runs: Path, cache: StageCache) -> Plan:
@@ -72,12 +72,13 @@ def test_a_failed_stage_says_why_and_is_tried_again(make_spec: MakeSpec, tmp_pat
     cache, spec = StageCache(tmp_path / "cache"), make_spec()
     pipeline = build_pipeline(spec)
     stage, key = pipeline["microstructures"], pipeline.keys["microstructures"]
-    with cache.claim(stage, key, while_waiting=lambda: None):
-        cache.note_failure(stage, key, "ValueError: no such luck")
+    with cache.claim(stage, key, while_waiting=lambda busy: None) as claim:
+        cache.note_failure(claim, "ValueError: no such luck")
     planned = make_plan(spec, tmp_path, cache, 2).stages[0]
     assert (planned.state, planned.reason) == ("failed", "is tried again; last time: ValueError: no such luck")
-    with cache.claim(stage, key, while_waiting=lambda: None):
-        assert make_plan(spec, tmp_path, cache, 2).stages[0].state == "interrupted"
+    with cache.claim(stage, key, while_waiting=lambda busy: None) as claim:
+        cache.forget_failure(claim)
+    assert make_plan(spec, tmp_path, cache, 2).stages[0].state == "interrupted"
 
 
 def test_what_changed_since_the_last_run_is_named(make_spec: MakeSpec, tmp_path: Path) -> None:
