@@ -26,6 +26,7 @@ from campaign.driver import drive_alone
 from campaign.events import EVENT_FILE, RunStatus, run_status
 from campaign.footprint import Footprint
 from campaign.frozen import freeze
+from campaign.installed import read_spec
 from campaign.load import LoadedSpec, load_calibration, load_physics, load_profile, load_spec
 from campaign.logs import driver_log_handler
 from campaign.pipeline import build_pipeline
@@ -270,7 +271,7 @@ def _frozen(run_folder: Path) -> tuple[Spec, dict[str, str], Path]:
         raise FileNotFoundError(f"{run_folder}: not a run's folder (no {SPEC_FILE})")
     planned = json.loads((run_folder / PLAN_FILE).read_text(encoding="utf-8"))
     keys = {stage["name"]: stage["key"] for stage in planned["stages"]}
-    return Spec.model_validate_json(frozen.read_text(encoding="utf-8")), keys, Path(planned["cache"])
+    return read_spec(json.loads(frozen.read_text(encoding="utf-8"))), keys, Path(planned["cache"])
 
 
 def _frozen_profile(run_folder: Path) -> Profile:

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from campaign import api, following
+from campaign.installed import PluginError
 from campaign.terminal import (
     FAILED,
     Json,
@@ -61,7 +62,7 @@ def resume(
     try:
         with located_errors():
             campaign = api.frozen_campaign(run, profile)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, PluginError) as error:
         complain(str(error))
     except api.CodeChanged as error:
         if FROZEN_VARIABLE in os.environ or not (run / CODE_FOLDER).is_dir():
@@ -188,7 +189,7 @@ def report(run: Annotated[Path, typer.Argument(help="a run's folder")]) -> None:
     """Write a run's tables, figures and report again from its results."""
     try:
         path = api.rewrite_report(run)
-    except (FileNotFoundError, api.NotFinished) as error:
+    except (FileNotFoundError, PluginError, api.NotFinished) as error:
         complain(str(error))
     console().print(f"report: {path}", soft_wrap=True)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from campaign.cache import RecordIndex
 from campaign.pipeline import Pipeline, Stage
+from campaign.plugin import SimulatorConfig
 
 # GEMM, LU and eigenproblems grow as N^3.
 SECONDS_PER_HARMONIC_CUBED = {"auto": 6.0e-9, "preconditioned": 6.0e-9, "transfer": 1.5e-8, "eigen": 5.0e-8}
@@ -33,7 +34,7 @@ def core_seconds(stage: Stage, pipeline: Pipeline, index: RecordIndex) -> tuple[
         return statistics.median(same), True
     own, timed = _own_seconds(stage, pipeline, index)
     if stage.simulations:
-        each, timed = seconds_per_simulation(stage, index)
+        each, timed = seconds_per_simulation(stage, pipeline, index)
         own += stage.simulations * each
     return SECONDS_TO_START + own, timed
 
@@ -54,24 +55,32 @@ def _own_seconds(stage: Stage, pipeline: Pipeline, index: RecordIndex) -> tuple[
     return (seconds * statistics.median(ratios), True) if ratios else (seconds, False)
 
 
-def seconds_per_simulation(stage: Stage, index: RecordIndex) -> tuple[float, bool]:
+def seconds_per_simulation(stage: Stage, pipeline: Pipeline, index: RecordIndex) -> tuple[float, bool]:
     """Seconds that one RCWA simulation of ``stage`` takes on one core, and whether that was measured."""
     physics = stage.config["physics"]
+    effort = _effort(physics)
     measured = [
         record.facts["seconds_per_simulation"]
         for kind in ("labels", "truncation", "verification")
         for record in index.records(kind)
-        if "seconds_per_simulation" in record.facts and _effort(record.config["physics"]) == _effort(physics)
+        if "seconds_per_simulation" in record.facts and _effort(record.config["physics"]) == effort
     ]
     if measured:
         return statistics.median(measured), True
-    numerics, wavelengths, patterns = _effort(physics)
+    if isinstance(plugged := pipeline.spec.physics, SimulatorConfig):
+        return plugged.expected_seconds(stage.config["image_px"]), False
+    numerics, wavelengths, patterns = effort
     harmonics = (2 * numerics["orders"] + 1) ** 2 * (CIRCLE_IN_SQUARE if numerics["truncation"] == "circular" else 1.0)
     return SECONDS_PER_HARMONIC_CUBED[numerics["solver"]] * harmonics**3 * wavelengths * patterns, False
 
 
 def _effort(physics: Mapping[str, Any]) -> tuple[Mapping[str, Any], int, int]:
-    """What the time of a simulation follows: the numerics, the number of wavelengths and that of pattern layers."""
+    """What the time of a simulation follows: the numerics, the number of wavelengths and that of pattern layers.
+
+    Of a simulator of somebody else's nothing is known: the same block, the same time.
+    """
+    if "implementation" in physics:
+        return physics, 1, 1
     patterns = sum(layer["kind"] == "pattern" for layer in physics["layers"])
     return physics["numerics"], len(physics.get("wavelengths_nm", ())), patterns
 

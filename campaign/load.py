@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from campaign.calibration_spec import Calibration
+from campaign.installed import BUILT_IN, PluginError, find_plugin, installed_plugins, kinds_asked_for, spec_type
 from campaign.problems import Problem, SpecError, format_problems
 from campaign.profiles import LAPTOP, Profile
 from campaign.reading.files import TreeReader
 from campaign.reading.messages import problems_of
-from campaign.reading.tree import Node
+from campaign.reading.tree import Node, key_text, node_at
 from campaign.spec import Physics, Spec
 
 __all__ = [
@@ -66,7 +68,8 @@ def load_spec(path: str | Path, overrides: Sequence[str] = ()) -> LoadedSpec:
     Raises:
         SpecError: with every mistake, in file order.
     """
-    reader, spec = _load(Path(path), TypeAdapter(Spec), overrides)
+    reader, root = _read(Path(path), overrides)
+    spec = _checked(reader, root, TypeAdapter(_spec_type(reader, root)))
     text, sources = reader.texts[Path(path)], tuple(reader.texts)
     return LoadedSpec(spec, Path(path), text, sources, tuple(overrides))
 
@@ -134,6 +137,26 @@ def _orders_of(physics: Physics, sizes: Mapping[str, int], image_px: int, datase
 def _load(path: Path, adapter: TypeAdapter[Any], overrides: Sequence[str]) -> tuple[TreeReader, Any]:
     reader, root = _read(path, overrides)
     return reader, _checked(reader, root, adapter)
+
+
+def _spec_type(reader: TreeReader, root: Node) -> type[Spec]:
+    """The spec's type with the parts of installed packages that it asks for; tells those that cannot be had."""
+    configs = []
+    for block, kind, at in kinds_asked_for(root):
+        place = node_at(root, at)
+        plugin = find_plugin(block, kind)
+        if plugin is None:
+            known = [*BUILT_IN[block], *(each.kind for each in installed_plugins() if each.block == block)]
+            rule = f"must be one of {', '.join(map(repr, known))}"
+            close = difflib.get_close_matches(kind, known, n=1)
+            fix = f"did you mean '{close[0]}'?" if close else f"or install the package that brings '{kind}'"
+            reader.tell(place.mark, key_text(at), rule, place.shown(), fix)
+            continue
+        try:
+            configs.append(plugin.config_type())
+        except PluginError as error:
+            reader.tell(place.mark, key_text(at), error.rule, place.shown(), error.fix)
+    return spec_type(configs)
 
 
 def _read(path: Path, overrides: Sequence[str]) -> tuple[TreeReader, Node]:
