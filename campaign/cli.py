@@ -16,10 +16,12 @@ from campaign import api, following
 from campaign.installed import PluginError
 from campaign.terminal import (
     FAILED,
+    Format,
     Json,
     ProfileFile,
     Runs,
     SpecFile,
+    Style,
     complain,
     console,
     located_errors,
@@ -41,11 +43,18 @@ DatasetName = Annotated[
 
 
 @app.command()
-def submit(spec: SpecFile, profile: ProfileFile = None, runs: Runs = api.DEFAULT_RUNS, as_json: Json = False) -> None:
+def submit(
+    spec: SpecFile,
+    profile: ProfileFile = None,
+    runs: Runs = api.DEFAULT_RUNS,
+    as_json: Json = False,
+    style: Format = Style.TEXT,
+) -> None:
     """Run a campaign to its tables, figures and report; go on with one that was interrupted."""
     from campaign.driving import drive
 
-    campaign = _open(spec, profile, runs)
+    as_json = as_json or style is Style.JSON
+    campaign = _open(spec, profile, runs, as_json)
     drive(lambda listener: api.submit(campaign, listener), f"campaign submit {spec}", as_json)
 
 
@@ -76,9 +85,16 @@ for command in (following.watch, following.logs, following.cancel, following.das
 
 
 @app.command()
-def plan(spec: SpecFile, profile: ProfileFile = None, runs: Runs = api.DEFAULT_RUNS, as_json: Json = False) -> None:
+def plan(
+    spec: SpecFile,
+    profile: ProfileFile = None,
+    runs: Runs = api.DEFAULT_RUNS,
+    as_json: Json = False,
+    style: Format = Style.TEXT,
+) -> None:
     """Show what a submission would do: stages, simulations, cost, and what is cached. Writes nothing."""
-    made = _open(spec, profile, runs).plan()
+    as_json = as_json or style is Style.JSON
+    made = _open(spec, profile, runs, as_json).plan()
     if as_json:
         print_json(made.to_dict())
     else:
@@ -96,13 +112,15 @@ def why(
     profile: ProfileFile = None,
     runs: Runs = api.DEFAULT_RUNS,
     as_json: Json = False,
+    style: Format = Style.TEXT,
 ) -> None:
     """Say why a stage is cached or not: each field, input, file and module that differs from the nearest result."""
     from campaign.show import explanation_table
 
+    as_json = as_json or style is Style.JSON
     try:
         file, name = (api.latest_spec(runs), spec) if stage is None else (Path(spec), stage)
-        explanation = _open(file, profile, runs).why(name)
+        explanation = _open(file, profile, runs, as_json).why(name)
     except (FileNotFoundError, api.UnknownStage) as error:
         complain(str(error))
     if as_json:
@@ -316,6 +334,6 @@ def main() -> None:
     app()
 
 
-def _open(spec: Path, profile: Path | None, runs: Path) -> api.Campaign:
-    with located_errors():
+def _open(spec: Path, profile: Path | None, runs: Path, as_json: bool) -> api.Campaign:
+    with located_errors(as_json):
         return api.Campaign.open(spec, profile, runs)

@@ -114,7 +114,8 @@ class Pipeline:
     @property
     def providers(self) -> tuple[Provider, ...]:
         """Where the parts come from that are not the project's own."""
-        return tuple(dict.fromkeys(provider for stage in self.stages for provider in stage.providers))
+        found = {(each.package, each.version): each for stage in self.stages for each in stage.providers}
+        return tuple(found.values())
 
     @cached_property
     def keys(self) -> Mapping[str, str]:
