@@ -69,7 +69,8 @@ def load_spec(path: str | Path, overrides: Sequence[str] = ()) -> LoadedSpec:
         SpecError: with every mistake, in file order.
     """
     reader, root = _read(Path(path), overrides)
-    spec = _checked(reader, root, TypeAdapter(_spec_type(reader, root)))
+    kind, unjudged = _spec_type(reader, root)
+    spec = _checked(reader, root, TypeAdapter(kind), unjudged)
     text, sources = reader.texts[Path(path)], tuple(reader.texts)
     return LoadedSpec(spec, Path(path), text, sources, tuple(overrides))
 
@@ -139,24 +140,29 @@ def _load(path: Path, adapter: TypeAdapter[Any], overrides: Sequence[str]) -> tu
     return reader, _checked(reader, root, adapter)
 
 
-def _spec_type(reader: TreeReader, root: Node) -> type[Spec]:
-    """The spec's type with the parts of installed packages that it asks for; tells those that cannot be had."""
-    configs = []
+def _spec_type(reader: TreeReader, root: Node) -> tuple[type[Spec], list[str]]:
+    """The spec's type with the parts of installed packages that it asks for; tells those that cannot be had.
+
+    Blocks whose kind is not known, so that nothing in them can be judged, come second, as the beginning of their keys.
+    """
+    configs, unjudged = [], []
     for block, kind, at in kinds_asked_for(root):
         place = node_at(root, at)
         plugin = find_plugin(block, kind)
         if plugin is None:
             known = [*BUILT_IN[block], *(each.kind for each in installed_plugins() if each.block == block)]
-            rule = f"must be one of {', '.join(map(repr, known))}"
+            rule = f"must be {'one of ' if len(known) > 1 else ''}{', '.join(map(repr, known))}"
             close = difflib.get_close_matches(kind, known, n=1)
             fix = f"did you mean '{close[0]}'?" if close else f"or install the package that brings '{kind}'"
             reader.tell(place.mark, key_text(at), rule, place.shown(), fix)
+            unjudged += [f"{block}."] if close != ["rcwa"] else []
             continue
         try:
             configs.append(plugin.config_type())
         except PluginError as error:
             reader.tell(place.mark, key_text(at), error.rule, place.shown(), error.fix)
-    return spec_type(configs)
+            unjudged.append(f"{block}.")
+    return spec_type(configs), unjudged
 
 
 def _read(path: Path, overrides: Sequence[str]) -> tuple[TreeReader, Node]:
@@ -169,11 +175,12 @@ def _read(path: Path, overrides: Sequence[str]) -> tuple[TreeReader, Node]:
     return reader, root
 
 
-def _checked(reader: TreeReader, root: Node, adapter: TypeAdapter[Any]) -> Any:
+def _checked(reader: TreeReader, root: Node, adapter: TypeAdapter[Any], unjudged: Sequence[str] = ()) -> Any:
     value, problems = _validated(root, adapter)
     # What YAML itself says of a place comes first; a second line on the same place would be an echo.
     told = {(problem.file, problem.line, problem.column) for problem in reader.problems}
     problems = [problem for problem in problems if (problem.file, problem.line, problem.column) not in told]
+    problems = [problem for problem in problems if not problem.key.startswith(tuple(unjudged))]
     if problems := [*reader.problems, *problems]:
         raise SpecError(_in_file_order(problems, reader))
     return value
