@@ -7,37 +7,68 @@ print(run.folder / "report.html")
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import TypeAdapter
+
 from campaign.cache import StageCache
-from campaign.events import RunStatus, run_status
+from campaign.claims import Busy
+from campaign.control import CancelRequest, clear_request
+from campaign.driver import drive_alone
+from campaign.events import EVENT_FILE, RunStatus, run_status
+from campaign.footprint import Footprint
+from campaign.frozen import freeze
 from campaign.load import LoadedSpec, load_calibration, load_physics, load_profile, load_spec
+from campaign.logs import driver_log_handler
 from campaign.pipeline import build_pipeline
-from campaign.plan import REPORT_FILE, Plan, make_plan
-from campaign.profiles import Profile
+from campaign.plan import PLAN_FILE, REPORT_FILE, Inquiry, Plan, make_plan
+from campaign.preflight import obstacles
+from campaign.profiles import LAPTOP, Profile
 from campaign.provenance import provenance
+from campaign.rules import suggestion
 from campaign.run import Executor, Listener, write_json
 from campaign.spec import Spec
+from campaign.why import Explanation
+from campaign.worker_log import DRIVER_LOG, LOGS_FOLDER
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from campaign.agreement import Agreement
     from campaign.calibrate import Outcome
+    from campaign.replay import Replay
 
 DEFAULT_RUNS = Path("runs")
-SPEC_FILE = "spec.json"
+LEAVE_SECONDS, LEAVE_POLL_SECONDS = 10.0, 0.1
+SPEC_FILE, SOURCE_FILE, PROFILE_FILE = "spec.json", "spec.source.yaml", "profile.json"
 
 
 class RunBusy(Exception):  # noqa: N818
     """Another process is running this campaign."""
+
+
+class CannotStart(Exception):  # noqa: N818
+    """A campaign that cannot work here; ``plan`` says why."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        super().__init__("\n".join(f"{each.name}: {each.message}; {each.fix}" for each in plan.obstacles))
+
+
+class UnknownStage(LookupError):  # noqa: N818
+    """A stage is named that the campaign does not have."""
+
+
+class CodeChanged(Exception):  # noqa: N818
+    """A run cannot go on as it began, because the code behind its stages is another now."""
 
 
 class NotFinished(Exception):  # noqa: N818
@@ -61,8 +92,25 @@ class Campaign:
         return cls(load_spec(spec), loaded_profile, runs, cache)
 
     def plan(self) -> Plan:
-        """What a submission would do; writes nothing."""
-        return make_plan(self.loaded.spec, self.runs, self.cache, self.profile.planned_workers())
+        """What a submission would do, and what would keep it from starting; writes nothing."""
+        profile = self.profile
+        plan = make_plan(self.loaded.spec, self.runs, self.cache, profile.planned_workers(), profile.rows_per_unit)
+        if plan.is_cached:
+            return plan
+        room = Footprint(plan.disk_bytes, plan.files)
+        return replace(plan, obstacles=obstacles(profile, self.runs, self.cache.root, room))
+
+    def why(self, stage: str) -> Explanation:
+        """Why a stage is cached or not: every item of its key that differs from the nearest result in the cache.
+
+        Raises:
+            UnknownStage: the campaign has no stage of that name.
+        """
+        inquiry = Inquiry(build_pipeline(self.loaded.spec), self.cache, self.runs)
+        names = [each.name for each in inquiry.pipeline.stages]
+        if stage not in names:
+            raise UnknownStage(f"{self.loaded.path} has no stage '{stage}'; {suggestion(stage, names)}")
+        return inquiry.explain(inquiry.pipeline[stage])
 
 
 @dataclass(frozen=True)
@@ -82,7 +130,10 @@ def submit(campaign: Campaign, listener: Listener | None = None) -> FinishedRun:
         listener: is called with every event, for a display.
 
     Raises:
+        CannotStart: something keeps it from working here; nothing was written.
         run.CampaignFailed: stages failed.
+        run.Cancelled: another process cancelled it; submit again, or resume, to go on.
+        frozen.SourceChanged: source was edited while the run was starting; nothing has run.
         RunBusy: another process has this run.
         KeyboardInterrupt: stopped by the user; submit again to go on.
     """
@@ -90,14 +141,18 @@ def submit(campaign: Campaign, listener: Listener | None = None) -> FinishedRun:
     folder = Path(plan.run_folder)
     if plan.is_cached and (folder / REPORT_FILE).is_file():
         return FinishedRun(folder, plan, from_cache=True)
-    from campaign.reporting import write_report
-
-    pipeline = build_pipeline(campaign.loaded.spec)
-    (folder / "logs").mkdir(parents=True, exist_ok=True)
-    with _only_one(folder), _log_to(folder / "logs" / "driver.log"):
+    if plan.obstacles:
+        raise CannotStart(plan)
+    (folder / LOGS_FOLDER).mkdir(parents=True, exist_ok=True)
+    with _only_one(folder), _log_to(folder / LOGS_FOLDER / DRIVER_LOG):
+        frozen = freeze(build_pipeline(campaign.loaded.spec), campaign.cache, folder)
         _freeze(campaign, plan, folder)
-        Executor(pipeline, campaign.cache, campaign.profile, folder, listener).execute()
-        write_report(folder, pipeline, campaign.cache)
+        clear_request(folder)
+        with frozen.imports():
+            from campaign.reporting import write_report
+
+            executor = Executor(frozen.pipeline, campaign.cache, campaign.profile, folder, listener)
+            executor.execute(partial(write_report, folder, frozen.pipeline, campaign.cache))
     return FinishedRun(folder, plan, from_cache=False)
 
 
@@ -108,41 +163,121 @@ def status(run_folder: Path) -> RunStatus:
 
 def find_runs(runs: Path = DEFAULT_RUNS) -> list[Path]:
     """Folders of all runs, the latest first."""
-    folders = [path.parent for path in runs.glob("*/events.jsonl")]
-    return sorted(folders, key=lambda folder: (folder / "events.jsonl").stat().st_mtime, reverse=True)
+    folders = [path.parent for path in runs.glob(f"*/{EVENT_FILE}")]
+    return sorted(folders, key=lambda folder: (folder / EVENT_FILE).stat().st_mtime, reverse=True)
+
+
+def cancel(run_folder: Path, now: bool = False) -> None:
+    """Ask the driver of a run, wherever it is, to stop; it hears within seconds, or a minute over NFS.
+
+    Args:
+        run_folder: the run.
+        now: give up simulations in flight rather than let them finish; both leave whole results alone.
+    """
+    CancelRequest.by_me(now).write(run_folder)
+
+
+def resume(run_folder: Path, profile: Path | None = None, listener: Listener | None = None) -> FinishedRun:
+    """Go on with a run by the spec that it froze at submission, whatever has become of the spec's file.
+
+    Args:
+        run_folder: the run.
+        profile: where to go on; default: where it ran before.
+        listener: is called with every event, for a display.
+
+    Raises:
+        FileNotFoundError: no run lies there.
+        CodeChanged: stages would be computed by other code than at submission.
+        Exception: whatever ``submit`` raises.
+    """
+    return submit(frozen_campaign(run_folder, profile), listener)
+
+
+def latest_spec(runs: Path = DEFAULT_RUNS) -> Path:
+    """File of the spec that was submitted last.
+
+    Raises:
+        FileNotFoundError: no run is there, or none that says.
+    """
+    for folder in find_runs(runs):
+        plan = folder / PLAN_FILE
+        if plan.is_file() and (path := json.loads(plan.read_text(encoding="utf-8")).get("spec")):
+            return Path(path)
+    raise FileNotFoundError(f"no run below {runs} says what its spec was; name it: campaign why SPEC STAGE")
 
 
 def _freeze(campaign: Campaign, plan: Plan, folder: Path) -> None:
-    (folder / "spec.source.yaml").write_text(campaign.loaded.text, encoding="utf-8")
+    (folder / SOURCE_FILE).write_text(campaign.loaded.text, encoding="utf-8")
     write_json(folder / SPEC_FILE, campaign.loaded.spec.model_dump(mode="json"))
-    write_json(folder / "plan.json", {**plan.to_dict(), "cache": str(campaign.cache.root.absolute())})
+    write_json(folder / PROFILE_FILE, campaign.profile.model_dump(mode="json"))
+    places = {"cache": str(campaign.cache.root.absolute()), "spec": str(campaign.loaded.path.absolute())}
+    write_json(folder / PLAN_FILE, {**plan.to_dict(), **places})
     write_json(folder / "provenance.json", provenance(campaign.loaded.spec.seed))
 
 
 @contextmanager
 def _only_one(folder: Path) -> Iterator[None]:
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunBusy(
-                f"{folder}: another process is running this campaign; follow it with `campaign status {folder}`"
-            ) from None
+    deadline = time.monotonic() + LEAVE_SECONDS
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(drive_alone(folder))
+                break
+            except Busy as busy:
+                # A driver that has said its last word is about to leave: `campaign cancel` ends a moment before it.
+                if time.monotonic() > deadline or not run_status(folder).has_ended:
+                    raise RunBusy(
+                        f"{folder}: {busy.owner or 'another process'} is running this campaign; follow it with "
+                        f"`campaign watch {folder}`"
+                    ) from None
+                time.sleep(LEAVE_POLL_SECONDS)
         yield
 
 
 @contextmanager
 def _log_to(path: Path) -> Iterator[None]:
-    handler = logging.FileHandler(path)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"))
+    handler = driver_log_handler(path)
     logger = logging.getLogger("campaign")
     logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
     logger.propagate = False
     try:
         yield
     finally:
         logger.removeHandler(handler)
         handler.close()
+
+
+def frozen_campaign(run_folder: Path, profile: Path | None = None) -> Campaign:
+    """The campaign of a run as it was submitted, under the profile that it last had or another one."""
+    spec, keys, cache = _frozen(run_folder)
+    changed = [name for name, key in build_pipeline(spec).keys.items() if keys.get(name) != key]
+    if changed:
+        raise CodeChanged(
+            f"{run_folder}: the code or the input files behind {', '.join(changed)} changed since it was submitted; "
+            f"put them back, or `campaign submit` its spec ({run_folder / SOURCE_FILE}) for a run as they are now"
+        )
+    loaded_profile = load_profile(profile) if profile is not None else _frozen_profile(run_folder)
+    text = (run_folder / SOURCE_FILE).read_text(encoding="utf-8")
+    loaded = LoadedSpec(spec, run_folder / SOURCE_FILE, text, ())
+    return Campaign(loaded, loaded_profile, run_folder.parent, StageCache(loaded_profile.cache or cache))
+
+
+def _frozen(run_folder: Path) -> tuple[Spec, dict[str, str], Path]:
+    """Spec, keys by stage and cache of a run, as it was submitted."""
+    frozen = run_folder / SPEC_FILE
+    if not frozen.is_file():
+        raise FileNotFoundError(f"{run_folder}: not a run's folder (no {SPEC_FILE})")
+    planned = json.loads((run_folder / PLAN_FILE).read_text(encoding="utf-8"))
+    keys = {stage["name"]: stage["key"] for stage in planned["stages"]}
+    return Spec.model_validate_json(frozen.read_text(encoding="utf-8")), keys, Path(planned["cache"])
+
+
+def _frozen_profile(run_folder: Path) -> Profile:
+    path = run_folder / PROFILE_FILE
+    if not path.is_file():  # a run of an earlier version
+        return LAPTOP
+    return TypeAdapter(Profile).validate_json(path.read_text(encoding="utf-8"))
 
 
 def rewrite_report(run_folder: Path) -> Path:
@@ -152,13 +287,8 @@ def rewrite_report(run_folder: Path) -> Path:
         FileNotFoundError: no run lies there.
         NotFinished: some of its stages have no result.
     """
-    frozen = run_folder / SPEC_FILE
-    if not frozen.is_file():
-        raise FileNotFoundError(f"{run_folder}: not a run's folder (no {SPEC_FILE})")
-    planned = json.loads((run_folder / "plan.json").read_text(encoding="utf-8"))
-    keys = {stage["name"]: stage["key"] for stage in planned["stages"]}
-    pipeline = build_pipeline(Spec.model_validate_json(frozen.read_text(encoding="utf-8")), keys)
-    cache = StageCache(Path(planned["cache"]))
+    spec, keys, root = _frozen(run_folder)
+    pipeline, cache = build_pipeline(spec, keys), StageCache(root)
     missing = [stage.name for stage in pipeline.stages if not cache.has(stage, pipeline.keys[stage.name])]
     if missing:
         raise NotFinished(f"{run_folder}: no results of {', '.join(missing)}; `campaign submit` its spec first")
@@ -180,6 +310,13 @@ def query(store: Path, expression: str, limit: int | None = None) -> Sequence[di
     from results.store import SimulationStore
 
     return run_query(SimulationStore.open(store), expression, limit=limit)
+
+
+def replay(store: Path, row: int, profile: Profile) -> Replay:
+    """Run one simulation of a store again, in the foreground; see ``campaign.replay``."""
+    from campaign.replay import replay as run_again
+
+    return run_again(store, row, profile.limits.simulation_s)
 
 
 def verify_authors(weights: Path, data: Path) -> dict[str, Any]:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import wait
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from campaign.heartbeat import SECONDS_BETWEEN_BEATS, Heartbeat
-from campaign.profiles import Profile
+from campaign.profiles import Limits, Profile
+from campaign.worker_log import Logged
 
 if TYPE_CHECKING:
     from numpy.random import SeedSequence
 
+    from cluster.errors import WorkerLost
     from cluster.fanout import FanOutSummary
     from cluster.pool import WorkerPool
     from cluster.runtime import RayRuntime
@@ -60,8 +63,7 @@ class Resources:
 
         with self._lock:
             if self._pool is None:
-                runtime = self._started()
-                self._pool = WorkerPool(min(self.profile.workers or runtime.cpus, runtime.cpus))
+                self._pool = WorkerPool(self.workers_of(self._started()))
                 self._stack.callback(self._pool.close)
             return self._pool
 
@@ -70,6 +72,10 @@ class Resources:
         """The Ray that everything runs on."""
         with self._lock:
             return self._started()
+
+    def workers_of(self, runtime: RayRuntime) -> int:
+        """Worker processes that this run has on a Ray."""
+        return min(self.profile.workers or runtime.cpus, runtime.cpus)
 
     def _started(self) -> RayRuntime:
         from cluster.runtime import start
@@ -97,8 +103,10 @@ class Resources:
 class ProgressSink(Protocol):
     """Receives how far a stage is."""
 
-    def __call__(self, done: int, total: int, *, failed: int = 0, message: str = "") -> None:
-        """``done`` of ``total``; ``message`` says of what."""
+    def __call__(
+        self, done: int, total: int, *, failed: int, best_rep: float | None, message: str, core_seconds: float
+    ) -> None:
+        """``done`` of ``total``, for so much work; ``message`` says of what."""
 
 
 @dataclass
@@ -109,12 +117,29 @@ class StageContext:
     resources: Resources
     report_progress: ProgressSink
     rows_per_unit: int
+    log_folder: Path
     facts: dict[str, Any] = field(default_factory=dict)
     core_seconds: float = 0.0
 
-    def progress(self, done: int, total: int, *, failed: int = 0, message: str = "") -> None:
-        """Say how far the stage is; raises ``Interrupted`` when the run was asked to stop."""
-        self.report_progress(done, total, failed=failed, message=message)
+    @property
+    def limits(self) -> Limits:
+        """What a simulation may cost before it is given up."""
+        return self.resources.profile.limits
+
+    def progress(
+        self, done: int, total: int, *, failed: int = 0, best_rep: float | None = None, message: str = ""
+    ) -> None:
+        """Say how far the stage is; raises ``Interrupted`` when the run was asked to stop.
+
+        Args:
+            done: of ``total``, whatever ``message`` names.
+            total: where the stage ends.
+            failed: how many of those done failed.
+            best_rep: the smallest residual error percentage so far, where there are targets.
+            message: what is counted.
+        """
+        core_seconds = round(self.core_seconds, 3)
+        self.report_progress(done, total, failed=failed, best_rep=best_rep, message=message, core_seconds=core_seconds)
         self.resources.raise_if_stopped()
 
     def task(self, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -125,7 +150,7 @@ class StageContext:
         """Run ``function(*arguments, heartbeat)`` on a worker; the progress follows its heartbeat."""
         heartbeat = Heartbeat(self.folder / HEARTBEAT_FILE)
         heartbeat.clear()  # one of a run that was killed
-        future = self.resources.pool.submit(_Timed(function), *arguments, heartbeat)
+        future = self.resources.pool.submit(self._remote(function), *arguments, heartbeat)
         while not wait([future], timeout=SECONDS_BETWEEN_BEATS).done:
             if (beat := heartbeat.read()) is not None:
                 self.progress(*beat, message=message)
@@ -134,24 +159,43 @@ class StageContext:
 
     def tasks(self, function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Run one function on the workers for each tuple of arguments, and wait for all results, in order."""
-        futures = [self.resources.pool.submit(_Timed(function), *each) for each in arguments]
+        self.resources.raise_if_stopped()
+        remote = self._remote(function)
+        futures = [self.resources.pool.submit(remote, *each) for each in arguments]
         return [self._count(future.result()) for future in futures]
 
     def fan_out(
-        self, units: Iterable[Any], work: Callable[[Any], Any], on_done: Callable[[Any, Any], None]
+        self,
+        units: Iterable[Any],
+        work: Callable[[Any], Any],
+        on_done: Callable[[Any, Any], Iterable[Any] | None],
+        on_lost: Callable[[Any, WorkerLost], Iterable[Any]] | None = None,
+        *,
+        time_limit_s: float | None = None,
     ) -> FanOutSummary:
-        """Run ``work`` for every unit on the workers, a bounded number at a time."""
+        """Run ``work`` for every unit on the workers, a bounded number at a time.
+
+        ``on_done`` and ``on_lost`` may return units to do next; with ``on_lost``, it alone decides what becomes of a
+        unit whose worker died, or was ended after ``time_limit_s``. See ``cluster.fanout.fan_out``.
+        """
         from cluster.fanout import fan_out
 
+        pool = self.resources.pool
+        attempts = None if on_lost is None else 1
         summary = fan_out(
-            self.resources.pool,
+            pool,
             units,
-            _Timed(work),
+            pool.share(self._remote(work), max_attempts=attempts, time_limit_s=time_limit_s),
             on_done=lambda unit, timed: on_done(unit, self._count(timed)),
+            on_lost=on_lost,
             stop=self.resources.stop.is_set,
         )
         self.resources.raise_if_stopped()  # a fan-out that was stopped returns as if it had been asked for less
         return summary
+
+    def _remote(self, function: Callable[..., Any]) -> _Timed:
+        """The function as workers run it: timed, and its output in the stage's log."""
+        return _Timed(Logged(function, self.log_folder))
 
     def _count(self, timed: tuple[float, Any]) -> Any:
         """Note a worker's time; the result that came with it."""
@@ -174,18 +218,21 @@ class StageContext:
         from cluster.training import run_training
 
         runtime, pool = self.resources.runtime, self.resources.pool
-        started = time.monotonic()
-        with pool.lend(min(workers, pool.workers)):
+
+        def report(metrics: Mapping[str, float]) -> None:
+            count()
+            self.progress(int(metrics["step"]), steps, message="steps")
+
+        with pool.lend(min(workers, pool.workers)), self._borrowed(workers) as count:
             result = run_training(
-                loop,
+                Logged(loop, self.log_folder),
                 config,
                 workers=workers,
                 use_gpu=runtime.gpus >= workers,
                 storage=self.folder,
                 name=TRAINING_FOLDER,
-                on_report=lambda metrics: self.progress(int(metrics["step"]), steps, message="steps"),
+                on_report=report,
             )
-        self.core_seconds += workers * (time.monotonic() - started)
         if result.checkpoint is None:
             raise RuntimeError(f"the training in {self.folder / TRAINING_FOLDER} ended without a checkpoint")
         return result.checkpoint
@@ -208,14 +255,14 @@ class StageContext:
         pool, epochs = self.resources.pool, options["trials"] * options["max_epochs"]
         reached: dict[int, int] = {}
 
-        def count(trial: int, epoch: int, metrics: Mapping[str, float]) -> None:
+        def report(trial: int, epoch: int, metrics: Mapping[str, float]) -> None:
             reached[trial] = epoch
+            count()
             self.progress(sum(reached.values()), epochs, message="epochs at most")
 
-        started = time.monotonic()
-        with pool.lend(pool.workers):
+        with pool.lend(pool.workers), self._borrowed(pool.workers) as count:
             result = run_tuning(
-                trainable,
+                Logged(trainable, self.log_folder),
                 space,
                 metric=metric,
                 mode="min",
@@ -223,11 +270,21 @@ class StageContext:
                 storage=self.folder,
                 name=SWEEP_FOLDER,
                 cpus=pool.workers,
-                on_report=count,
+                on_report=report,
                 **options,
             )
-        self.core_seconds += pool.workers * (time.monotonic() - started)
         return result
+
+    @contextmanager
+    def _borrowed(self, cpus: int) -> Iterator[Callable[[], None]]:
+        """Count the time of a block as work of so many cores; calling what it yields brings the count up to now."""
+        before, started = self.core_seconds, time.monotonic()
+
+        def count() -> None:
+            self.core_seconds = before + cpus * (time.monotonic() - started)
+
+        yield count
+        count()
 
 
 class _Timed:
@@ -235,6 +292,8 @@ class _Timed:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
+        inner = function.func if isinstance(function, functools.partial) else function
+        self.__qualname__ = getattr(inner, "__qualname__", type(inner).__qualname__)
 
     def __call__(self, *arguments: Any) -> tuple[float, Any]:
         started = time.perf_counter()

@@ -13,9 +13,23 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from campaign.paths import ExpandedText, WorkFolder
-from campaign.spec import Count, Model
+from campaign.spec import NO_TEXT, Count, Model, Positive
 
 CGROUP_CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
+
+
+class Limits(Model):
+    """What a simulation may cost before it is given up; it never changes the numbers of those that end well."""
+
+    simulation_s: Positive = Field(
+        default=1800.0, description="seconds after which a simulation is ended and quarantined, at most 10 % later"
+    )
+    attempts: Count = Field(
+        default=3, description="workers that may die over the same work before it is taken apart to find the culprit"
+    )
+    failed_share: Annotated[float, Field(gt=0, le=1), NO_TEXT] = Field(
+        default=0.2, description="share of a store's simulations that may fail before its stage gives up"
+    )
 
 
 class _Execution(Model):
@@ -29,12 +43,16 @@ class _Execution(Model):
         default=None,
         description="folder of finished stages that campaigns share; default: cache in the runs folder",
     )
+    limits: Limits = Field(default=Limits(), description="what a simulation may cost before it is given up")
 
 
 class LocalProfile(_Execution):
     """This machine alone, with a Ray of its own that ends with the run."""
 
     kind: Literal["local"]
+    gpus: Annotated[int, Field(ge=0), NO_TEXT] | None = Field(
+        default=None, description="GPUs that training may use and must find; default: those that are there"
+    )
     dashboard: bool = Field(default=True, description="start Ray's dashboard on the loopback interface")
     temp_dir: WorkFolder | None = Field(
         default=None,
@@ -43,7 +61,8 @@ class LocalProfile(_Execution):
 
     def ray_options(self) -> dict[str, Any]:
         """Arguments of ``cluster.runtime.start``."""
-        return {"cpus": self.planned_workers(), "dashboard": self.dashboard, "temp_dir": self.temp_dir}
+        options = {"cpus": self.planned_workers(), "dashboard": self.dashboard, "temp_dir": self.temp_dir}
+        return options if self.gpus is None else {**options, "gpus": self.gpus}
 
     def planned_workers(self) -> int:
         """Worker processes that a run will have."""

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from campaign.context import StageContext
+from campaign.fanout import simulate_apart
 from campaign.keys import seed_for
-from campaign.simulation import Simulator, simulate_images
+from campaign.simulation import Simulator
 from campaign.stages.generator import WEIGHTS_FILE
 from campaign.stages.labels import STORE as LABELS
 from ganmdn.bayesian import suggest
+from ganmdn.metrics import RepSummary
 from ganmdn.networks import generate_images, load_generator
 from results.layout import Status
 from results.store import SimulationStore
@@ -37,7 +39,7 @@ def run(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageCon
         if unit in missing:
             store.write_unit(unit, search.iterate(range(rows.start, rows.stop)))
         search.learn(store.read("z", "y", rows=rows))
-        context.progress(rows.stop, store.capacity, message="iterations")
+        context.progress(rows.stop, store.capacity, best_rep=search.best_rep, message="iterations")
     columns = store.read("seconds", "suggestion_seconds", "status")
     context.facts["search_seconds"] = float(np.sum(columns["seconds"]) + np.sum(columns["suggestion_seconds"]))
     context.facts["failed"] = int(np.count_nonzero(columns["status"] == Status.FAILED))
@@ -59,6 +61,12 @@ class _Search:
         self._z.append(rows["z"].reshape(len(rows["z"]), -1))
         self._y.append(rows["y"])
 
+    @property
+    def best_rep(self) -> float | None:
+        """Smallest residual error percentage so far; None when every simulation failed."""
+        best = RepSummary.of(np.concatenate(self._y), self.config["target"]).minimum
+        return best if np.isfinite(best) else None
+
     def iterate(self, iterations: range) -> dict[str, Any]:
         """Suggest, generate and simulate one batch; columns of the store."""
         config = self.config
@@ -74,13 +82,12 @@ class _Search:
             (config["distribution"]["low"], config["distribution"]["high"]),
         )
         images = proposal["image"]
-        outputs = self.context.tasks(simulate_images, [(self.simulator, image[None]) for image in images])
         return {
             "z": proposal["z"].reshape(len(images), *config["latent"]),
             "image": images,
             "iteration": np.asarray(iterations, dtype=np.int64),
             "suggestion_seconds": np.full(len(images), proposal["seconds"] / len(images)),
-            **{name: np.concatenate([output[name] for output in outputs]) for name in outputs[0]},
+            **simulate_apart(self.simulator, images, self.context),
         }
 
 
