@@ -89,14 +89,25 @@ def submit(campaign: Campaign, listener: Listener | None = None) -> FinishedRun:
     folder = Path(plan.run_folder)
     if plan.is_cached and (folder / REPORT_FILE).is_file():
         return FinishedRun(folder, plan, from_cache=True)
+    from campaign.mending import reopen_damaged
     from campaign.reporting import write_report
+    from results.layout import StoreError
 
     pipeline = build_pipeline(campaign.loaded.spec)
     (folder / "logs").mkdir(parents=True, exist_ok=True)
     with _only_one(folder), _log_to(folder / "logs" / "driver.log"):
         _freeze(campaign, plan, folder)
-        Executor(pipeline, campaign.cache, campaign.profile, folder, listener).execute()
-        write_report(folder, pipeline, campaign.cache)
+
+        def execute() -> None:
+            Executor(pipeline, campaign.cache, campaign.profile, folder, listener).execute()
+            write_report(folder, pipeline, campaign.cache)
+
+        try:
+            execute()
+        except StoreError:  # the report met a store that was damaged after its stage had ended
+            if not reopen_damaged(pipeline.stages, pipeline.keys, campaign.cache):
+                raise
+            execute()
     return FinishedRun(folder, plan, from_cache=False)
 
 
@@ -133,6 +144,7 @@ def _only_one(folder: Path) -> Iterator[None]:
 @contextmanager
 def _log_to(path: Path) -> Iterator[None]:
     handler = logging.FileHandler(path)
+    handler.handleError = _ignore  # type: ignore[method-assign]  # a disk that is full is told of elsewhere
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"))
     logger = logging.getLogger("campaign")
     logger.addHandler(handler)
@@ -142,6 +154,10 @@ def _log_to(path: Path) -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
         handler.close()
+
+
+def _ignore(record: logging.LogRecord) -> None:
+    pass
 
 
 def rewrite_report(run_folder: Path) -> Path:

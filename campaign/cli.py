@@ -245,12 +245,16 @@ def _located_errors() -> Iterator[None]:
 
 @contextmanager
 def _failures(what: Path) -> Iterator[None]:
+    from campaign.complaints import told
     from campaign.run import CampaignFailed
 
     try:
         yield
     except CampaignFailed as error:
         print(f"failed:\n{error}", file=sys.stderr)
+        raise typer.Exit(FAILED) from None
+    except OSError as error:
+        print(f"failed:\n{told(error)}", file=sys.stderr)
         raise typer.Exit(FAILED) from None
     except api.RunBusy as error:
         print(error, file=sys.stderr)

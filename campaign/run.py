@@ -17,6 +17,7 @@ from typing import Any
 
 from campaign.cache import StageCache, StageRecord
 from campaign.claims import Busy, Claim
+from campaign.complaints import told
 from campaign.context import Resources, StageContext
 from campaign.events import EventLog
 from campaign.owner import Owner
@@ -68,6 +69,7 @@ class Executor:
         self._events = EventLog(run_folder)
         self._listener = listener
         self._ended: queue.Queue[Outcome] = queue.Queue()
+        self._reopened: set[str] = set()
         self._resources = Resources(profile, training_workers(pipeline), self._cluster_started)
 
     def execute(self) -> None:
@@ -109,7 +111,10 @@ class Executor:
                 threads.append(thread)
                 thread.start()
             if not running:
-                return  # what is left waits for a stage that failed
+                waiting |= self._mended()
+                if not self._ready(waiting):
+                    return  # what is left waits for a stage that failed
+                continue
             outcome = self._next_ended()
             running.discard(outcome.stage.name)
             self._record(outcome)
@@ -117,6 +122,22 @@ class Executor:
     def _ready(self, waiting: dict[str, Stage]) -> list[Stage]:
         finished = {name for name, outcome in self.outcomes.items() if outcome.state in {"done", "cached"}}
         return [stage for stage in waiting.values() if finished.issuperset(stage.inputs.values())]
+
+    def _mended(self) -> dict[str, Stage]:
+        """Stages to run again, once, since a store that a failed stage reads turned out to be damaged."""
+        from campaign.mending import reopen_damaged
+
+        again: dict[str, Stage] = {}
+        for outcome in [each for each in self.outcomes.values() if each.state == "failed"]:
+            inputs = [self.pipeline[name] for name in outcome.stage.inputs.values() if name not in self._reopened]
+            damaged = reopen_damaged(inputs, self.pipeline.keys, self.cache)
+            if damaged:
+                again |= {stage.name: stage for stage in (*damaged, outcome.stage)}
+        for name in again:
+            self._reopened.add(name)
+            del self.outcomes[name]
+            self._emit("stage-reopened", stage=name, message="its store, or one that it reads, was damaged on the disk")
+        return again
 
     def _next_ended(self) -> Outcome:
         while True:  # a wait without end would not hear Ctrl-C
@@ -133,8 +154,7 @@ class Executor:
                 outcome = Outcome(stage, "interrupted")
             else:
                 log.error("stage %s failed\n%s", stage.name, traceback.format_exc())
-                notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
-                outcome = Outcome(stage, "failed", message=f"{type(error).__name__}: {error}{notes}")
+                outcome = Outcome(stage, "failed", message=told(error))
         self._ended.put(outcome)
 
     def _compute(self, stage: Stage, key: str) -> Outcome:
