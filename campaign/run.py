@@ -23,6 +23,7 @@ from campaign.events import EventLog
 from campaign.owner import Owner
 from campaign.pipeline import Pipeline, Stage
 from campaign.profiles import Profile
+from campaign.sizing import rows_per_unit
 
 log = logging.getLogger(__name__)
 PROGRESS_SECONDS = 1.0  # at most one progress event a stage in this time
@@ -103,7 +104,7 @@ class Executor:
     def _run_all(self, threads: list[threading.Thread]) -> None:
         waiting = {stage.name: stage for stage in self.pipeline.stages}
         running: set[str] = set()
-        while waiting or running:
+        while True:
             for stage in self._ready(waiting):
                 del waiting[stage.name]
                 running.add(stage.name)
@@ -113,7 +114,7 @@ class Executor:
             if not running:
                 waiting |= self._mended()
                 if not self._ready(waiting):
-                    return  # what is left waits for a stage that failed
+                    return  # nothing is left, or it waits for a stage that failed
                 continue
             outcome = self._next_ended()
             running.discard(outcome.stage.name)
@@ -177,7 +178,8 @@ class Executor:
         self._link(stage, claim.folder)
         started = time.monotonic()
         progress = self._progress_of(stage, claim)
-        context = StageContext(claim.folder, self._resources, progress, self.profile.rows_per_unit)
+        rows = rows_per_unit(stage, self.cache, self.profile)
+        context = StageContext(claim.folder, self._resources, progress, rows)
         inputs = {role: self._folder(name) for role, name in stage.inputs.items()} | dict(stage.files)
         importlib.import_module(f"campaign.stages.{stage.kind}").run(stage.config, inputs, context)
         seconds = time.monotonic() - started
