@@ -29,10 +29,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from campaign.sizing import MOST_UNITS, suitable_rows
 
 from campaign.design_set import DesignSet
 from campaign.events import EventLog
+from campaign.sizing import UNIT_S, suitable_rows
 from campaign.units import SimulationJob, Unit, UnitSummary, simulate_unit
 from cluster import pool as pool_module
 from cluster.fanout import fan_out
@@ -370,7 +370,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.5, help="median time of one simulation")
     parser.add_argument("--simulations", type=float, nargs="+", default=[1e5, 1e7])
     parser.add_argument(
-        "--rows", type=int, nargs="+", help="rows a unit to compare; default: 32 and what a run chooses"
+        "--rows",
+        type=int,
+        nargs="+",
+        help="rows a unit to compare; default: what a run chooses, and 10 s of work",
     )
     parser.add_argument("--call-ms", type=float, default=0.5, help="driver's time for one call of a Ray actor")
     parser.add_argument("--ray", action="store_true", help="time Ray calls on this machine and use that")
@@ -391,9 +394,8 @@ def main() -> None:
 
 
 def _compared_rows(simulations: int, seconds: float, workers: int) -> list[int]:
-    """What a run chooses, and what it would choose if files cost nothing."""
-    chosen = suitable_rows(simulations, seconds, workers)
-    return sorted({chosen, suitable_rows(min(simulations, MOST_UNITS), seconds, workers)})
+    """What a run chooses, and what it would choose if it looked at nothing but the time of a unit."""
+    return sorted({suitable_rows(simulations, seconds, workers), int(UNIT_S / seconds)})
 
 
 def _plain(options: Any, call_seconds: float, threads: Ceiling, results: list[tuple[int, Dispatch, Footprint]]) -> Any:

@@ -27,7 +27,7 @@ from campaign.events import EVENT_FILE, RunStatus, run_status
 from campaign.frozen import freeze
 from campaign.load import LoadedSpec, load_calibration, load_physics, load_profile, load_spec
 from campaign.logs import driver_log_handler
-from campaign.pipeline import build_pipeline
+from campaign.pipeline import Pipeline, build_pipeline
 from campaign.plan import REPORT_FILE, Plan, make_plan
 from campaign.profiles import LAPTOP, Profile
 from campaign.provenance import provenance
@@ -113,11 +113,25 @@ def submit(campaign: Campaign, listener: Listener | None = None) -> FinishedRun:
         _freeze(campaign, plan, folder)
         clear_request(folder)
         with frozen.imports():
-            from campaign.reporting import write_report
-
-            executor = Executor(frozen.pipeline, campaign.cache, campaign.profile, folder, listener)
-            executor.execute(partial(write_report, folder, frozen.pipeline, campaign.cache))
+            _execute(campaign, frozen.pipeline, folder, listener)
     return FinishedRun(folder, plan, from_cache=False)
+
+
+def _execute(campaign: Campaign, pipeline: Pipeline, folder: Path, listener: Listener | None) -> None:
+    from campaign.mending import reopen_damaged
+    from campaign.reporting import write_report
+    from results.layout import StoreError
+
+    def execute() -> None:
+        executor = Executor(pipeline, campaign.cache, campaign.profile, folder, listener)
+        executor.execute(partial(write_report, folder, pipeline, campaign.cache))
+
+    try:
+        execute()
+    except StoreError:  # the report met a store that was damaged after its stage had ended
+        if not reopen_damaged(pipeline.stages, pipeline.keys, campaign.cache):
+            raise
+        execute()
 
 
 def status(run_folder: Path) -> RunStatus:

@@ -122,3 +122,10 @@ class StageCache:
         """Turn the unfinished folder into the finished one; raises ``claims.ClaimLost`` when it is another's."""
         write_atomically(claim.folder / RECORD_FILE, json.dumps(asdict(record), indent=2))
         claim.finish(self.folder(stage, record.key))
+
+    def reopen(self, stage: Stage, key: str) -> Path:
+        """Turn a finished folder into an unfinished one that nobody owns; its path."""
+        base = self._base(stage, key)
+        self.folder(stage, key).rename(base)
+        (base / RECORD_FILE).unlink()
+        return base

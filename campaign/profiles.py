@@ -36,8 +36,10 @@ class _Execution(Model):
     """What every profile says."""
 
     workers: Count | None = Field(default=None, description="worker processes of one thread each; default: all CPUs")
-    rows_per_unit: Count = Field(
-        default=32, description="simulations in one unit of work, which one worker does and writes at once"
+    rows_per_unit: Count | None = Field(
+        default=None,
+        description="simulations in one unit of work, which one worker does and writes at once; default: what suits "
+        "their number and their cost",
     )
     cache: WorkFolder | None = Field(
         default=None,

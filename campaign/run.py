@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from campaign.cache import StageCache, StageRecord
 from campaign.claims import Busy, Claim
+from campaign.complaints import told
 from campaign.context import Resources, StageContext
 from campaign.control import pending_request
 from campaign.driver import looking_around
@@ -25,6 +26,7 @@ from campaign.events import EventLog, RunStatus
 from campaign.owner import Owner
 from campaign.pipeline import Pipeline, Stage
 from campaign.profiles import Profile
+from campaign.sizing import rows_per_unit
 from campaign.worker_log import DRIVER_LOG, LOGS_FOLDER, remove_empty_logs, stage_logs
 
 if TYPE_CHECKING:
@@ -84,6 +86,7 @@ class Executor:
         self._gauges: SimulationGauges | None = None
         self._gauges_shown = 0.0
         self._ended: queue.Queue[Outcome] = queue.Queue()
+        self._reopened: set[str] = set()
         self._cancelled: str | None = None  # "orderly" or "now" once somebody asked for it
         self._resources = Resources(profile, training_workers(pipeline), self._cluster_started)
 
@@ -153,7 +156,7 @@ class Executor:
     def _run_all(self, threads: list[threading.Thread]) -> None:
         waiting = {stage.name: stage for stage in self.pipeline.stages}
         running: set[str] = set()
-        while waiting or running:
+        while True:
             for stage in self._ready(waiting):
                 del waiting[stage.name]
                 running.add(stage.name)
@@ -161,7 +164,11 @@ class Executor:
                 threads.append(thread)
                 thread.start()
             if not running:
-                return  # what is left waits for a stage that failed, or the run was asked to stop
+                if not self._resources.stop.is_set():
+                    waiting |= self._mended()
+                if not self._ready(waiting):
+                    return  # nothing is left, or it waits for a stage that failed, or the run was asked to stop
+                continue
             outcome = self._next_ended()
             running.discard(outcome.stage.name)
             self._record(outcome)
@@ -171,6 +178,22 @@ class Executor:
             return []
         finished = {name for name, outcome in self.outcomes.items() if outcome.state in {"done", "cached"}}
         return [stage for stage in waiting.values() if finished.issuperset(stage.inputs.values())]
+
+    def _mended(self) -> dict[str, Stage]:
+        """Stages to run again, once, since a store that a failed stage reads turned out to be damaged."""
+        from campaign.mending import reopen_damaged
+
+        again: dict[str, Stage] = {}
+        for outcome in [each for each in self.outcomes.values() if each.state == "failed"]:
+            inputs = [self.pipeline[name] for name in outcome.stage.inputs.values() if name not in self._reopened]
+            damaged = reopen_damaged(inputs, self.pipeline.keys, self.cache)
+            if damaged:
+                again |= {stage.name: stage for stage in (*damaged, outcome.stage)}
+        for name in again:
+            self._reopened.add(name)
+            del self.outcomes[name]
+            self._emit("stage-reopened", stage=name, message="its store, or one that it reads, was damaged on the disk")
+        return again
 
     def _next_ended(self) -> Outcome:
         while True:  # a wait without end would hear neither Ctrl-C nor a cancel that cannot wait
@@ -189,7 +212,7 @@ class Executor:
                 outcome = Outcome(stage, "interrupted")
             else:
                 log.error("failed\n%s", traceback.format_exc(), extra={"stage": stage.name})
-                outcome = Outcome(stage, "failed", message=_described(error))
+                outcome = Outcome(stage, "failed", message=told(error))
         self._ended.put(outcome)
 
     def _compute(self, stage: Stage, key: str) -> Outcome:
@@ -203,7 +226,7 @@ class Executor:
                 except Exception as error:
                     if not claim.is_lost:
                         if not self._resources.stop.is_set():
-                            self.cache.note_failure(claim, _described(error))
+                            self.cache.note_failure(claim, told(error))
                         raise
                     self._emit("stage-waiting", stage=stage.name, message="another run has taken this stage over")
         record = self.cache.record(stage, key)
@@ -218,7 +241,7 @@ class Executor:
             folder=claim.folder,
             resources=self._resources,
             report_progress=self._progress_of(stage, claim),
-            rows_per_unit=self.profile.rows_per_unit,
+            rows_per_unit=rows_per_unit(stage, self.cache, self.profile),
             log_folder=stage_logs(self.run_folder.absolute(), stage.name),
         )
         inputs = {role: self._folder(name) for role, name in stage.inputs.items()} | dict(stage.files)
@@ -333,11 +356,6 @@ class Executor:
             lines.append(f"not started, because they read a failed stage: {', '.join(held_up)}")
         lines.append(f"tracebacks: {self.run_folder / LOGS_FOLDER / DRIVER_LOG}")
         return "\n".join(lines)
-
-
-def _described(error: Exception) -> str:
-    notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
-    return f"{type(error).__name__}: {error}{notes}"
 
 
 def training_workers(pipeline: Pipeline) -> int:
