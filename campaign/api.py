@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,15 +24,19 @@ from campaign.claims import Busy
 from campaign.control import CancelRequest, clear_request
 from campaign.driver import drive_alone
 from campaign.events import EVENT_FILE, RunStatus, run_status
+from campaign.footprint import Footprint
 from campaign.frozen import freeze
 from campaign.load import LoadedSpec, load_calibration, load_physics, load_profile, load_spec
 from campaign.logs import driver_log_handler
 from campaign.pipeline import Pipeline, build_pipeline
-from campaign.plan import REPORT_FILE, Plan, make_plan
+from campaign.plan import PLAN_FILE, REPORT_FILE, Inquiry, Plan, make_plan
+from campaign.preflight import obstacles
 from campaign.profiles import LAPTOP, Profile
 from campaign.provenance import provenance
+from campaign.rules import suggestion
 from campaign.run import Executor, Listener, write_json
 from campaign.spec import Spec
+from campaign.why import Explanation
 from campaign.worker_log import DRIVER_LOG, LOGS_FOLDER
 
 if TYPE_CHECKING:
@@ -49,6 +53,18 @@ SPEC_FILE, SOURCE_FILE, PROFILE_FILE = "spec.json", "spec.source.yaml", "profile
 
 class RunBusy(Exception):  # noqa: N818
     """Another process is running this campaign."""
+
+
+class CannotStart(Exception):  # noqa: N818
+    """A campaign that cannot work here; ``plan`` says why."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        super().__init__("\n".join(f"{each.name}: {each.message}; {each.fix}" for each in plan.obstacles))
+
+
+class UnknownStage(LookupError):  # noqa: N818
+    """A stage is named that the campaign does not have."""
 
 
 class CodeChanged(Exception):  # noqa: N818
@@ -76,8 +92,25 @@ class Campaign:
         return cls(load_spec(spec), loaded_profile, runs, cache)
 
     def plan(self) -> Plan:
-        """What a submission would do; writes nothing."""
-        return make_plan(self.loaded.spec, self.runs, self.cache, self.profile.planned_workers())
+        """What a submission would do, and what would keep it from starting; writes nothing."""
+        profile = self.profile
+        plan = make_plan(self.loaded.spec, self.runs, self.cache, profile.planned_workers(), profile.rows_per_unit)
+        if plan.is_cached:
+            return plan
+        room = Footprint(plan.disk_bytes, plan.files)
+        return replace(plan, obstacles=obstacles(profile, self.runs, self.cache.root, room))
+
+    def why(self, stage: str) -> Explanation:
+        """Why a stage is cached or not: every item of its key that differs from the nearest result in the cache.
+
+        Raises:
+            UnknownStage: the campaign has no stage of that name.
+        """
+        inquiry = Inquiry(build_pipeline(self.loaded.spec), self.cache, self.runs)
+        names = [each.name for each in inquiry.pipeline.stages]
+        if stage not in names:
+            raise UnknownStage(f"{self.loaded.path} has no stage '{stage}'; {suggestion(stage, names)}")
+        return inquiry.explain(inquiry.pipeline[stage])
 
 
 @dataclass(frozen=True)
@@ -97,6 +130,7 @@ def submit(campaign: Campaign, listener: Listener | None = None) -> FinishedRun:
         listener: is called with every event, for a display.
 
     Raises:
+        CannotStart: something keeps it from working here; nothing was written.
         run.CampaignFailed: stages failed.
         run.Cancelled: another process cancelled it; submit again, or resume, to go on.
         frozen.SourceChanged: source was edited while the run was starting; nothing has run.
@@ -107,6 +141,8 @@ def submit(campaign: Campaign, listener: Listener | None = None) -> FinishedRun:
     folder = Path(plan.run_folder)
     if plan.is_cached and (folder / REPORT_FILE).is_file():
         return FinishedRun(folder, plan, from_cache=True)
+    if plan.obstacles:
+        raise CannotStart(plan)
     (folder / LOGS_FOLDER).mkdir(parents=True, exist_ok=True)
     with _only_one(folder), _log_to(folder / LOGS_FOLDER / DRIVER_LOG):
         frozen = freeze(build_pipeline(campaign.loaded.spec), campaign.cache, folder)
@@ -171,11 +207,25 @@ def resume(run_folder: Path, profile: Path | None = None, listener: Listener | N
     return submit(frozen_campaign(run_folder, profile), listener)
 
 
+def latest_spec(runs: Path = DEFAULT_RUNS) -> Path:
+    """File of the spec that was submitted last.
+
+    Raises:
+        FileNotFoundError: no run is there, or none that says.
+    """
+    for folder in find_runs(runs):
+        plan = folder / PLAN_FILE
+        if plan.is_file() and (path := json.loads(plan.read_text(encoding="utf-8")).get("spec")):
+            return Path(path)
+    raise FileNotFoundError(f"no run below {runs} says what its spec was; name it: campaign why SPEC STAGE")
+
+
 def _freeze(campaign: Campaign, plan: Plan, folder: Path) -> None:
     (folder / SOURCE_FILE).write_text(campaign.loaded.text, encoding="utf-8")
     write_json(folder / SPEC_FILE, campaign.loaded.spec.model_dump(mode="json"))
     write_json(folder / PROFILE_FILE, campaign.profile.model_dump(mode="json"))
-    write_json(folder / "plan.json", {**plan.to_dict(), "cache": str(campaign.cache.root.absolute())})
+    places = {"cache": str(campaign.cache.root.absolute()), "spec": str(campaign.loaded.path.absolute())}
+    write_json(folder / PLAN_FILE, {**plan.to_dict(), **places})
     write_json(folder / "provenance.json", provenance(campaign.loaded.spec.seed))
 
 
@@ -214,7 +264,8 @@ def _log_to(path: Path) -> Iterator[None]:
 
 def frozen_campaign(run_folder: Path, profile: Path | None = None) -> Campaign:
     """The campaign of a run as it was submitted, under the profile that it last had or another one."""
-    spec, keys, cache = _frozen(run_folder)
+    spec, planned = _frozen(run_folder)
+    keys = _keys_of(planned)
     changed = [name for name, key in build_pipeline(spec).keys.items() if keys.get(name) != key]
     if changed:
         raise CodeChanged(
@@ -223,18 +274,23 @@ def frozen_campaign(run_folder: Path, profile: Path | None = None) -> Campaign:
         )
     loaded_profile = load_profile(profile) if profile is not None else _frozen_profile(run_folder)
     text = (run_folder / SOURCE_FILE).read_text(encoding="utf-8")
-    loaded = LoadedSpec(spec, run_folder / SOURCE_FILE, text, ())
-    return Campaign(loaded, loaded_profile, run_folder.parent, StageCache(loaded_profile.cache or cache))
+    loaded = LoadedSpec(spec, Path(planned.get("spec", run_folder / SOURCE_FILE)), text, ())
+    return Campaign(
+        loaded, loaded_profile, run_folder.parent, StageCache(loaded_profile.cache or Path(planned["cache"]))
+    )
 
 
-def _frozen(run_folder: Path) -> tuple[Spec, dict[str, str], Path]:
-    """Spec, keys by stage and cache of a run, as it was submitted."""
+def _frozen(run_folder: Path) -> tuple[Spec, dict[str, Any]]:
+    """Spec and plan of a run, as it was submitted."""
     frozen = run_folder / SPEC_FILE
     if not frozen.is_file():
         raise FileNotFoundError(f"{run_folder}: not a run's folder (no {SPEC_FILE})")
-    planned = json.loads((run_folder / "plan.json").read_text(encoding="utf-8"))
-    keys = {stage["name"]: stage["key"] for stage in planned["stages"]}
-    return Spec.model_validate_json(frozen.read_text(encoding="utf-8")), keys, Path(planned["cache"])
+    planned = json.loads((run_folder / PLAN_FILE).read_text(encoding="utf-8"))
+    return Spec.model_validate_json(frozen.read_text(encoding="utf-8")), planned
+
+
+def _keys_of(planned: dict[str, Any]) -> dict[str, str]:
+    return {stage["name"]: stage["key"] for stage in planned["stages"]}
 
 
 def _frozen_profile(run_folder: Path) -> Profile:
@@ -251,8 +307,8 @@ def rewrite_report(run_folder: Path) -> Path:
         FileNotFoundError: no run lies there.
         NotFinished: some of its stages have no result.
     """
-    spec, keys, root = _frozen(run_folder)
-    pipeline, cache = build_pipeline(spec, keys), StageCache(root)
+    spec, planned = _frozen(run_folder)
+    pipeline, cache = build_pipeline(spec, _keys_of(planned)), StageCache(Path(planned["cache"]))
     missing = [stage.name for stage in pipeline.stages if not cache.has(stage, pipeline.keys[stage.name])]
     if missing:
         raise NotFinished(f"{run_folder}: no results of {', '.join(missing)}; `campaign submit` its spec first")

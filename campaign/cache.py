@@ -129,3 +129,17 @@ class StageCache:
         self.folder(stage, key).rename(base)
         (base / RECORD_FILE).unlink()
         return base
+
+
+class RecordIndex:
+    """Records of finished stages, each kind read once: what a plan looks things up in."""
+
+    def __init__(self, cache: StageCache) -> None:
+        self._cache = cache
+        self._kinds: dict[str, list[StageRecord]] = {}
+
+    def records(self, kind: str) -> list[StageRecord]:
+        """Records of all finished stages of one kind, whatever campaign made them."""
+        if kind not in self._kinds:
+            self._kinds[kind] = list(self._cache.records(kind))
+        return self._kinds[kind]

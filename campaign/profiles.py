@@ -52,6 +52,9 @@ class LocalProfile(_Execution):
     """This machine alone, with a Ray of its own that ends with the run."""
 
     kind: Literal["local"]
+    gpus: Annotated[int, Field(ge=0), NO_TEXT] | None = Field(
+        default=None, description="GPUs that training may use and must find; default: those that are there"
+    )
     dashboard: bool = Field(default=True, description="start Ray's dashboard on the loopback interface")
     temp_dir: WorkFolder | None = Field(
         default=None,
@@ -60,7 +63,8 @@ class LocalProfile(_Execution):
 
     def ray_options(self) -> dict[str, Any]:
         """Arguments of ``cluster.runtime.start``."""
-        return {"cpus": self.planned_workers(), "dashboard": self.dashboard, "temp_dir": self.temp_dir}
+        options = {"cpus": self.planned_workers(), "dashboard": self.dashboard, "temp_dir": self.temp_dir}
+        return options if self.gpus is None else {**options, "gpus": self.gpus}
 
     def planned_workers(self) -> int:
         """Worker processes that a run will have."""

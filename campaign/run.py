@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from campaign.cache import StageCache, StageRecord
+from campaign.cache import RecordIndex, StageCache, StageRecord
 from campaign.claims import Busy, Claim
 from campaign.complaints import told
 from campaign.context import Resources, StageContext
@@ -241,7 +241,7 @@ class Executor:
             folder=claim.folder,
             resources=self._resources,
             report_progress=self._progress_of(stage, claim),
-            rows_per_unit=rows_per_unit(stage, self.cache, self.profile),
+            rows_per_unit=self._rows_per_unit(stage),
             log_folder=stage_logs(self.run_folder.absolute(), stage.name),
         )
         inputs = {role: self._folder(name) for role, name in stage.inputs.items()} | dict(stage.files)
@@ -251,6 +251,9 @@ class Executor:
         record = StageRecord.of(stage.name, key, parts, seconds, context.facts, context.core_seconds)
         self.cache.finish(claim, stage, record)
         return Outcome(stage, "done", seconds, facts=context.facts, core_seconds=context.core_seconds)
+
+    def _rows_per_unit(self, stage: Stage) -> int:
+        return rows_per_unit(stage, RecordIndex(self.cache), self.profile.planned_workers(), self.profile.rows_per_unit)
 
     def _folder(self, name: str) -> Path:
         return self.cache.folder(self.pipeline[name], self.pipeline.keys[name])

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from campaign.cache import StageCache
+from campaign.cache import RecordIndex
 from campaign.cost import seconds_per_simulation
 from campaign.pipeline import Stage
-from campaign.profiles import Profile
 
 UNIT_S = 10.0  # of work: handing out a unit and writing its shard cost some 50 ms
 SHORTEST_S = 0.5  # even where that leaves workers without a unit
@@ -15,14 +14,14 @@ MOST_UNITS = 20_000  # of one store: each has a file in each of its arrays, see 
 LEAST_SECONDS = 1e-4  # what a simulation costs beside its physics
 
 
-def rows_per_unit(stage: Stage, cache: StageCache, profile: Profile) -> int:
-    """Simulations in one unit of ``stage``: what the profile says, else what suits their number and their cost."""
-    if profile.rows_per_unit is not None:
-        return profile.rows_per_unit
+def rows_per_unit(stage: Stage, index: RecordIndex, workers: int, wanted: int | None) -> int:
+    """Simulations in one unit of ``stage``: what is ``wanted``, else what suits their number and their cost."""
+    if wanted is not None:
+        return wanted
     if not stage.simulations or "physics" not in stage.config:
         return 1
-    seconds = max(LEAST_SECONDS, seconds_per_simulation(stage, cache))
-    return suitable_rows(stage.simulations, seconds, profile.planned_workers())
+    seconds, _ = seconds_per_simulation(stage, index)
+    return suitable_rows(stage.simulations, max(LEAST_SECONDS, seconds), workers)
 
 
 def suitable_rows(simulations: int, seconds: float, workers: int) -> int:
