@@ -140,6 +140,7 @@ def simulate_apart(simulator: Simulator, images: np.ndarray, context: StageConte
 
     limit_s = 1.1 * context.limits.simulation_s + GRACE_S
     context.fan_out(map(Unit, range(len(images))), work, land, rescue, time_limit_s=limit_s)
+    shutil.rmtree(folder, ignore_errors=True)
     return columns_of([rows[position] for position in range(len(images))])
 
 

@@ -245,7 +245,7 @@ class Sweep:
             finally:
                 campaign.end()
             number += 1
-        print(f"{self.killed.total()} kills in {number} campaigns: {dict(self.killed)}")
+            print(f"{self.killed.total()} kills in {number} campaigns: {dict(self.killed)}", flush=True)
 
     def _one(self, campaign: Campaign) -> dict[tuple[str, ...], tuple[int, int]]:
         """One campaign, from its first submission to its end; returns the work that was seen finished at the kills."""
