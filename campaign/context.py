@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from campaign.heartbeat import SECONDS_BETWEEN_BEATS, Heartbeat
 from campaign.profiles import Profile
+from campaign.worker_log import Logged
 
 if TYPE_CHECKING:
     from numpy.random import SeedSequence
@@ -97,7 +98,9 @@ class Resources:
 class ProgressSink(Protocol):
     """Receives how far a stage is."""
 
-    def __call__(self, done: int, total: int, *, failed: int = 0, message: str = "") -> None:
+    def __call__(
+        self, done: int, total: int, *, failed: int = 0, best_rep: float | None = None, message: str = ""
+    ) -> None:
         """``done`` of ``total``; ``message`` says of what."""
 
 
@@ -109,12 +112,23 @@ class StageContext:
     resources: Resources
     report_progress: ProgressSink
     rows_per_unit: int
+    log_folder: Path
     facts: dict[str, Any] = field(default_factory=dict)
     core_seconds: float = 0.0
 
-    def progress(self, done: int, total: int, *, failed: int = 0, message: str = "") -> None:
-        """Say how far the stage is; raises ``Interrupted`` when the run was asked to stop."""
-        self.report_progress(done, total, failed=failed, message=message)
+    def progress(
+        self, done: int, total: int, *, failed: int = 0, best_rep: float | None = None, message: str = ""
+    ) -> None:
+        """Say how far the stage is; raises ``Interrupted`` when the run was asked to stop.
+
+        Args:
+            done: of ``total``, whatever ``message`` names.
+            total: where the stage ends.
+            failed: how many of those done failed.
+            best_rep: the smallest residual error percentage so far, where there are targets.
+            message: what is counted.
+        """
+        self.report_progress(done, total, failed=failed, best_rep=best_rep, message=message)
         self.resources.raise_if_stopped()
 
     def task(self, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -125,7 +139,7 @@ class StageContext:
         """Run ``function(*arguments, heartbeat)`` on a worker; the progress follows its heartbeat."""
         heartbeat = Heartbeat(self.folder / HEARTBEAT_FILE)
         heartbeat.clear()  # one of a run that was killed
-        future = self.resources.pool.submit(_Timed(function), *arguments, heartbeat)
+        future = self.resources.pool.submit(self._remote(function), *arguments, heartbeat)
         while not wait([future], timeout=SECONDS_BETWEEN_BEATS).done:
             if (beat := heartbeat.read()) is not None:
                 self.progress(*beat, message=message)
@@ -134,7 +148,9 @@ class StageContext:
 
     def tasks(self, function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Run one function on the workers for each tuple of arguments, and wait for all results, in order."""
-        futures = [self.resources.pool.submit(_Timed(function), *each) for each in arguments]
+        self.resources.raise_if_stopped()
+        remote = self._remote(function)
+        futures = [self.resources.pool.submit(remote, *each) for each in arguments]
         return [self._count(future.result()) for future in futures]
 
     def fan_out(
@@ -146,12 +162,16 @@ class StageContext:
         summary = fan_out(
             self.resources.pool,
             units,
-            _Timed(work),
+            self._remote(work),
             on_done=lambda unit, timed: on_done(unit, self._count(timed)),
             stop=self.resources.stop.is_set,
         )
         self.resources.raise_if_stopped()  # a fan-out that was stopped returns as if it had been asked for less
         return summary
+
+    def _remote(self, function: Callable[..., Any]) -> _Timed:
+        """The function as workers run it: timed, and its output in the stage's log."""
+        return _Timed(Logged(function, self.log_folder))
 
     def _count(self, timed: tuple[float, Any]) -> Any:
         """Note a worker's time; the result that came with it."""
@@ -177,7 +197,7 @@ class StageContext:
         started = time.monotonic()
         with pool.lend(min(workers, pool.workers)):
             result = run_training(
-                loop,
+                Logged(loop, self.log_folder),
                 config,
                 workers=workers,
                 use_gpu=runtime.gpus >= workers,
@@ -215,7 +235,7 @@ class StageContext:
         started = time.monotonic()
         with pool.lend(pool.workers):
             result = run_tuning(
-                trainable,
+                Logged(trainable, self.log_folder),
                 space,
                 metric=metric,
                 mode="min",
