@@ -31,6 +31,7 @@ from campaign.profiles import LAPTOP, Profile
 from campaign.provenance import provenance
 from campaign.run import Executor, Listener, write_json
 from campaign.spec import Spec
+from campaign.time_budget import TimeBudget
 from campaign.worker_log import DRIVER_LOG, LOGS_FOLDER
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Campaign:
     @classmethod
     def open(cls, spec: Path, profile: Path | None = None, runs: Path = DEFAULT_RUNS) -> Campaign:
         """Load and check a spec and a profile; raises ``load.SpecError`` with every mistake."""
-        loaded_profile = load_profile(profile)
+        loaded_profile = load_profile(profile, on_cluster=True)
         cache = StageCache(loaded_profile.cache or runs / "cache")
         return cls(load_spec(spec), loaded_profile, runs, cache)
 
@@ -86,6 +87,8 @@ class FinishedRun:
 def submit(campaign: Campaign, listener: Listener | None = None) -> FinishedRun:
     """Run a campaign to its report, or go on with one that was interrupted.
 
+    Under a Slurm profile ``campaign.slurm.submission.send`` queues it instead.
+
     Args:
         campaign: what to run.
         listener: is called with every event, for a display.
@@ -97,19 +100,56 @@ def submit(campaign: Campaign, listener: Listener | None = None) -> FinishedRun:
         KeyboardInterrupt: stopped by the user; submit again to go on.
     """
     plan = campaign.plan()
+    if not is_finished(plan):
+        folder = Path(plan.run_folder)
+        with prepared(campaign, plan):
+            clear_request(folder)
+            execute(campaign, folder, campaign.profile, listener)
+        return FinishedRun(folder, plan, from_cache=False)
+    return FinishedRun(Path(plan.run_folder), plan, from_cache=True)
+
+
+def is_finished(plan: Plan) -> bool:
+    """Whether there is nothing left to do, the report included."""
+    return plan.is_cached and (Path(plan.run_folder) / REPORT_FILE).is_file()
+
+
+@contextmanager
+def prepared(campaign: Campaign, plan: Plan) -> Iterator[None]:
+    """Own the run's folder, with everything in it that a driver finds there; raises ``RunBusy``."""
     folder = Path(plan.run_folder)
-    if plan.is_cached and (folder / REPORT_FILE).is_file():
-        return FinishedRun(folder, plan, from_cache=True)
+    (folder / LOGS_FOLDER).mkdir(parents=True, exist_ok=True)
+    with only_one(folder):
+        _freeze(campaign, plan, folder)
+        yield
+
+
+def execute(
+    campaign: Campaign,
+    folder: Path,
+    place: Profile,
+    listener: Listener | None = None,
+    budget: TimeBudget | None = None,
+) -> None:
+    """Drive a prepared run to its report in this process.
+
+    Args:
+        campaign: the run's spec and cache.
+        folder: the run's.
+        place: where stages run.
+        listener: is called with every event.
+        budget: how long it may take; default: for ever.
+
+    Raises:
+        run.OutOfTime: it would have taken longer; what is done is kept.
+        Exception: whatever else ``submit`` raises.
+    """
     from campaign.reporting import write_report
 
     pipeline = build_pipeline(campaign.loaded.spec)
-    (folder / LOGS_FOLDER).mkdir(parents=True, exist_ok=True)
-    with _only_one(folder), _log_to(folder / LOGS_FOLDER / DRIVER_LOG):
-        _freeze(campaign, plan, folder)
-        clear_request(folder)
-        executor = Executor(pipeline, campaign.cache, campaign.profile, folder, listener)
+    with _log_to(folder / LOGS_FOLDER / DRIVER_LOG):
+        executor = Executor(pipeline, campaign.cache, place, folder, listener, budget)
         executor.execute(partial(write_report, folder, pipeline, campaign.cache))
-    return FinishedRun(folder, plan, from_cache=False)
 
 
 def status(run_folder: Path) -> RunStatus:
@@ -158,7 +198,8 @@ def _freeze(campaign: Campaign, plan: Plan, folder: Path) -> None:
 
 
 @contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
+def only_one(folder: Path) -> Iterator[None]:
+    """Own a run's folder; raises ``RunBusy`` when another process has it and does not leave."""
     deadline = time.monotonic() + LEAVE_SECONDS
     with (folder / ".lock").open("w") as lock:
         while True:

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from campaign.cache import StageCache, StageRecord
-from campaign.context import Resources, StageContext
+from campaign.context import Interrupted, Resources, StageContext
 from campaign.control import pending_request
 from campaign.driver import Presence
 from campaign.events import EventLog, RunStatus
 from campaign.pipeline import Pipeline, Stage
 from campaign.profiles import Profile
+from campaign.time_budget import TimeBudget
 from campaign.worker_log import DRIVER_LOG, LOGS_FOLDER, remove_empty_logs, stage_logs
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 GAUGE_SECONDS = 5.0
+FIT_SECONDS = 5.0  # between looks at how many CPUs the cluster has
 LEAVE_SECONDS = 30.0  # for a stage's thread to notice that its workers are gone
 PROGRESS_SECONDS = 1.0  # at most one progress event a stage in this time
 
@@ -42,6 +44,10 @@ class CampaignFailed(Exception):  # noqa: N818  (reads as what happened)
 
 class Cancelled(Exception):  # noqa: N818
     """The run was cancelled; what is done so far is kept."""
+
+
+class OutOfTime(Exception):  # noqa: N818
+    """The time of this process ended before the run did; what is done so far is kept."""
 
 
 @dataclass
@@ -69,6 +75,7 @@ class Executor:
         profile: Profile,
         run_folder: Path,
         listener: Listener | None = None,
+        budget: TimeBudget | None = None,
     ) -> None:
         self.pipeline = pipeline
         self.cache = cache
@@ -80,9 +87,10 @@ class Executor:
         self._status = RunStatus()
         self._gauges: SimulationGauges | None = None
         self._gauges_shown = 0.0
+        self._next_fit = 0.0
         self._ended: queue.Queue[Outcome] = queue.Queue()
         self._cancelled: str | None = None  # "orderly" or "now" once somebody asked for it
-        self._resources = Resources(profile, training_workers(pipeline), self._cluster_started)
+        self._resources = Resources(profile, training_workers(pipeline), self._cluster_started, budget)
 
     def execute(self, write_report: Callable[[], object] | None = None) -> None:
         """Run every stage that is not cached, then write the report.
@@ -90,6 +98,7 @@ class Executor:
         Raises:
             CampaignFailed: when a stage failed; every stage that does not depend on it was still run.
             Cancelled: another process asked the run to stop; finished work is kept.
+            OutOfTime: what is left would not end in time; finished work is kept.
             KeyboardInterrupt: when the user stopped the run; finished work is kept.
         """
         threads: list[threading.Thread] = []
@@ -114,12 +123,16 @@ class Executor:
             except Cancelled:
                 state = "cancelled"
                 raise
+            except OutOfTime:
+                state = "queued"
+                raise
             finally:
                 self._resources.close()
                 for thread in threads:
                     thread.join(timeout=LEAVE_SECONDS)
                 while not self._ended.empty():
                     self._record(self._ended.get())
+                self._resources.budget.save()
                 self._emit("run-ended", state=state)
         self._events.close()
 
@@ -130,12 +143,15 @@ class Executor:
         if len(self.outcomes) < len(self.pipeline.stages) or any(
             outcome.state == "interrupted" for outcome in self.outcomes.values()
         ):
-            raise Cancelled
+            raise Cancelled if self._cancelled else OutOfTime
 
     def _look_around(self) -> None:
         """What the driver does beside its stages, twice a second, in a thread of its own."""
         self._look_for_request()
         self._show_gauges()
+        if time.monotonic() >= self._next_fit:
+            self._next_fit = time.monotonic() + FIT_SECONDS
+            self._resources.fit_pool()
 
     def _look_for_request(self) -> None:
         """Hear what `campaign cancel` asks, from whatever node."""
@@ -164,7 +180,7 @@ class Executor:
             self._record(outcome)
 
     def _ready(self, waiting: dict[str, Stage]) -> list[Stage]:
-        if self._resources.stop.is_set():
+        if self._resources.stop.is_set() or self._resources.budget.seconds_left == 0.0:
             return []
         finished = {name for name, outcome in self.outcomes.items() if outcome.state in {"done", "cached"}}
         return [stage for stage in waiting.values() if finished.issuperset(stage.inputs.values())]
@@ -182,6 +198,8 @@ class Executor:
         key = self.pipeline.keys[stage.name]
         try:
             outcome = self._compute(stage, key)
+        except Interrupted:
+            outcome = Outcome(stage, "interrupted")
         except Exception as error:
             if self._resources.stop.is_set():
                 outcome = Outcome(stage, "interrupted")
@@ -212,7 +230,8 @@ class Executor:
 
     def _context_of(self, stage: Stage, folder: Path) -> StageContext:
         logs = stage_logs(self.run_folder.absolute(), stage.name)
-        return StageContext(folder, self._resources, self._progress_of(stage), self.profile.rows_per_unit, logs)
+        progress, rows = self._progress_of(stage), self.profile.rows_per_unit
+        return StageContext(folder, self._resources, progress, rows, logs, stage.name)
 
     def _cached(self, stage: Stage, key: str) -> Outcome:
         record = self.cache.record(stage, key)

@@ -7,7 +7,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 QUANTILE = 0.95
@@ -26,7 +26,6 @@ class TimeBudget:
         self,
         record: Path | None = None,
         ends: float = math.inf,
-        guesses: Mapping[str, float] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Start to count.
@@ -34,22 +33,16 @@ class TimeBudget:
         Args:
             record: file of past durations; None remembers nothing.
             ends: when the run must have stopped, seconds since the epoch.
-            guesses: seconds that a kind of work may take, for as long as none has been seen.
             clock: the present time.
         """
         self._record = record
         self._clock = clock
         self._began = clock()
-        self._guesses = dict(guesses or {})
         self._lock = threading.Lock()
         self._past = _read(record)
         self._saved = clock()
         self.ends = ends
-
-    @property
-    def is_limited(self) -> bool:
-        """Whether there is an end at all."""
-        return self.ends < math.inf
+        self.finished = 0  # pieces of work since the start
 
     @property
     def seconds_left(self) -> float:
@@ -64,9 +57,7 @@ class TimeBudget:
         """What one piece of this kind takes in all but one of twenty cases, as far as is known."""
         with self._lock:
             past = sorted(self._past.get(kind, ()))
-        if not past:
-            return self._guesses.get(kind, 0.0)
-        return past[math.ceil(QUANTILE * len(past)) - 1]
+        return past[math.ceil(QUANTILE * len(past)) - 1] if past else 0.0
 
     def admits(self, kind: str, rounds: int = 1) -> bool:
         """Whether ``rounds`` pieces of this kind, one after the other, would end in time.
@@ -83,6 +74,7 @@ class TimeBudget:
     def note(self, kind: str, seconds: float) -> None:
         """Remember how long one piece took."""
         with self._lock:
+            self.finished += 1
             self._past.setdefault(kind, deque(maxlen=REMEMBERED)).append(round(seconds, 3))
             if self._record is not None and self._clock() - self._saved >= SAVE_SECONDS:
                 self._save(self._record)

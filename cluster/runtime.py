@@ -57,6 +57,15 @@ class RayRuntime:
     _keeper: ThreadPoolExecutor = field(repr=False)
     _own_temp_dir: Path | None = field(default=None, repr=False)
 
+    def present_cpus(self) -> int | None:
+        """CPUs that the cluster offers by now, since nodes may come and go; None when it does not answer."""
+        if not ray.is_initialized():
+            return None
+        try:
+            return int(ray.cluster_resources().get("CPU", 0))
+        except Exception:  # closed meanwhile, or the head is gone: whoever waits for work will hear of it
+            return None
+
     def close(self) -> None:
         """End the local Ray, or only leave the one that was joined; a second call does nothing."""
         # Ray ends the processes that this driver started; from a joined cluster it merely disconnects.

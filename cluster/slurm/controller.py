@@ -83,7 +83,7 @@ def is_hopeless(error: SlurmError) -> bool:
     return not any(words in said for words in BUSY) and any(words in said for words in HOPELESS)
 
 
-def patiently(ask: Callable[[], str], what: str, pause: Callable[[float], None] = time.sleep) -> str:
+def patiently(ask: Callable[[], str], what: str, pause: Callable[[float], object] = time.sleep) -> str:
     """Ask until Slurm answers, with growing pauses.
 
     Args:
@@ -132,13 +132,13 @@ class JobState:
                               "SIGNALING", "STAGE_OUT", "STOPPED", "SPECIAL_EXIT", "REQUEUE_FED"}  # fmt: skip
 
 
-def jobs_named(name: str) -> list[JobState]:
-    """This user's jobs of one name that are known to the controller, ended ones of late included: one call.
+def jobs_named(names: str) -> list[JobState]:
+    """This user's jobs of some names, separated by commas, that are known to the controller, ended ones of late included: one call.
 
     Raises:
         SlurmError: the controller did not answer.
     """
-    listed = call("squeue", "--noheader", "--me", "--states=all", f"--name={name}", "--format=%A|%j|%T|%r|%k")
+    listed = call("squeue", "--noheader", "--me", "--states=all", "--array", f"--name={names}", "--format=%A|%j|%T|%r|%k")
     return [JobState(*line.strip().split("|", 4)) for line in listed.splitlines()]
 
 
@@ -149,23 +149,24 @@ def cancel(jobs: Sequence[JobState]) -> None:
 
 
 class QueueWatch:
-    """The jobs of one name, looked up at most every half minute, less often while the controller is busy."""
+    """Jobs by name, looked up at most every half minute, and less often while the controller is busy."""
 
-    def __init__(self, name: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._name = name
+    def __init__(self, names: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._names = names
         self._clock = clock
         self._pause = POLL_SECONDS
         self._next = clock()
-        self._jobs: list[JobState] | None = None
 
-    def jobs(self) -> list[JobState] | None:
-        """The jobs as they were at the last look, None before the controller has answered once."""
-        if self._clock() >= self._next:
-            try:
-                self._jobs = jobs_named(self._name)
-                self._pause = POLL_SECONDS
-            except SlurmError as error:
-                self._pause = min(2 * self._pause, LONGEST_POLL_SECONDS)
-                log.warning("the queue could not be read, next look in %.0f s: %s", self._pause, error.said)
-            self._next = self._clock() + self._pause
-        return self._jobs
+    def look(self) -> list[JobState] | None:
+        """All the jobs, ended ones of late included; None when it is too early, or Slurm does not answer."""
+        if self._clock() < self._next:
+            return None
+        try:
+            jobs = jobs_named(self._names)
+            self._pause = POLL_SECONDS
+        except SlurmError as error:
+            self._pause = min(2 * self._pause, LONGEST_POLL_SECONDS)
+            log.warning("the queue could not be read, next look in %.0f s: %s", self._pause, error.said)
+            jobs = None
+        self._next = self._clock() + self._pause
+        return jobs

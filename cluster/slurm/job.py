@@ -64,17 +64,22 @@ class BatchJob:
             ends=now + (60.0 * minutes if left is None else left),
         )
 
-    def requeue(self) -> bool:
-        """Put this job back into the queue, which ends it; False when Slurm will not, or when it was cancelled."""
-        try:
-            state = patiently(lambda: call("squeue", "--noheader", f"--jobs={self.job}", "--format=%T"), "squeue")
-            if state.strip() != "RUNNING":
-                return False
-            patiently(lambda: call("scontrol", "requeue", self.job), "scontrol requeue")
-        except SlurmError as error:
-            log.warning("this job cannot be requeued: %s", error.said)
-            return False
-        return True
+    def is_running(self) -> bool:
+        """Whether Slurm lets it run on: False once it was cancelled, preempted or requeued.
+
+        Raises:
+            SlurmError: the controller does not answer.
+        """
+        state = patiently(lambda: call("squeue", "--noheader", f"--jobs={self.job}", "--format=%T"), "squeue")
+        return state.strip() == "RUNNING"
+
+    def requeue(self) -> None:
+        """Put this job back into the queue, which ends it.
+
+        Raises:
+            SlurmError: Slurm will not.
+        """
+        patiently(lambda: call("scontrol", "requeue", self.job), "scontrol requeue")
 
 
 def time_left(text: str) -> float | None:

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -50,13 +51,14 @@ def ray_on_nodes(job: BatchJob, rendezvous: Path, options: Sequence[str] = (), *
         yield _wait_for(head, rendezvous)
 
 
-def lend_node(find: Callable[[], Path | None], until: float, drain_seconds: float) -> str:
+def lend_node(find: Callable[[], Path | None], until: float, drain_seconds: float, leave: threading.Event) -> str:
     """Lend this node, all that the job has of it, to the Ray cluster of a campaign.
 
     Args:
         find: the present rendezvous of the campaign, None while it has none.
         until: when to leave, seconds since the epoch; work that runs then has ``drain_seconds`` left.
         drain_seconds: between the end of new work on this node and the node's own end.
+        leave: set when the node is to leave before that.
 
     Returns:
         Why it ended, in words.
@@ -67,8 +69,8 @@ def lend_node(find: Callable[[], Path | None], until: float, drain_seconds: floa
     command = [*_keeper("worker"), "--rendezvous", str(rendezvous), "--lifeline"]
     command += ["--drain-seconds", f"{drain_seconds:g}"]
     with _running(command, None, drain_seconds) as node:
-        while node.poll() is None and time.time() < until:
-            time.sleep(POLL_SECONDS)
+        while node.poll() is None and time.time() < until and not leave.wait(POLL_SECONDS):
+            pass
         if node.poll() is not None:
             return "the campaign's head has gone"
     return "the job's time is over"

@@ -9,7 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stderr
+from contextlib import nullcontext, redirect_stderr
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,7 +104,8 @@ def send(
     function: Callable[..., Any],
     *arguments: Any,
     after: str | None = None,
-    pause: Callable[[float], None] = time.sleep,
+    count: int = 1,
+    pause: Callable[[float], object] = time.sleep,
 ) -> str:
     """Send ``function(*arguments)`` as a job; asks again, with growing pauses, while Slurm is busy.
 
@@ -113,10 +114,11 @@ def send(
         function: importable on the nodes, or picklable by value.
         arguments: picklable.
         after: a job whose end, however it came, this one waits for.
+        count: how many such jobs to send, as one array.
         pause: waits so many seconds.
 
     Returns:
-        The job's id.
+        The id of the job, or that of the first.
 
     Raises:
         SlurmError: Slurm refused, or was busy for too long.
@@ -132,7 +134,9 @@ def send(
         executor = _executor(request, comment=mark, dependency=None if after is None else f"afterany:{after}")
         try:
             with redirect_stderr(io.StringIO()):  # submitit repeats there what its error says
-                return str(executor.submit(function, *arguments).job_id)
+                with executor.batch() if count > 1 else nullcontext():
+                    jobs = [executor.submit(function, *arguments) for _ in range(count)]
+                return str(jobs[0].job_id)
         except (FailedJobError, FailedSubmissionError) as error:
             raise SlurmError(("sbatch",), str(error)) from error
 
