@@ -11,8 +11,8 @@ import fcntl
 import json
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -22,8 +22,9 @@ from pydantic import TypeAdapter
 
 from campaign.cache import StageCache
 from campaign.control import CancelRequest, clear_request
-from campaign.events import EVENT_FILE, RunStatus, run_status
-from campaign.load import LoadedSpec, load_profile, load_spec
+from campaign.events import EVENT_FILE, EventLog, RunStatus, run_status
+from campaign.frozen import FrozenRun, freeze
+from campaign.load import LoadedSpec, load_calibration, load_physics, load_profile, load_spec
 from campaign.logs import driver_log_handler
 from campaign.pipeline import build_pipeline
 from campaign.plan import REPORT_FILE, Plan, make_plan
@@ -36,6 +37,11 @@ from campaign.worker_log import DRIVER_LOG, LOGS_FOLDER
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from campaign.agreement import Agreement
+    from campaign.calibrate import Outcome
+    from campaign.replay import Replay
+    from cluster.slurm.controller import JobState
 
 DEFAULT_RUNS = Path("runs")
 LEAVE_SECONDS, LEAVE_POLL_SECONDS = 10.0, 0.1
@@ -64,9 +70,14 @@ class Campaign:
     cache: StageCache
 
     @classmethod
-    def open(cls, spec: Path, profile: Path | None = None, runs: Path = DEFAULT_RUNS) -> Campaign:
-        """Load and check a spec and a profile; raises ``load.SpecError`` with every mistake."""
-        loaded_profile = load_profile(profile, on_cluster=True)
+    def open(
+        cls, spec: Path, profile: Path | None = None, runs: Path = DEFAULT_RUNS, *, on_cluster: bool = False
+    ) -> Campaign:
+        """Load and check a spec and a profile; raises ``load.SpecError`` with every mistake.
+
+        With ``on_cluster`` a Slurm profile is checked against the cluster, too; see ``load.load_profile``.
+        """
+        loaded_profile = load_profile(profile, on_cluster=on_cluster)
         cache = StageCache(loaded_profile.cache or runs / "cache")
         return cls(load_spec(spec), loaded_profile, runs, cache)
 
@@ -96,15 +107,16 @@ def submit(campaign: Campaign, listener: Listener | None = None) -> FinishedRun:
     Raises:
         run.CampaignFailed: stages failed.
         run.Cancelled: another process cancelled it; submit again, or resume, to go on.
+        frozen.SourceChanged: source was edited while the run was starting; nothing has run.
         RunBusy: another process has this run.
         KeyboardInterrupt: stopped by the user; submit again to go on.
     """
     plan = campaign.plan()
     if not is_finished(plan):
         folder = Path(plan.run_folder)
-        with prepared(campaign, plan):
+        with prepared(campaign, plan) as frozen:
             clear_request(folder)
-            execute(campaign, folder, campaign.profile, listener)
+            execute(campaign, frozen, folder, campaign.profile, listener)
         return FinishedRun(folder, plan, from_cache=False)
     return FinishedRun(Path(plan.run_folder), plan, from_cache=True)
 
@@ -115,17 +127,24 @@ def is_finished(plan: Plan) -> bool:
 
 
 @contextmanager
-def prepared(campaign: Campaign, plan: Plan) -> Iterator[None]:
-    """Own the run's folder, with everything in it that a driver finds there; raises ``RunBusy``."""
+def prepared(campaign: Campaign, plan: Plan) -> Iterator[FrozenRun]:
+    """Own the run's folder, with everything in it that its driver works from.
+
+    Raises:
+        RunBusy: another process has this run.
+        frozen.SourceChanged: source was edited while it was copied.
+    """
     folder = Path(plan.run_folder)
     (folder / LOGS_FOLDER).mkdir(parents=True, exist_ok=True)
-    with only_one(folder):
+    with only_one(folder), _log_to(folder / LOGS_FOLDER / DRIVER_LOG):
+        frozen = freeze(build_pipeline(campaign.loaded.spec), campaign.cache, folder)
         _freeze(campaign, plan, folder)
-        yield
+        yield frozen
 
 
 def execute(
     campaign: Campaign,
+    frozen: FrozenRun,
     folder: Path,
     place: Profile,
     listener: Listener | None = None,
@@ -134,7 +153,8 @@ def execute(
     """Drive a prepared run to its report in this process.
 
     Args:
-        campaign: the run's spec and cache.
+        campaign: where results are kept.
+        frozen: what runs.
         folder: the run's.
         place: where stages run.
         listener: is called with every event.
@@ -144,12 +164,11 @@ def execute(
         run.OutOfTime: it would have taken longer; what is done is kept.
         Exception: whatever else ``submit`` raises.
     """
-    from campaign.reporting import write_report
+    with frozen.imports():
+        from campaign.reporting import write_report
 
-    pipeline = build_pipeline(campaign.loaded.spec)
-    with _log_to(folder / LOGS_FOLDER / DRIVER_LOG):
-        executor = Executor(pipeline, campaign.cache, place, folder, listener, budget)
-        executor.execute(partial(write_report, folder, pipeline, campaign.cache))
+        executor = Executor(frozen.pipeline, campaign.cache, place, folder, listener, budget)
+        executor.execute(partial(write_report, folder, frozen.pipeline, campaign.cache))
 
 
 def status(run_folder: Path) -> RunStatus:
@@ -171,6 +190,24 @@ def cancel(run_folder: Path, now: bool = False) -> None:
         now: give up simulations in flight rather than let them finish; both leave whole results alone.
     """
     CancelRequest.by_me(now).write(run_folder)
+
+
+def cancel_jobs(run_folder: Path, status: RunStatus, now: bool = False) -> list[JobState]:
+    """Cancel a run's jobs in Slurm, and nothing else; those that were. A driver that runs stops by :func:`cancel`.
+
+    Raises:
+        cluster.slurm.controller.SlurmError: Slurm does not answer.
+    """
+    from campaign.slurm import submission
+
+    # The request first: a driver whose time ends at this moment must not go on in another job.
+    cancel(run_folder, now)
+    driven = status.state == "running"
+    jobs = submission.cancel_jobs(run_folder, driven)
+    if jobs and not driven:
+        with closing(EventLog(run_folder)) as events:
+            events.write("run-ended", state="cancelled")
+    return jobs
 
 
 def resume(run_folder: Path, profile: Path | None = None, listener: Listener | None = None) -> FinishedRun:
@@ -236,8 +273,8 @@ def frozen_campaign(run_folder: Path, profile: Path | None = None) -> Campaign:
     changed = [name for name, key in build_pipeline(spec).keys.items() if keys.get(name) != key]
     if changed:
         raise CodeChanged(
-            f"{run_folder}: the code or input files behind {', '.join(changed)} changed since it was submitted; "
-            f"`campaign submit` its spec ({run_folder / SOURCE_FILE}) makes a run by the code as it is now"
+            f"{run_folder}: the code or the input files behind {', '.join(changed)} changed since it was submitted; "
+            f"put them back, or `campaign submit` its spec ({run_folder / SOURCE_FILE}) for a run as they are now"
         )
     loaded_profile = load_profile(profile) if profile is not None else _frozen_profile(run_folder)
     text = (run_folder / SOURCE_FILE).read_text(encoding="utf-8")
@@ -294,11 +331,76 @@ def query(store: Path, expression: str, limit: int | None = None) -> Sequence[di
     return run_query(SimulationStore.open(store), expression, limit=limit)
 
 
+def replay(store: Path, row: int, profile: Profile) -> Replay:
+    """Run one simulation of a store again, in the foreground; see ``campaign.replay``."""
+    from campaign.replay import replay as run_again
+
+    return run_again(store, row, profile.limits.simulation_s)
+
+
 def verify_authors(weights: Path, data: Path) -> dict[str, Any]:
     """Compare the published generator's images with the published ones; see ``ganmdn.authors.verify_authors``."""
     from ganmdn import authors
 
     return asdict(authors.verify_authors(weights, data))
+
+
+def validate_physics(
+    spec: Path, data: Path, dataset: str | None = None, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Agreement:
+    """Simulate a published data set under a spec's physics, and compare with its published absorption.
+
+    Args:
+        spec: a campaign's spec or a physics file.
+        data: HDF5 file in the published layout.
+        dataset: whose orders to take, where they differ and the size of the images does not tell.
+        progress: hears how many images are done, of how many.
+
+    Raises:
+        load.SpecError, load.DatasetUnknown: see ``load.load_physics``.
+        ValueError, FileNotFoundError: the data are not what they should be, or no image could be simulated.
+    """
+    from campaign.agreement import validate_physics as validate
+    from results.hdf5 import read_published
+
+    published = read_published(data)
+    physics, orders = load_physics(spec, published.images.shape[-1], dataset)
+    return validate(physics, orders, published.images, published.y, progress)
+
+
+def calibrate(
+    spec: Path,
+    data: Path,
+    profile: Path | None = None,
+    runs: Path = DEFAULT_RUNS,
+    dataset: str | None = None,
+    progress: Callable[[int, int, str], None] = lambda done, total, what: None,
+) -> Outcome:
+    """Fit a family of stacks to a published data set on Ray; goes on with a calibration that was interrupted.
+
+    Args:
+        spec: a calibration, or a physics file or campaign around whose values all ranges are made.
+        data: HDF5 file in the published layout.
+        profile: where to run; this machine by default.
+        runs: folder below which results of single steps are kept.
+        dataset: as for ``validate_physics``.
+        progress: hears of every finished task: done, total, and of what.
+
+    Raises:
+        load.SpecError, load.DatasetUnknown, ValueError, FileNotFoundError: as ``validate_physics``.
+        RuntimeError: no start could be simulated.
+    """
+    from campaign.calibrate import Calibrator
+    from cluster.pool import WorkerPool
+    from cluster.runtime import start
+    from results.hdf5 import read_published
+
+    published = read_published(data)
+    calibration, orders = load_calibration(spec, published.images.shape[-1], dataset)
+    calibrator = Calibrator(calibration, orders, published.images, published.y)
+    where = load_profile(profile)
+    with start(**where.ray_options()) as runtime, closing(WorkerPool(runtime.cpus)) as pool:
+        return calibrator.run(pool, runs, progress)
 
 
 def import_data(data: Path, store: Path) -> int:

@@ -12,13 +12,15 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+from campaign.keys import KeyParts
 from campaign.pipeline import Stage
 
 RECORD_FILE = "stage.json"
+FAILURE_FILE = "failure.json"  # in the folder of an unfinished stage that failed
 LOCK_POLL_SECONDS = 0.5
 
 
@@ -27,6 +29,8 @@ class StageRecord:
     """What a finished stage says of itself; lies in its folder as ``stage.json``.
 
     ``seconds`` is wall time since the last start, waits for workers included; ``core_seconds`` is work alone.
+    ``config``, ``input_keys``, ``file_keys``, ``schema`` and ``code`` are what its key was made of; records of earlier
+    versions lack the last three.
     """
 
     name: str
@@ -36,6 +40,27 @@ class StageRecord:
     seconds: float
     facts: dict[str, Any]
     core_seconds: float = 0.0
+    file_keys: dict[str, str] = field(default_factory=dict)
+    schema: int | None = None
+    code: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, name: str, key: str, parts: KeyParts, seconds: float, facts: dict[str, Any], core_seconds: float
+    ) -> StageRecord:
+        """Record of the stage ``name``, whose ``key`` was made of ``parts``."""
+        return cls(
+            name,
+            key,
+            dict(parts.config),
+            dict(parts.inputs),
+            seconds,
+            facts,
+            core_seconds,
+            dict(parts.files),
+            parts.schema,
+            dict(parts.code),
+        )
 
 
 class StageCache:
@@ -79,7 +104,21 @@ class StageCache:
                 time.sleep(LOCK_POLL_SECONDS)
             if not self.has(stage, key):
                 partial.mkdir(exist_ok=True)
+                (partial / FAILURE_FILE).unlink(missing_ok=True)
             yield partial
+
+    def note_failure(self, stage: Stage, key: str, message: str) -> None:
+        """Leave word in the partial folder that the stage failed, for the next plan."""
+        path = self.partial(stage, key) / FAILURE_FILE
+        if path.parent.is_dir():
+            path.write_text(json.dumps({"time": time.time(), "message": message}) + "\n", encoding="utf-8")
+
+    def failure(self, stage: Stage, key: str) -> str | None:
+        """Why the stage failed when it was last tried, None if it did not."""
+        try:
+            return json.loads((self.partial(stage, key) / FAILURE_FILE).read_text(encoding="utf-8"))["message"]
+        except (FileNotFoundError, ValueError, KeyError):  # the last two: cut short by a crash
+            return None
 
     def finish(self, stage: Stage, record: StageRecord) -> None:
         """Turn the partial folder into the finished one."""

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from campaign.paths import WorkFolder
-from campaign.spec import Count, Model
+from campaign.spec import NO_TEXT, Count, Model, Positive
+
+
+class Limits(Model):
+    """What a simulation may cost before it is given up; it never changes the numbers of those that end well."""
+
+    simulation_s: Positive = Field(
+        default=1800.0, description="seconds after which a simulation is ended and quarantined, at most 10 % later"
+    )
+    attempts: Count = Field(
+        default=3, description="workers that may die over the same work before it is taken apart to find the culprit"
+    )
+    failed_share: Annotated[float, Field(gt=0, le=1), NO_TEXT] = Field(
+        default=0.2, description="share of a store's simulations that may fail before its stage gives up"
+    )
 
 
 class Execution(Model):
@@ -19,3 +35,4 @@ class Execution(Model):
         default=None,
         description="folder of finished stages that campaigns share; default: cache in the runs folder",
     )
+    limits: Limits = Field(default=Limits(), description="what a simulation may cost before it is given up")

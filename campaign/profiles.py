@@ -12,9 +12,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from campaign.execution import Execution
+from campaign.execution import Execution, Limits
 from campaign.paths import ExpandedText, WorkFolder
 from campaign.slurm.profile import SlurmProfile
+
+__all__ = ["LAPTOP", "Limits", "LocalProfile", "Profile", "RayProfile", "SlurmProfile", "available_cpus"]
 
 CGROUP_CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 

@@ -59,6 +59,7 @@ class Outcome:
     seconds: float = 0.0
     message: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    core_seconds: float = 0.0  # of this submission
 
 
 class Executor:
@@ -195,9 +196,8 @@ class Executor:
                 continue
 
     def _run_stage(self, stage: Stage) -> None:
-        key = self.pipeline.keys[stage.name]
         try:
-            outcome = self._compute(stage, key)
+            outcome = self._compute(stage, self.pipeline.keys[stage.name])
         except Interrupted:
             outcome = Outcome(stage, "interrupted")
         except Exception as error:
@@ -205,7 +205,9 @@ class Executor:
                 outcome = Outcome(stage, "interrupted")
             else:
                 log.error("failed\n%s", traceback.format_exc(), extra={"stage": stage.name})
-                outcome = Outcome(stage, "failed", message=f"{type(error).__name__}: {error}")
+                notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+                outcome = Outcome(stage, "failed", message=f"{type(error).__name__}: {error}{notes}")
+                self.cache.note_failure(stage, self.pipeline.keys[stage.name], outcome.message)
         self._ended.put(outcome)
 
     def _compute(self, stage: Stage, key: str) -> Outcome:
@@ -221,12 +223,10 @@ class Executor:
             inputs = {role: self._folder(name) for role, name in stage.inputs.items()} | dict(stage.files)
             importlib.import_module(f"campaign.stages.{stage.kind}").run(stage.config, inputs, context)
             seconds = time.monotonic() - started
-            input_keys = {role: self.pipeline.keys[name] for role, name in stage.inputs.items()}
-            record = StageRecord(
-                stage.name, key, dict(stage.config), input_keys, seconds, context.facts, context.core_seconds
-            )
+            parts = self.pipeline.parts[stage.name]
+            record = StageRecord.of(stage.name, key, parts, seconds, context.facts, context.core_seconds)
             self.cache.finish(stage, record)
-            return Outcome(stage, "done", seconds, facts=context.facts)
+            return Outcome(stage, "done", seconds, facts=context.facts, core_seconds=context.core_seconds)
 
     def _context_of(self, stage: Stage, folder: Path) -> StageContext:
         logs = stage_logs(self.run_folder.absolute(), stage.name)
@@ -252,6 +252,7 @@ class Executor:
             state=outcome.state,
             seconds=round(outcome.seconds, 3),
             message=outcome.message,
+            core_seconds=round(outcome.core_seconds, 3),
         )
 
     def _link(self, stage: Stage, folder: Path) -> None:
@@ -299,6 +300,7 @@ class Executor:
             token_file=os.environ.get("RAY_AUTH_TOKEN_PATH"),  # None: where Ray itself keeps it
             cpus=runtime.cpus,
             gpus=runtime.gpus,
+            workers=self._resources.workers_of(runtime),
         )
 
     def _emit(self, event: str, **facts: Any) -> None:

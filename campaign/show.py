@@ -14,8 +14,10 @@ from campaign.events import RunStatus
 from campaign.progress import format_seconds, status_head, status_line, status_table
 
 if TYPE_CHECKING:
+    from campaign.agreement import Agreement
     from campaign.doctor import Check
     from campaign.plan import Plan
+    from campaign.replay import Replay
 
 STATE_STYLES = {"cached": "blue", "interrupted": "yellow", "new": "green"}
 CHECK_STYLES = {"ok": "green", "warning": "yellow", "failure": "bold red"}
@@ -53,6 +55,18 @@ def run_table(status: RunStatus) -> Group:
     return Group(Text(status_head(status, now)), status_table(status, now))
 
 
+def agreement_table(found: Mapping[str, Agreement]) -> Table:
+    """How simulated absorption compares with the published one, a line for each set of pairs."""
+    table = _table(
+        ("", "left"), ("r", "right"), ("rmse", "right"), ("bias", "right"), ("std ratio", "right"), ("pairs", "right")
+    )
+    for name, agreement in found.items():
+        pairs = f"{agreement.n}, {agreement.failed} failed" if agreement.failed else str(agreement.n)
+        figures = f"{agreement.r:.3f}", f"{agreement.rmse:.4f}", f"{agreement.bias:+.4f}", f"{agreement.std_ratio:.2f}"
+        table.add_row(name, *figures, pairs)
+    return table
+
+
 def runs_table(states: Mapping[str, RunStatus]) -> Table | Text:
     """All runs, a line each."""
     if not states:
@@ -72,6 +86,16 @@ def rows_table(rows: Sequence[Mapping[str, Any]]) -> Group | Text:
     for row in rows:
         table.add_row(*(_cell(row[name]) for name in names[:MAX_COLUMNS]))
     return Group(table, Text(f"{len(rows)} rows"))
+
+
+def replay_table(again: Replay) -> Table:
+    """A simulation that was run again: inputs, what its store has of it, what came of it now."""
+    table = _table(("", "left"), (f"{again.store} row {again.row}", "left"), ("", "left"))
+    recorded = again.recorded or {"status": "not written"}
+    for title, facts in (("inputs", again.inputs), ("recorded", recorded), ("now", again.outcome)):
+        for position, (name, value) in enumerate(facts.items()):
+            table.add_row(title if position == 0 else "", name, Text(_cell(value)))
+    return table
 
 
 def checks_table(checks: Sequence[Check]) -> Table:

@@ -69,7 +69,8 @@ def run_coordinated(
 ) -> Result:
     """Run ``function(mailbox)`` in the cluster and hand each message to ``on_message`` in the calling thread.
 
-    ``while_waiting`` is called several times a second. Leaving by an exception, Ctrl-C or one of the two callables included, ends whatever the function started.
+    ``while_waiting`` is called several times a second. Leaving by an exception, Ctrl-C or one of the two callables
+    included, ends whatever the function started.
 
     Raises:
         Exception: what the function raised, with the traceback there as ``__cause__``.

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 import ray
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import GetTimeoutError, OutOfMemoryError, RayError, RayTaskError
 
 from cluster.errors import WorkerLost, original_error
 from cluster.lanes import Lanes
@@ -108,9 +108,15 @@ class WorkerPool:
             self._threads.append(thread)
             thread.start()
 
-    def share(self, function: Callable[..., Any]) -> SharedFunction:
-        """Make a function ready for many calls: shipped to the cluster once if it is large."""
-        return share(function)
+    def share(
+        self, function: Callable[..., Any], *, max_attempts: int | None = None, time_limit_s: float | None = None
+    ) -> SharedFunction:
+        """Make a function ready for many calls: shipped to the cluster once if it is large.
+
+        A call may lose ``max_attempts`` workers (None: as many as the pool says), and a worker that takes longer
+        than ``time_limit_s`` over a call is ended and counts as lost.
+        """
+        return share(function, max_attempts, time_limit_s)
 
     def submit(self, function: Callable[..., Any] | SharedFunction, *args: Any, **kwargs: Any) -> Future[Any]:
         """Queue ``function(*args, **kwargs)`` for the next free worker. Thread-safe.
@@ -246,7 +252,7 @@ class WorkerPool:
 
     def _run(self, place: WorkerPlace, task: Task) -> None:
         try:
-            value = place.call(task.function.reference, task.args, task.kwargs)
+            value = place.call(task.function.reference, task.args, task.kwargs, task.function.time_limit_s)
         except RayTaskError as error:  # arguments or result do not survive the way
             task.future.set_exception(original_error(error))
         except RayError as error:
@@ -260,7 +266,7 @@ class WorkerPool:
         task.workers_lost += 1
         with self._changed:
             failure = self._cancelled
-            if failure is None and task.workers_lost < self._max_attempts:
+            if failure is None and task.workers_lost < (task.function.max_attempts or self._max_attempts):
                 self._queue.put_back(task.lane, task)
                 self._changed.notify_all()
                 return
@@ -269,7 +275,10 @@ class WorkerPool:
 
 def _lost(task: Task, error: RayError) -> WorkerLost:
     death = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    times = "once" if task.workers_lost == 1 else f"{task.workers_lost} times"
     return WorkerLost(
-        f"task {task.function.name} lost its worker {task.workers_lost} times; the last one died with: {death}. "
-        "Was it killed, or out of memory?"
+        f"task {task.function.name} lost its worker {times}; the last one died with: {death}. "
+        "Was it killed, or out of memory?",
+        out_of_memory=isinstance(error, OutOfMemoryError),
+        timed_out=isinstance(error, GetTimeoutError),
     )

@@ -16,6 +16,8 @@ from typing import Any
 
 import ray
 
+from cluster.source import worker_setup_hook
+
 # Linux keeps 108 bytes for a socket's path, macOS 104, the closing zero included.
 SOCKET_PATH_BYTES = 103 if sys.platform == "darwin" else 107
 
@@ -155,6 +157,14 @@ def worker_environment() -> dict[str, str]:
     return environment
 
 
+def _worker_runtime() -> dict[str, Any]:
+    """Ray's runtime environment of every worker."""
+    runtime: dict[str, Any] = {"env_vars": worker_environment()}
+    if (hook := worker_setup_hook()) is not None:
+        runtime["worker_process_setup_hook"] = hook
+    return runtime
+
+
 def _short_temp_dir() -> Path:
     """New folder of this process alone, under the system's temporary folder unless that is too long."""
     parent = Path(tempfile.gettempdir())
@@ -198,6 +208,6 @@ def _quiet_init(**options: Any) -> Any:
         return ray.init(
             log_to_driver=False,
             logging_level=logging.CRITICAL,
-            runtime_env={"env_vars": worker_environment()},
+            runtime_env=_worker_runtime(),
             **options,
         )

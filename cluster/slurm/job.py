@@ -6,7 +6,6 @@ import logging
 import os
 import re
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -59,7 +58,9 @@ class BatchJob:
         return cls(
             job=job,
             hosts=tuple(submitit.JobEnvironment().hostnames),
-            cpus_on=cpus_on_nodes(environment.get("SLURM_JOB_CPUS_PER_NODE", environment.get("SLURM_CPUS_ON_NODE", ""))),
+            cpus_on=cpus_on_nodes(
+                environment.get("SLURM_JOB_CPUS_PER_NODE", environment.get("SLURM_CPUS_ON_NODE", ""))
+            ),
             restarts=int(environment.get("SLURM_RESTART_COUNT", "0")),
             ends=now + (60.0 * minutes if left is None else left),
         )

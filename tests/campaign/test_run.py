@@ -16,6 +16,7 @@ from campaign.cache import StageCache
 from campaign.context import StageContext
 from campaign.control import CancelRequest
 from campaign.events import read_events, run_status
+from campaign.keys import KeyParts
 from campaign.pipeline import Pipeline, Stage
 from campaign.profiles import LAPTOP
 from campaign.run import CampaignFailed, Cancelled, Executor
@@ -29,6 +30,10 @@ class StagesOnly(Pipeline):
     @property
     def keys(self) -> dict[str, str]:  # type: ignore[override]
         return {stage.name: stage.name.replace("/", "-") for stage in self.stages}
+
+    @property
+    def parts(self) -> dict[str, KeyParts]:  # type: ignore[override]
+        return {stage.name: KeyParts(stage.kind, stage.config, {}, {}, 1, {}) for stage in self.stages}
 
 
 @pytest.fixture
