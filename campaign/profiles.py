@@ -6,16 +6,13 @@ never what it is, so a run may go on under another profile than the one it began
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from campaign.paths import ExpandedText, WorkFolder
 from campaign.spec import Count, Model
-
-CGROUP_CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
+from cluster.allocation import available_cpus
 
 
 class _Execution(Model):
@@ -59,7 +56,7 @@ class RayProfile(_Execution):
     )
 
     def ray_options(self) -> dict[str, Any]:
-        """Arguments of ``cluster.runtime.start``."""
+        """Arguments of ``cluster.runtime.join``."""
         return {"address": self.address}
 
     def planned_workers(self) -> int:
@@ -70,13 +67,3 @@ class RayProfile(_Execution):
 Profile = Annotated[LocalProfile | RayProfile, Field(discriminator="kind")]
 LAPTOP = LocalProfile(kind="local")
 """What runs where nothing is said: all CPUs of this machine."""
-
-
-def available_cpus() -> int:
-    """CPUs that this process may use: its affinity, and a container's share rounded up."""
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = CGROUP_CPU_LIMIT.read_text(encoding="ascii").split()
-    except (OSError, ValueError):
-        return cpus
-    return cpus if quota == "max" else min(cpus, max(1, -(-int(quota) // int(period))))
