@@ -54,7 +54,7 @@ def token_in_use(token: Path | None) -> Iterator[None]:
 
 def _read_again() -> None:
     """Make Ray's libraries in this process forget the mode and the token that they read before."""
-    from ray._raylet import AuthenticationTokenLoader, Config  # Ray has no public way
+    from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]  # Ray has no public way
 
     Config.initialize("")
     AuthenticationTokenLoader.instance().reset_cache()
