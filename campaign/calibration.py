@@ -75,11 +75,14 @@ def _rules(calibration: Calibration) -> Iterator[Breach]:
     for name in fit.thickness_nm:
         if name not in layers:
             yield Breach(("fit", "thickness_nm", name), "must be a layer of the stack", suggestion(name, layers))
-    ranges = {("wavelength_nm",): fit.wavelength_nm, ("pixel_nm",): fit.pixel_nm}
+    ranges: dict[tuple[str, ...], Range | None] = {
+        ("wavelength_nm",): fit.wavelength_nm,
+        ("pixel_nm",): fit.pixel_nm,
+    }
     ranges |= {("thickness_nm", name): interval for name, interval in fit.thickness_nm.items()}
-    for at, interval in ranges.items():
+    for where, interval in ranges.items():
         if interval is not None and not 0 < interval.low < interval.high:
-            yield Breach(("fit", *at), "must be [low, high] with 0 < low < high", "for example [100, 300]")
+            yield Breach(("fit", *where), "must be [low, high] with 0 < low < high", "for example [100, 300]")
     for name, tables in fit.materials.items():
         if name not in physics.materials:
             yield Breach(
@@ -87,8 +90,9 @@ def _rules(calibration: Calibration) -> Iterator[Breach]:
             )
         for position, choice in enumerate(tables):
             if choice not in TABLES:
-                at = ("fit", "materials", name, position)
-                yield Breach(at, "must name a tabulated material", suggestion(choice, TABLES))
+                yield Breach(
+                    ("fit", "materials", name, position), "must name a tabulated material", suggestion(choice, TABLES)
+                )
 
 
 @dataclass(frozen=True)
@@ -235,7 +239,7 @@ def _read(path: Path) -> Any:
 def _plain(result: Any) -> Any:
     """A result as JSON knows it; NaN becomes None and comes back as NaN."""
     if isinstance(result, np.ndarray):
-        return np.where(np.isfinite(result), result, None).tolist()
+        return [[value if np.isfinite(value) else None for value in row] for row in result.tolist()]
     return {"values": result.values.tolist(), "loss": result.loss if np.isfinite(result.loss) else 1e300}
 
 

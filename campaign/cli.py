@@ -1,27 +1,18 @@
 """The command line, thin over ``campaign.api``.
 
 Exit codes: 0 done; 1 a stage failed or a check did; 2 a mistake in what the user wrote; 3 another process has the run;
-130 stopped by Ctrl-C.
+4 the run was cancelled; 130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import sys
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from campaign import api
-from campaign.load import SpecError, format_problems
-
-PLAIN_WIDTH = 110  # columns where there is no terminal to ask: the widest table fits
+from campaign import api, following
+from campaign.terminal import FAILED, Json, ProfileFile, Runs, SpecFile, complain, console, located_errors, print_json
 
 app = typer.Typer(
     name="campaign",
@@ -30,31 +21,36 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-FAILED, MISTAKE, BUSY, STOPPED = 1, 2, 3, 130
-
-SpecFile = Annotated[Path, typer.Argument(help="the campaign's YAML file", metavar="SPEC")]
-ProfileFile = Annotated[Path | None, typer.Option("--profile", help="where to run; default: this machine")]
-Runs = Annotated[Path, typer.Option("--runs", help="folder of all runs")]
-Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
 
 
 @app.command()
 def submit(spec: SpecFile, profile: ProfileFile = None, runs: Runs = api.DEFAULT_RUNS, as_json: Json = False) -> None:
     """Run a campaign to its tables, figures and report; go on with one that was interrupted."""
-    from campaign.progress import display, format_seconds
+    from campaign.driving import drive
 
-    console = _console(stderr=as_json)
     campaign = _open(spec, profile, runs)
-    started = time.monotonic()
-    with display(console) as listener, _failures(spec):
-        run = api.submit(campaign, listener)
-    if as_json:
-        _print_json({"run_folder": str(run.folder), "from_cache": run.from_cache, "plan": run.plan.to_dict()})
-        return
-    console.print(api.table(run.folder))
-    how = "answered from the cache in" if run.from_cache else "finished in"
-    console.print(f"\n{how} {format_seconds(time.monotonic() - started)}: [bold]{run.folder}[/bold]")
-    console.print(f"report: {run.folder / 'report.html'}", soft_wrap=True)
+    drive(lambda listener: api.submit(campaign, listener), f"submit {spec}", as_json)
+
+
+@app.command()
+def resume(
+    run: Annotated[Path, typer.Argument(help="a run's folder")],
+    profile: Annotated[Path | None, typer.Option("--profile", help="where to go on; default: as before")] = None,
+    as_json: Json = False,
+) -> None:
+    """Go on with a run by the spec that it froze at submission, under the same profile or another one."""
+    from campaign.driving import drive
+
+    try:
+        with located_errors():
+            campaign = api.frozen_campaign(run, profile)
+    except (FileNotFoundError, api.CodeChanged) as error:
+        complain(str(error))
+    drive(lambda listener: api.submit(campaign, listener), f"resume {run}", as_json)
+
+
+for command in (following.watch, following.logs, following.cancel, following.dashboard):
+    app.command()(command)
 
 
 @app.command()
@@ -62,11 +58,11 @@ def plan(spec: SpecFile, profile: ProfileFile = None, runs: Runs = api.DEFAULT_R
     """Show what a submission would do: stages, simulations, cost, and what is cached. Writes nothing."""
     made = _open(spec, profile, runs).plan()
     if as_json:
-        _print_json(made.to_dict())
+        print_json(made.to_dict())
     else:
         from campaign.show import plan_table
 
-        _console().print(plan_table(made))
+        console().print(plan_table(made))
 
 
 @app.command()
@@ -80,14 +76,14 @@ def status(
 
     folders = [run] if run is not None else api.find_runs(runs)
     if run is not None and not (run / "events.jsonl").is_file():
-        _complain(f"{run}: not a run's folder (no events.jsonl); `campaign status` lists the runs below {runs}")
+        complain(f"{run}: not a run's folder (no events.jsonl); `campaign status` lists the runs below {runs}")
     states = {str(folder): api.status(folder) for folder in folders}
     if as_json:
         from dataclasses import asdict
 
-        _print_json({folder: asdict(state) for folder, state in states.items()})
+        print_json({folder: asdict(state) for folder, state in states.items()})
     else:
-        _console().print(run_table(states[str(run)]) if run is not None else runs_table(states))
+        console().print(run_table(states[str(run)]) if run is not None else runs_table(states))
 
 
 @app.command()
@@ -103,11 +99,11 @@ def query(
     try:
         rows = api.query(store, expression, limit)
     except (ValueError, FileNotFoundError) as error:
-        _complain(str(error))
+        complain(str(error))
     if as_json:
-        _print_json(rows)
+        print_json(rows)
     else:
-        _console().print(rows_table(rows))
+        console().print(rows_table(rows))
 
 
 @app.command()
@@ -116,8 +112,8 @@ def report(run: Annotated[Path, typer.Argument(help="a run's folder")]) -> None:
     try:
         path = api.rewrite_report(run)
     except (FileNotFoundError, api.NotFinished) as error:
-        _complain(str(error))
-    _console().print(f"report: {path}", soft_wrap=True)
+        complain(str(error))
+    console().print(f"report: {path}", soft_wrap=True)
 
 
 @app.command()
@@ -125,7 +121,7 @@ def schema() -> None:
     """Print the JSON Schema of specs, for editors."""
     from campaign.schema import spec_json_schema
 
-    _print_json(spec_json_schema())
+    print_json(spec_json_schema())
 
 
 @app.command()
@@ -140,14 +136,14 @@ def doctor(
     from campaign.load import load_profile
     from campaign.show import checks_table
 
-    with _located_errors():
+    with located_errors():
         checks = diagnose(load_profile(profile), runs, deep=deep)
     if as_json:
         from dataclasses import asdict
 
-        _print_json([asdict(check) for check in checks])
+        print_json([asdict(check) for check in checks])
     else:
-        _console().print(checks_table(checks))
+        console().print(checks_table(checks))
     if any(check.status == "failure" for check in checks):
         raise typer.Exit(FAILED)
 
@@ -162,11 +158,11 @@ def verify_authors(
     try:
         result = api.verify_authors(weights, data)
     except (ValueError, OSError) as error:
-        _complain(str(error))
+        complain(str(error))
     if as_json:
-        _print_json(result)
+        print_json(result)
     else:
-        _console().print(
+        console().print(
             f"{result['identical']} of {result['images']} images identical; "
             f"{result['pixel_agreement']:.6%} of all pixels agree"
         )
@@ -183,8 +179,8 @@ def import_data(
     try:
         rows = api.import_data(data, store)
     except (ValueError, OSError) as error:
-        _complain(str(error))
-    _console().print(f"{rows} labelled microstructures in {store}", soft_wrap=True)
+        complain(str(error))
+    console().print(f"{rows} labelled microstructures in {store}", soft_wrap=True)
 
 
 def main() -> None:
@@ -192,59 +188,6 @@ def main() -> None:
     app()
 
 
-def _console(stderr: bool = False) -> Console:
-    console = Console(stderr=stderr)
-    return console if console.is_terminal else Console(stderr=stderr, width=PLAIN_WIDTH)
-
-
 def _open(spec: Path, profile: Path | None, runs: Path) -> api.Campaign:
-    with _located_errors():
+    with located_errors():
         return api.Campaign.open(spec, profile, runs)
-
-
-@contextmanager
-def _located_errors() -> Iterator[None]:
-    try:
-        yield
-    except SpecError as error:
-        print(format_problems(error.problems), file=sys.stderr)
-        raise typer.Exit(MISTAKE) from None
-
-
-@contextmanager
-def _failures(what: Path) -> Iterator[None]:
-    from campaign.run import CampaignFailed
-
-    try:
-        yield
-    except CampaignFailed as error:
-        print(f"failed:\n{error}", file=sys.stderr)
-        raise typer.Exit(FAILED) from None
-    except api.RunBusy as error:
-        print(error, file=sys.stderr)
-        raise typer.Exit(BUSY) from None
-    except KeyboardInterrupt:
-        print(f"\nstopped; finished work is kept: `campaign submit {what}` goes on", file=sys.stderr)
-        raise typer.Exit(STOPPED) from None
-
-
-def _complain(message: str) -> None:
-    print(message, file=sys.stderr)
-    raise typer.Exit(MISTAKE)
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(_plain(value), indent=2, allow_nan=False))
-
-
-def _plain(value: Any) -> Any:
-    """The value as JSON knows it: NumPy numbers as Python's, paths as text, not-a-number as null."""
-    if isinstance(value, Mapping):
-        return {str(name): _plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return str(value) if isinstance(value, Path) else value

@@ -16,6 +16,7 @@ from campaign.spec import BayesianOptimization
 from campaign.stages.labels import STORE as LABELS
 from campaign.stages.model import HISTORY_FILE
 from campaign.stages.optimization import STORE as TRIALS
+from campaign.stages.truncation import read_estimate, read_pairs
 from campaign.stages.tuning import TRIALS_FILE
 from campaign.stages.verification import STORE as DESIGNS
 from ganmdn.gan_checkpoint import HISTORY_FILE as GAN_HISTORY_FILE
@@ -26,9 +27,11 @@ from results.figures.gallery import BestDesign, MethodDesigns
 from results.figures.morphology import Curve, Labels, Morphology
 from results.figures.targets import Achieved, SearchHistory
 from results.figures.training import TrainingCurve
+from results.figures.truncation import TruncationSample
 from results.layout import Status
 from results.store import SimulationStore
 from results.tables import TableRow
+from results.truncation import TruncationError
 
 BAYESIAN = "bayesian-optimization"
 STATISTICS_IMAGES = 1000  # enough for means and spreads; all of a large set would only take longer
@@ -80,6 +83,7 @@ class RunResults:
             seconds=self.record(f"designs/{method}/{dataset}").facts["design_seconds"][f"{target:g}"],
             designs=len(y),
             failed=summary.failed,
+            truncation=self._truncation.get(dataset),
         )
 
     def _search_row(self, dataset: str, target: float) -> TableRow:
@@ -90,7 +94,30 @@ class RunResults:
         labels = self.record(f"labels/{dataset}").facts["seconds_per_simulation"]
         seconds = facts["search_seconds"] + labels * self.optimization.initial
         best = _number(summary.minimum)
-        return TableRow(dataset, BAYESIAN, target, best, None, None, seconds, designs=len(y), failed=summary.failed)
+        return TableRow(
+            dataset,
+            BAYESIAN,
+            target,
+            best,
+            None,
+            None,
+            seconds,
+            designs=len(y),
+            failed=summary.failed,
+            truncation=self._truncation.get(dataset),
+        )
+
+    @cached_property
+    def _truncation(self) -> dict[str, TruncationError]:
+        """What the labels' truncation leaves out, by data set."""
+        return {stage.where[0]: read_estimate(self.folder(stage.name)) for stage in self.stages("truncation")}
+
+    def truncation_samples(self) -> list[TruncationSample]:
+        """Labels beside the same designs with more orders."""
+        return [
+            TruncationSample(dataset, *read_pairs(self.folder(f"truncation/{dataset}")), error)
+            for dataset, error in self._truncation.items()
+        ]
 
     @property
     def method_kinds(self) -> list[str]:

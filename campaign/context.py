@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from campaign.heartbeat import SECONDS_BETWEEN_BEATS, Heartbeat
 from campaign.profiles import Profile
+from campaign.time_budget import TimeBudget
+from campaign.worker_log import Logged
 
 if TYPE_CHECKING:
     from numpy.random import SeedSequence
@@ -29,13 +32,19 @@ HEARTBEAT_FILE = "heartbeat"
 
 
 class Interrupted(Exception):  # noqa: N818  (not an error: the user asked for it)
-    """The run was asked to stop; what is done so far is kept."""
+    """The run was asked to stop, or its time is over; what is done so far is kept."""
 
 
 class Resources:
     """Ray and its workers, started when the first stage needs them: a cached campaign starts nothing."""
 
-    def __init__(self, profile: Profile, training_workers: int, on_start: Callable[[RayRuntime], None]) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        training_workers: int,
+        on_start: Callable[[RayRuntime], None],
+        budget: TimeBudget | None = None,
+    ) -> None:
         """Start nothing yet.
 
         Args:
@@ -43,7 +52,9 @@ class Resources:
             training_workers: data-parallel workers that a training will ask for; a local Ray offers at least so many
                 CPUs, since their number is part of the science and must not follow the machine.
             on_start: called with the runtime as soon as it is up.
+            budget: how long the run may go on; default: for ever.
         """
+        self.budget = budget or TimeBudget()
         self.profile = profile
         self.training_workers = training_workers
         self.stop = threading.Event()
@@ -84,9 +95,20 @@ class Resources:
             self._on_start(self._runtime)
         return self._runtime
 
+    def fit_pool(self) -> None:
+        """Have as many workers as the cluster has CPUs by now: nodes may come and go."""
+        if self._pool is not None and self._runtime is not None and (cpus := self._runtime.present_cpus()):
+            self._pool.fit(min(self.profile.workers or cpus, cpus))
+
     def raise_if_stopped(self) -> None:
         """Raise ``Interrupted`` when the run was asked to stop."""
         if self.stop.is_set():
+            raise Interrupted
+
+    def raise_unless_admitted(self, kind: str, rounds: int = 1) -> None:
+        """Raise ``Interrupted`` when so many pieces of work, one after the other, would not end in time."""
+        self.raise_if_stopped()
+        if not self.budget.admits(kind, rounds):
             raise Interrupted
 
     def close(self) -> None:
@@ -99,7 +121,9 @@ class Resources:
 class ProgressSink(Protocol):
     """Receives how far a stage is."""
 
-    def __call__(self, done: int, total: int, *, failed: int = 0, message: str = "") -> None:
+    def __call__(
+        self, done: int, total: int, *, failed: int = 0, best_rep: float | None = None, message: str = ""
+    ) -> None:
         """``done`` of ``total``; ``message`` says of what."""
 
 
@@ -111,12 +135,24 @@ class StageContext:
     resources: Resources
     report_progress: ProgressSink
     rows_per_unit: int
+    log_folder: Path
+    name: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     core_seconds: float = 0.0
 
-    def progress(self, done: int, total: int, *, failed: int = 0, message: str = "") -> None:
-        """Say how far the stage is; raises ``Interrupted`` when the run was asked to stop."""
-        self.report_progress(done, total, failed=failed, message=message)
+    def progress(
+        self, done: int, total: int, *, failed: int = 0, best_rep: float | None = None, message: str = ""
+    ) -> None:
+        """Say how far the stage is; raises ``Interrupted`` when the run was asked to stop.
+
+        Args:
+            done: of ``total``, whatever ``message`` names.
+            total: where the stage ends.
+            failed: how many of those done failed.
+            best_rep: the smallest residual error percentage so far, where there are targets.
+            message: what is counted.
+        """
+        self.report_progress(done, total, failed=failed, best_rep=best_rep, message=message)
         self.resources.raise_if_stopped()
 
     def task(self, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -125,19 +161,24 @@ class StageContext:
 
     def watched_task(self, function: Callable[..., Any], *arguments: Any, message: str) -> Any:
         """Run ``function(*arguments, heartbeat)`` on a worker; the progress follows its heartbeat."""
+        kind = self._kind(function)
+        self.resources.raise_unless_admitted(kind)
         heartbeat = Heartbeat(self.folder / HEARTBEAT_FILE)
         heartbeat.clear()  # one of a run that was killed
-        future = self.resources.pool.submit(_Timed(function), *arguments, heartbeat)
+        future = self.resources.pool.submit(self._remote(function), *arguments, heartbeat)
         while not wait([future], timeout=SECONDS_BETWEEN_BEATS).done:
             if (beat := heartbeat.read()) is not None:
                 self.progress(*beat, message=message)
         heartbeat.clear()
-        return self._count(future.result())
+        return self._count(kind, future.result())
 
     def tasks(self, function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Run one function on the workers for each tuple of arguments, and wait for all results, in order."""
-        futures = [self.resources.pool.submit(_Timed(function), *each) for each in arguments]
-        return [self._count(future.result()) for future in futures]
+        kind, pool = self._kind(function), self.resources.pool
+        self.resources.raise_unless_admitted(kind, rounds=math.ceil(len(arguments) / pool.workers))
+        remote = self._remote(function)
+        futures = [pool.submit(remote, *each) for each in arguments]
+        return [self._count(kind, future.result()) for future in futures]
 
     def fan_out(
         self, units: Iterable[Any], work: Callable[[Any], Any], on_done: Callable[[Any, Any], None]
@@ -145,20 +186,40 @@ class StageContext:
         """Run ``work`` for every unit on the workers, a bounded number at a time."""
         from cluster.fanout import fan_out
 
+        kind, out_of_time = self._kind(work), False
+
+        def stop() -> bool:
+            nonlocal out_of_time
+            # A unit that is handed out now may have to wait for the one that its worker is at.
+            out_of_time = not self.resources.budget.admits(kind, rounds=2)
+            return out_of_time or self.resources.stop.is_set()
+
         summary = fan_out(
             self.resources.pool,
             units,
-            _Timed(work),
-            on_done=lambda unit, timed: on_done(unit, self._count(timed)),
-            stop=self.resources.stop.is_set,
+            self._remote(work),
+            on_done=lambda unit, timed: on_done(unit, self._count(kind, timed)),
+            stop=stop,
         )
         self.resources.raise_if_stopped()  # a fan-out that was stopped returns as if it had been asked for less
+        if out_of_time:
+            raise Interrupted
         return summary
 
-    def _count(self, timed: tuple[float, Any]) -> Any:
+    def _remote(self, function: Callable[..., Any]) -> _Timed:
+        """The function as workers run it: timed, and its output in the stage's log."""
+        return _Timed(Logged(function, self.log_folder))
+
+    def _kind(self, function: Callable[..., Any]) -> str:
+        """Name under which durations of this work are remembered."""
+        inner = getattr(function, "func", function)  # of a functools.partial
+        return f"{self.name} {getattr(inner, '__qualname__', type(inner).__qualname__)}"
+
+    def _count(self, kind: str, timed: tuple[float, Any]) -> Any:
         """Note a worker's time; the result that came with it."""
         seconds, result = timed
         self.core_seconds += seconds
+        self.resources.budget.note(kind, seconds)
         return result
 
     def train(self, loop: Callable[[Any, Any], None], config: Any, *, workers: int, steps: int) -> Path:
@@ -175,19 +236,33 @@ class StageContext:
         """
         from cluster.training import run_training
 
-        runtime, pool = self.resources.runtime, self.resources.pool
-        started = time.monotonic()
+        runtime, pool, budget = self.resources.runtime, self.resources.pool, self.resources.budget
+        kind = f"{self.name} until the first step"
+        self.resources.raise_unless_admitted(kind)
+        started, reached = time.monotonic(), 0
+
+        def report(metrics: Mapping[str, float]) -> None:
+            nonlocal reached
+            if not reached:
+                budget.note(kind, time.monotonic() - started)
+            reached = int(metrics["step"])
+            # Not self.progress: a training that is asked to stop hands in a checkpoint first.
+            self.report_progress(reached, steps, message="steps")
+
         with pool.lend(min(workers, pool.workers)):
             result = run_training(
-                loop,
+                Logged(loop, self.log_folder),
                 config,
                 workers=workers,
                 use_gpu=runtime.gpus >= workers,
                 storage=self.folder,
                 name=TRAINING_FOLDER,
-                on_report=lambda metrics: self.progress(int(metrics["step"]), steps, message="steps"),
+                on_report=report,
+                stop=lambda: self.resources.stop.is_set() or budget.seconds_left == 0.0,
             )
         self.core_seconds += workers * (time.monotonic() - started)
+        if 0 < reached < steps:
+            raise Interrupted
         if result.checkpoint is None:
             raise RuntimeError(f"the training in {self.folder / TRAINING_FOLDER} ended without a checkpoint")
         return result.checkpoint
@@ -208,16 +283,22 @@ class StageContext:
         from cluster.tuning import run_tuning
 
         pool, epochs = self.resources.pool, options["trials"] * options["max_epochs"]
+        kind = f"{self.name} until the first epoch"
+        self.resources.raise_unless_admitted(kind)
         reached: dict[int, int] = {}
 
         def count(trial: int, epoch: int, metrics: Mapping[str, float]) -> None:
+            if not reached:
+                self.resources.budget.note(kind, time.monotonic() - started)
             reached[trial] = epoch
+            if self.resources.budget.seconds_left == 0.0:
+                raise Interrupted
             self.progress(sum(reached.values()), epochs, message="epochs at most")
 
         started = time.monotonic()
         with pool.lend(pool.workers):
             result = run_tuning(
-                trainable,
+                Logged(trainable, self.log_folder),
                 space,
                 metric=metric,
                 mode="min",

@@ -12,6 +12,7 @@ import numpy as np
 from campaign.context import StageContext
 from campaign.design_set import DesignSet
 from campaign.simulation import SimulationJob, Simulator, UnitSummary, simulate_unit
+from ganmdn.metrics import residual_error_percentage
 from results.store import SimulationStore
 
 STORE_COLUMNS = {"z", "image"}  # columns that every store has; all others are inputs of its own
@@ -34,18 +35,37 @@ def simulate_designs(
     missing = store.missing_units()
     total = store.capacity
     done = total - sum(_length(store, unit) for unit in missing)
-    failed, seconds = 0, 0.0
+    failed, best = 0, BestRep(store)
 
     def count(unit: int, summary: UnitSummary) -> None:
-        nonlocal done, failed, seconds
-        done, failed, seconds = done + summary.simulations, failed + summary.failed, seconds + summary.seconds
-        context.progress(done, total, failed=failed, message="simulations")
+        nonlocal done, failed
+        done, failed = done + summary.simulations, failed + summary.failed
+        context.progress(done, total, failed=failed, best_rep=best.with_unit(unit), message="simulations")
 
     context.progress(done, total, message="simulations")
     context.fan_out(missing, partial(simulate_unit, job), count)
     columns = SimulationStore.open(job.store).read("seconds", "status")
     context.facts["seconds_per_simulation"] = float(np.mean(columns["seconds"]))
     context.facts["failed"] = int(np.count_nonzero(columns["status"] != 1))
+
+
+class BestRep:
+    """The smallest residual error so far in a store whose rows have targets; nothing in any other."""
+
+    def __init__(self, store: SimulationStore) -> None:
+        self._store = store
+        self._has_targets = "target" in store.names
+        self._best = np.inf
+        for unit in store.done_units() if self._has_targets else ():  # by a run that was stopped
+            self.with_unit(unit)
+
+    def with_unit(self, unit: int) -> float | None:
+        """In percent, after one more unit; None where there are no targets, or only failures so far."""
+        if self._has_targets:
+            rows = self._store.read("y", "target", rows=self._store.unit_rows(unit))
+            rep = residual_error_percentage(rows["y"], rows["target"])
+            self._best = min(self._best, np.nanmin(rep, initial=np.inf))
+        return float(self._best) if np.isfinite(self._best) else None
 
 
 def _open_or_create(config: Mapping[str, Any], job: SimulationJob, context: StageContext) -> SimulationStore:

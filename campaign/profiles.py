@@ -1,4 +1,4 @@
-"""Where a campaign runs: this machine or a standing Ray cluster, and how much of it.
+"""Where a campaign runs: this machine, a standing Ray cluster or Slurm, and how much of it.
 
 A profile is never part of a key. Workers, units of work, folders and addresses change how soon a result is there,
 never what it is, so a run may go on under another profile than the one it began with.
@@ -10,25 +10,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from campaign.execution import Execution
 from campaign.paths import ExpandedText, WorkFolder
-from campaign.spec import Count, Model
+from campaign.slurm.profile import SlurmProfile
 from cluster.allocation import available_cpus
 
 
-class _Execution(Model):
-    """What every profile says."""
-
-    workers: Count | None = Field(default=None, description="worker processes of one thread each; default: all CPUs")
-    rows_per_unit: Count = Field(
-        default=32, description="simulations in one unit of work, which one worker does and writes at once"
-    )
-    cache: WorkFolder | None = Field(
-        default=None,
-        description="folder of finished stages that campaigns share; default: cache in the runs folder",
-    )
-
-
-class LocalProfile(_Execution):
+class LocalProfile(Execution):
     """This machine alone, with a Ray of its own that ends with the run."""
 
     kind: Literal["local"]
@@ -47,7 +35,7 @@ class LocalProfile(_Execution):
         return self.workers or available_cpus()
 
 
-class RayProfile(_Execution):
+class RayProfile(Execution):
     """A Ray cluster that stands already; it is joined, and left as it was."""
 
     kind: Literal["ray"]
@@ -64,6 +52,6 @@ class RayProfile(_Execution):
         return self.workers or available_cpus()
 
 
-Profile = Annotated[LocalProfile | RayProfile, Field(discriminator="kind")]
+Profile = Annotated[LocalProfile | RayProfile | SlurmProfile, Field(discriminator="kind")]
 LAPTOP = LocalProfile(kind="local")
 """What runs where nothing is said: all CPUs of this machine."""

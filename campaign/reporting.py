@@ -20,6 +20,7 @@ from results.figures.morphology import label_distribution, morphology_statistics
 from results.figures.style import save_figure
 from results.figures.targets import achieved_against_target, optimization_history
 from results.figures.training import gan_losses, mdn_training
+from results.figures.truncation import truncation_error
 from results.report import DataTable, Report, ReportFigure, StageRecord
 from results.report import write_report as write_html
 from results.table_formats import write_tables
@@ -138,6 +139,10 @@ class _Pictures:
             label_distribution(self.results.labels(), self.results.spec.targets),
             "Simulated absorption of the labelled microstructures, with the targets, and against volume fraction.",
         )
+        samples = self.results.truncation_samples()
+        if samples:
+            told = " ".join(sample.error.sentence(sample.dataset) for sample in samples)
+            yield self._picture("truncation", truncation_error(samples), f"Truncation of the labels. {told}")
 
 
 def _tuning_table(results: RunResults) -> DataTable | None:

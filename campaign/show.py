@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from campaign.events import RunStatus
-from campaign.progress import format_seconds, status_line, status_table
+from campaign.progress import format_seconds, status_head, status_line, status_table
 
 if TYPE_CHECKING:
     from campaign.doctor import Check
@@ -49,8 +49,8 @@ def plan_table(plan: Plan) -> Group:
 
 def run_table(status: RunStatus) -> Group:
     """One run, stage by stage."""
-    head = f"{status.state}, last event {format_seconds(time.time() - (status.updated or 0.0))} ago"
-    return Group(Text(head), status_table(status, now=time.time()))
+    now = time.time()
+    return Group(Text(status_head(status, now)), status_table(status, now))
 
 
 def runs_table(states: Mapping[str, RunStatus]) -> Table | Text:

@@ -315,7 +315,7 @@ class Numerics(Model):
 class Physics(Model):
     """An optical stack, top to bottom, lit from above; y is its absorption, the mean over the wavelengths."""
 
-    wavelength_nm: Wavelengths = Field(description="vacuum wavelength; or a list of them, over which y is the mean")
+    wavelength_nm: Wavelengths = Field(description="vacuum wavelength, or a list of them over which y is the mean")
     pixel_nm: LengthNm = Field(description="side of one image pixel; the period is image_px x pixel_nm")
     materials: dict[Name, Material] = Field(description="each material by name: {n: ..., k: ...} or {table: ...}")
     incident: Name = Field(description="material above the stack")

@@ -62,10 +62,14 @@ class Coordinator:
             return received
 
 
-def run_coordinated(function: Callable[[Mailbox], Result], on_message: Callable[[Any], None]) -> Result:
+def run_coordinated(
+    function: Callable[[Mailbox], Result],
+    on_message: Callable[[Any], None],
+    while_waiting: Callable[[], None] = lambda: None,
+) -> Result:
     """Run ``function(mailbox)`` in the cluster and hand each message to ``on_message`` in the calling thread.
 
-    Leaving by an exception, Ctrl-C or one of ``on_message`` included, ends whatever the function started.
+    ``while_waiting`` is called several times a second. Leaving by an exception, Ctrl-C or one of the two callables included, ends whatever the function started.
 
     Raises:
         Exception: what the function raised, with the traceback there as ``__cause__``.
@@ -77,6 +81,7 @@ def run_coordinated(function: Callable[[Mailbox], Result], on_message: Callable[
         while not ray.wait([outcome], timeout=0)[0]:
             for message in ray.get(coordinator.receive.remote(RECEIVE_TIMEOUT_S)):
                 on_message(message)
+            while_waiting()
         for message in ray.get(coordinator.receive.remote(0.0)):
             on_message(message)
         result: Result = ray.get(outcome)

@@ -72,6 +72,15 @@ class RayRuntime:
     token_file: Path | None
     _stack: ExitStack = field(repr=False)
 
+    def present_cpus(self) -> int | None:
+        """CPUs that the cluster offers by now, since nodes may come and go; None when it does not answer."""
+        if not ray.is_initialized():
+            return None
+        try:
+            return int(ray.cluster_resources().get("CPU", 0))
+        except Exception:  # closed meanwhile, or the head is gone: whoever waits for work will hear of it
+            return None
+
     def close(self) -> None:
         """End the Ray that was started here, or only leave the one that was joined; a second call does nothing."""
         self._stack.close()

@@ -108,8 +108,8 @@ class ImageLayout(ArrayLayout):
 class StoreLayout:
     """What the arrays of a store depend on; kept in its attributes, so that opening reads no array.
 
-    ``latent_shape`` is None for images that have no latent; ``layers`` and ``wavelengths_nm`` are empty where nothing is
-    simulated; ``inputs`` are the caller's own one-dimensional columns, name to data type.
+    ``latent_shape`` is None for images that have no latent; ``layers`` and ``wavelengths_nm`` are empty where nothing
+    is simulated; ``inputs`` are the caller's own one-dimensional columns, name to data type.
     """
 
     image_px: int

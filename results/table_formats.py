@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import astuple, fields
 from pathlib import Path
 
 from rich import box
@@ -15,7 +16,10 @@ from rich.text import Text
 from results.files import write_atomically
 from results.paper import PaperRow, published_row
 from results.tables import MEASURES, Line, MethodGroup, TableRow, caption, method_groups
+from results.truncation import TruncationError
 
+TRUNCATION_COLUMNS = tuple(f"truncation_{field.name}" for field in fields(TruncationError))
+TRUNCATION_COUNTS = 4  # the first columns hold whole numbers
 LATEX_SPECIAL = {character: f"\\{character}" for character in "&%$#_{}"} | {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -26,15 +30,21 @@ LATEX_SPECIAL = {character: f"\\{character}" for character in "&%$#_{}"} | {
 
 
 def to_csv(rows: Sequence[TableRow]) -> str:
-    """Tidy CSV: one line per data set, method and target, ours and the paper's figures as columns, no averages."""
+    """Tidy CSV: one line per data set, method and target, ours and the paper's figures as columns, no averages.
+
+    The last columns tell what the truncation of the data set's labels leaves out; see ``TruncationError``.
+    """
     names = ("minimum_rep_percent", "mean_rep_percent", "std_rep_percent", "seconds")
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     paper_names = [f"paper_{name}" for name in names]
-    writer.writerow(["dataset", "method", "target", *names, "designs", "failed", *paper_names])
+    writer.writerow(["dataset", "method", "target", *names, "designs", "failed", *paper_names, *TRUNCATION_COLUMNS])
     for row in rows:
         paper = published_row(row.dataset, row.method, row.target)
-        writer.writerow([row.dataset, row.method, row.target, *_values(row), row.designs, row.failed, *_values(paper)])
+        truncation = astuple(row.truncation) if row.truncation else [None] * len(TRUNCATION_COLUMNS)
+        writer.writerow(
+            [row.dataset, row.method, row.target, *_values(row), row.designs, row.failed, *_values(paper), *truncation]
+        )
     return out.getvalue()
 
 
@@ -51,6 +61,7 @@ def from_csv(text: str) -> list[TableRow]:
             seconds=float(line["seconds"]),
             designs=int(line["designs"]),
             failed=int(line["failed"]),
+            truncation=_truncation(line),
         )
         for line in csv.DictReader(io.StringIO(text))
     ]
@@ -113,6 +124,14 @@ def write_tables(rows: Sequence[TableRow], folder: Path | str, name: str = "tabl
     for path, render in zip(paths, writers.values(), strict=True):
         write_atomically(path, render(rows))
     return paths
+
+
+def _truncation(line: Mapping[str, str]) -> TruncationError | None:
+    cells = [line[name] for name in TRUNCATION_COLUMNS]
+    if not cells[0]:
+        return None
+    counts, figures = cells[:TRUNCATION_COUNTS], cells[TRUNCATION_COUNTS:]
+    return TruncationError(*map(int, counts), *map(_number, figures))
 
 
 def _number(cell: str) -> float | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from results.paper import PaperRow, published_row
+from results.truncation import TruncationError
 
 TIMED = (
     "Time is that of producing the designs, simulation excluded; "
@@ -22,7 +23,8 @@ class TableRow:
     """What one method did for one target: REPs in percent over the designs that could be simulated.
 
     A REP is None where it does not apply (mean and deviation of a search that yields one design) or where every
-    design failed. ``designs`` counts all designs, ``failed`` those whose simulation failed.
+    design failed. ``designs`` counts all designs, ``failed`` those whose simulation failed. ``truncation`` is what the
+    truncation of the data set's labels leaves out, None where that was not estimated.
     """
 
     dataset: str
@@ -34,6 +36,7 @@ class TableRow:
     seconds: float
     designs: int
     failed: int = 0
+    truncation: TruncationError | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.failed <= self.designs:
@@ -136,14 +139,17 @@ def headline(rows: Sequence[TableRow]) -> str:
 
 
 def caption(rows: Sequence[TableRow]) -> str:
-    """What the figures are, what is timed, and how many designs failed to simulate."""
+    """What the figures are, what is timed, how many designs failed to simulate, and how far truncation goes."""
     designs, failed = sum(row.designs for row in rows), sum(row.failed for row in rows)
     failures = (
         f"{failed} of {designs} designs failed to simulate and count in no REP."
         if failed
         else f"All {designs} designs were simulated."
     )
-    return f"REP (residual error percentage) in % of the target, ours beside the paper's. {TIMED} {failures}"
+    truncations = {row.dataset: row.truncation for row in rows if row.truncation}
+    sentences = [error.sentence(dataset) for dataset, error in truncations.items()]
+    meaning = "REP (residual error percentage) in % of the target, ours beside the paper's."
+    return " ".join([meaning, TIMED, failures, *sentences])
 
 
 def _line(row: TableRow) -> Line:

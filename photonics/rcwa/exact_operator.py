@@ -101,7 +101,7 @@ class PatternOperator:
         np.multiply(work.py, p, out=y)
         y += np.multiply(work.px, s, out=work.spare)
         dtype = work.fields.dtype.type
-        both = work.both.view(work.real)
+        both: np.ndarray = work.both.view(work.real)
         np.matmul(self._X[dtype], both, out=work.displaced.view(work.real))
         work.displaced *= dtype(self.contrast)
         work.both *= dtype(self.black)
@@ -151,19 +151,25 @@ class DensePatternOperator:
 class _Workspace:
     """Arrays that every step of a recurrence reuses: thin arrays cost more to make than to fill."""
 
+    both: np.ndarray
+    displaced: np.ndarray
+    px: np.ndarray
+    py: np.ndarray
+    minus_kp2: np.ndarray
+
     def __init__(self, N: int, columns: int, dtype: type, basis: RealBasis, real: type) -> None:
         self.real = real
-        self.fields = np.empty((2 * N, columns), dtype)
+        self.fields: np.ndarray = np.empty((2 * N, columns), dtype)
         self.both, self.displaced = np.empty((2, N, 2 * columns), dtype)
-        self.cartesian = self.both[:, :columns], self.both[:, columns:]
-        self.displacements = self.displaced[:, :columns], self.displaced[:, columns:]
-        self.spare = np.empty((N, columns), dtype)
+        self.cartesian: tuple[np.ndarray, np.ndarray] = self.both[:, :columns], self.both[:, columns:]
+        self.displacements: tuple[np.ndarray, np.ndarray] = self.displaced[:, :columns], self.displaced[:, columns:]
+        self.spare: np.ndarray = np.empty((N, columns), dtype)
         self.px, self.py, self.minus_kp2 = (
             values.astype(real)[:, None] for values in (basis.px, basis.py, -(basis.parallel**2))
         )
 
 
-def _recur(terms: np.ndarray, k: int, part: slice, shift: float, following: np.ndarray) -> None:
+def _recur(terms: np.ndarray, k: int, part: slice, shift: np.floating, following: np.ndarray) -> None:
     """Finish T_(k+1) = 2 B T_k - T_(k-1) in ``following``, which holds the scaled operator's share; T_1 = B T_0."""
     following -= shift * terms[k, :, part]
     if k == 0:

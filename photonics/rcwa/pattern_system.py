@@ -137,11 +137,13 @@ class PatternSystem:
             },
         )
 
-    def _solution(self, u: np.ndarray, e_top: np.ndarray, residual: float, *work: int) -> PatternSolution:
+    def _solution(
+        self, u: np.ndarray, e_top: np.ndarray, residual: float, iterations: int, refinements: int
+    ) -> PatternSolution:
         top = Fields(e_top, self.source - self.above * e_top)
         bottom = Fields(u, self.below * u)
-        by_order = (Fields(*map(self.basis.fields_to_orders, fields)) for fields in (top, bottom))
-        return PatternSolution(*by_order, SAFETY * residual, *work)
+        top, bottom = (Fields(*map(self.basis.fields_to_orders, fields)) for fields in (top, bottom))
+        return PatternSolution(top, bottom, SAFETY * residual, iterations, refinements)
 
     def _relative(self, residual: np.ndarray) -> float:
         return float((np.linalg.norm(residual, axis=0) / np.linalg.norm(self.source, axis=0)).max())

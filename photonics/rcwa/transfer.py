@@ -12,8 +12,8 @@ from photonics.rcwa.powers import Powers, check_powers
 from photonics.rcwa.tensor_stack import TensorStack
 from photonics.stack import Incidence, Stack
 
-# Matrices (2 N, 2 N) that one image takes at most: two of each Chebyshev polynomial, sums and operators. Measured: 21 to
-# 26 for one patterned layer with short polynomials, 13 more for a second one.
+# Matrices (2 N, 2 N) that one image takes at most: two of each Chebyshev polynomial, sums and operators. Measured: 21
+# to 26 for one patterned layer with short polynomials, 13 more for a second one.
 MATRICES, MATRICES_A_PATTERN = 48, 16
 # Part of the free memory that a chunk may take.
 SHARE = 0.8

@@ -31,7 +31,7 @@ def test_plan_shows_the_shipped_specs_and_writes_nothing(name: str, tmp_path: Pa
     done = campaign("plan", PROJECT / "specs" / f"{name}.yaml", "--json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     plan = json.loads(done.stdout)
-    assert plan["counts"] == {"cached": 0, "interrupted": 0, "new": 34}
+    assert plan["counts"] == {"cached": 0, "interrupted": 0, "new": 36}
     assert plan["simulations"] == sum(stage["simulations"] for stage in plan["stages"])
     assert plan["core_seconds"] >= plan["wall_seconds"] > 0
     assert list(tmp_path.iterdir()) == []
@@ -39,7 +39,7 @@ def test_plan_shows_the_shipped_specs_and_writes_nothing(name: str, tmp_path: Pa
 
 def test_plan_for_people_adds_it_up(tmp_path: Path) -> None:
     done = campaign("plan", PROJECT / "specs" / "table1.yaml", folder=tmp_path)
-    assert "34 stages: 34 new; 12,900 simulations to do" in done.stdout
+    assert "36 stages: 36 new; 12,964 simulations to do" in done.stdout
     assert "labels/data-i " in done.stdout
 
 

@@ -88,7 +88,8 @@ MISTAKES = [
     (
         "  wavelength_nm: 980\n",
         "",
-        "20:1: physics.wavelength_nm: is missing; add 'wavelength_nm: ...', vacuum wavelength",
+        "20:1: physics.wavelength_nm: is missing; add 'wavelength_nm: ...', vacuum wavelength, "
+        "or a list of them over which y is the mean",
     ),
     (
         "image_px: 96, ",
@@ -174,7 +175,8 @@ MISTAKES = [
     (
         "solver: transfer",
         "solver: tranfer",
-        "35:13: physics.numerics.solver: must be one of 'transfer', 'eigen', got 'tranfer'; did you mean 'transfer'?",
+        "35:13: physics.numerics.solver: must be one of 'auto', 'transfer', "
+        "'preconditioned', 'eigen', got 'tranfer'; did you mean 'transfer'?",
     ),
     (
         "orders: {data-i: 4, data-ii: 3}",
@@ -280,9 +282,10 @@ MISTAKES = [
         "32:13: physics.property: must be 'total' or the name of a layer, got 'films'; did you mean 'film'?",
     ),
     (
-        "kind: film, name: film, thickness_nm: 553.7, material: silicon",
-        "kind: pattern, name: film, thickness_nm: 553.7, white: air, black: silver",
-        "35:13: physics.numerics.solver: 'transfer' takes one pattern layer, got 2 pattern layers; write solver: eigen",
+        "solver: transfer",
+        "solver: preconditioned\n    factorization: li",
+        "35:13: physics.numerics.solver: 'preconditioned' takes factorization: laurent, got factorization: li; "
+        "write solver: auto",
     ),
     (
         "data-ii: 3}",

@@ -34,6 +34,7 @@ def test_stages_of_the_small_spec(make_spec: MakeSpec) -> None:
         for stage in (
             f"latents/{data}",
             f"labels/{data}",
+            f"truncation/{data}",
             *(
                 f"{kind}/{method}/{data}"
                 for method in ("gan-mdn", "pca-mdn", "direct-mdn")

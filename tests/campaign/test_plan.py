@@ -19,7 +19,7 @@ def finish(cache: StageCache, stage: Stage, key: str, **facts: float) -> None:
 def test_a_new_campaign_is_new_all_over(make_spec: MakeSpec, tmp_path: Path) -> None:
     plan = make_plan(make_spec(), tmp_path / "runs", StageCache(tmp_path / "cache"), workers=2)
     assert {stage.state for stage in plan.stages} == {"new"}
-    assert plan.simulations == 2 * (80 + 3 * 2 * 3 + 2 * 4)
+    assert plan.simulations == 2 * (80 + 32 + 3 * 2 * 3 + 2 * 4)
     assert not plan.is_cached
     assert list(tmp_path.iterdir()) == []
 

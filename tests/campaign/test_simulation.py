@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from campaign.design_set import DesignSet
-from campaign.pipeline import _physics_of
+from campaign.optics import optics_of
 from campaign.simulation import SimulationJob, Simulator, simulate_images, simulate_unit
 from campaign.spec import Spec
 from results.layout import Status, pack_images
@@ -16,10 +16,14 @@ from results.store import SimulationStore
 MakeSpec = Callable[..., Spec]
 
 
+def simulator_of(spec: Spec) -> Simulator:
+    orders, image_px = spec.physics.orders_of("data-ii"), spec.datasets["data-ii"].image_px
+    return Simulator.from_config(optics_of(spec.physics, orders, image_px))
+
+
 @pytest.fixture
 def simulator(make_spec: MakeSpec) -> Simulator:
-    spec = make_spec()
-    return Simulator.from_config(_physics_of(spec, "data-ii", spec.datasets["data-ii"]))
+    return simulator_of(make_spec())
 
 
 @pytest.fixture
@@ -38,14 +42,14 @@ def test_a_row_balances_energy(simulator: Simulator, images: np.ndarray) -> None
 
 def test_the_wanted_property_may_be_one_layer(make_spec: MakeSpec, images: np.ndarray) -> None:
     spec = make_spec(**{"physics.property": "film"})
-    row = Simulator.from_config(_physics_of(spec, "data-ii", spec.datasets["data-ii"])).row(images[0])
+    row = simulator_of(spec).row(images[0])
     assert row["y"] == row["layer_absorption"][1] != row["absorption"]
 
 
 def test_white_pixels_are_the_white_material(make_spec: MakeSpec) -> None:
     """All white is a layer of air: the same as a stack that is only the film."""
     spec = make_spec()
-    simulator = Simulator.from_config(_physics_of(spec, "data-ii", spec.datasets["data-ii"]))
+    simulator = simulator_of(spec)
     white = simulator.row(np.ones((64, 64), np.uint8))
     black = simulator.row(np.zeros((64, 64), np.uint8))
     assert white["layer_absorption"][0] == pytest.approx(0, abs=1e-12)
@@ -70,7 +74,7 @@ def test_units_in_any_order_make_the_same_store(simulator: Simulator, images: np
         job = SimulationJob(simulator, tmp_path / "designs", tmp_path / f"{name}.zarr")
         SimulationStore.create(
             job.store, capacity=5, latent_shape=(2, 2), image_px=64, rows_per_unit=2,
-            layers=simulator.layer_names, inputs={"target": "float64"},
+            layers=simulator.layer_names, wavelengths_nm=simulator.wavelengths_nm, inputs={"target": "float64"},
         )  # fmt: skip
         summaries = [simulate_unit(job, unit) for unit in order]
         assert sum(summary.simulations for summary in summaries) == 5

@@ -50,6 +50,7 @@ def make_rows() -> Callable[..., dict[str, np.ndarray]]:
             "absorption": absorption,
             "reflection": 0.9 - absorption,
             "transmission": np.full(count, 0.1),
+            "error_estimate": np.full(count, 1e-10),
             "layer_absorption": np.stack([absorption * 0.75, absorption * 0.25], axis=1),
             "status": np.ones(count, np.uint8),
             "seconds": rng.uniform(0.01, 0.1, count).astype(np.float32),

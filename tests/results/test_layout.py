@@ -31,7 +31,7 @@ def test_inner_chunk_divides_the_shard_and_is_small(rows_per_unit: int, values: 
 
 
 def test_layout_survives_its_attributes() -> None:
-    layout = StoreLayout(64, (2, 2), 32, ("pattern",), {"target": "float64"})
+    layout = StoreLayout(64, (2, 2), 32, ("pattern",), (980.0, 1000.0), {"target": "float64"})
     assert StoreLayout.from_attributes(layout.to_attributes()) == layout
     assert list(layout.arrays())[-1] == "status"
 
@@ -67,4 +67,4 @@ def test_inputs_must_be_columns_of_plain_types_with_free_names() -> None:
     with pytest.raises(StoreError, match="inputs: phase must be a number, bool or string, got complex128"):
         input_types({"phase": complex})
     with pytest.raises(StoreError, match="inputs must not take the store's own names, got y"):
-        StoreLayout(64, (2, 2), 32, (), {"y": "float64"})
+        StoreLayout(64, (2, 2), 32, inputs={"y": "float64"})

@@ -17,7 +17,7 @@ from photonics.rcwa.numerics import Numerics
             {"truncation": "round"},
             "truncation must be one of square, circular, got 'round'; choose one of them",
         ),
-        ({"factorization": "li"}, "factorization must be one of laurent, got 'li'; choose one of them"),
+        ({"factorization": "jones"}, "factorization must be one of laurent, li, got 'jones'; choose one of them"),
         ({"pixels": "fft"}, "pixels must be one of exact, dft, got 'fft'; choose one of them"),
         (
             {"solver": "fast"},

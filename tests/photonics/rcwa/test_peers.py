@@ -1,8 +1,7 @@
-"""Both solvers beside torcwa and grcwa, through the benchmark that compares them."""
+"""All our solvers beside other codes, through the benchmark that compares them."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -12,41 +11,56 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-SCRIPT = Path(__file__).parents[3] / "benchmarks" / "rcwa_agreement.py"
+BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
+PEERS = ("torcwa_c128", "grcwa_c128", "fmmax_c128")
 
 
-@pytest.fixture(scope="module")
-def agreement() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("rcwa_agreement", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def codes(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import codes
+
+    return codes
+
+
+@pytest.fixture
+def problems(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import problems
+
+    return problems
 
 
 @pytest.mark.bench
-@pytest.mark.parametrize("peer", ["torcwa", "grcwa"])
-@pytest.mark.parametrize("problem", ["deep_problem", "shallow_problem"])
+@pytest.mark.parametrize("peer", PEERS)
+@pytest.mark.parametrize("problem", ["D", "S"])
 @pytest.mark.parametrize("orders", [2, 4])
 def test_absorption_equals_a_peer_at_equal_truncation(
-    agreement: ModuleType, peer: str, problem: str, orders: int
+    codes: ModuleType, problems: ModuleType, peer: str, problem: str, orders: int
 ) -> None:
-    pytest.importorskip(peer)
-    stack = getattr(agreement, problem)()
-    [image] = agreement.random_images(1, 64)
-    theirs = agreement.PEERS[peer](stack, image, orders)
-    for solver in ("eigen", "transfer"):
-        np.testing.assert_allclose(agreement.our_code(solver)(stack, image, orders), theirs, atol=1e-8, rtol=0)
+    pytest.importorskip(peer.partition("_")[0])
+    stack = problems.PROBLEMS[problem]()
+    [image] = problems.random_images(1, 64)
+    theirs = codes.PEERS[peer](stack, orders)(image)
+    for name in ("ours_1e-9", "transfer", "eigen"):
+        np.testing.assert_allclose(codes.OURS[name](stack, orders)(image), theirs, atol=1e-8, rtol=0)
     # The two polarisations differ, so that a swap would show.
     assert abs(theirs[0] - theirs[1]) > 1e-4
 
 
 @pytest.mark.bench
-def test_benchmark_prints_every_code_as_json() -> None:
-    command = [sys.executable, str(SCRIPT), "--orders", "1", "--images", "1", "--repeats", "1", "--json"]
-    report = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    assert set(report["problems"]) == {"deep", "shallow"}
-    for rows in report["problems"].values():
-        assert {"eigen", "transfer"} <= {row["code"] for row in rows}
-        assert all(row["max_absorption_difference"] < 1e-8 for row in rows)
+@pytest.mark.parametrize("problem", ["D", "S"])
+def test_benchmark_prints_every_code_as_json(problem: str) -> None:
+    command = [sys.executable, BENCHMARKS / "rcwa_peers.py", "--problem", problem, "--orders", "1", "--images", "1"]
+    done = subprocess.run([*command, "--repeats", "1", "--json"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["problem"], report["orders"], report["harmonics"]) == (problem, 1, 9)
+    accuracies = {"1e-3", "1e-6", "1e-9"}
+    assert {f"ours_{text}" for text in accuracies} | {"transfer", "eigen"} <= set(report["seconds"])
+    assert set(report["seconds"]) == set(report["absorption"])
+    assert set(report["max_abs_difference"]) == accuracies
+    for text, difference in report["max_abs_difference"].items():
+        assert difference <= float(text)
+    for peer in ("fmmax_c128", "fmmax_c64", "torcwa_c128"):
+        assert set(report[f"ratio_vs_{peer}"]) == (accuracies if peer in report["seconds"] else set())
