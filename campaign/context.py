@@ -88,13 +88,15 @@ class Resources:
         return min(self.profile.workers or runtime.cpus, runtime.cpus)
 
     def _started(self) -> RayRuntime:
-        from cluster.runtime import start
+        from cluster.runtime import join, start
 
         if self._runtime is None:
             options = self.profile.ray_options()
-            if "cpus" in options:
-                options["cpus"] = max(options["cpus"], self.training_workers)
-            self._runtime = self._stack.enter_context(start(**options))
+            if "address" in options:
+                runtime = join(**options)
+            else:
+                runtime = start(**options | {"cpus": max(options["cpus"], self.training_workers)})
+            self._runtime = self._stack.enter_context(runtime)
             self._on_start(self._runtime)
         return self._runtime
 

@@ -6,8 +6,6 @@ never what it is, so a run may go on under another profile than the one it began
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -15,10 +13,9 @@ from pydantic import Field
 from campaign.execution import Execution, Limits
 from campaign.paths import ExpandedText, WorkFolder
 from campaign.slurm.profile import SlurmProfile
+from cluster.allocation import available_cpus
 
 __all__ = ["LAPTOP", "Limits", "LocalProfile", "Profile", "RayProfile", "SlurmProfile", "available_cpus"]
-
-CGROUP_CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 
 
 class LocalProfile(Execution):
@@ -49,7 +46,7 @@ class RayProfile(Execution):
     )
 
     def ray_options(self) -> dict[str, Any]:
-        """Arguments of ``cluster.runtime.start``."""
+        """Arguments of ``cluster.runtime.join``."""
         return {"address": self.address}
 
     def planned_workers(self) -> int:
@@ -60,13 +57,3 @@ class RayProfile(Execution):
 Profile = Annotated[LocalProfile | RayProfile | SlurmProfile, Field(discriminator="kind")]
 LAPTOP = LocalProfile(kind="local")
 """What runs where nothing is said: all CPUs of this machine."""
-
-
-def available_cpus() -> int:
-    """CPUs that this process may use: its affinity, and a container's share rounded up."""
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = CGROUP_CPU_LIMIT.read_text(encoding="ascii").split()
-    except (OSError, ValueError):
-        return cpus
-    return cpus if quota == "max" else min(cpus, max(1, -(-int(quota) // int(period))))

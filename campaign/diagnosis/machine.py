@@ -8,7 +8,8 @@ import subprocess
 from pathlib import Path
 
 from campaign.diagnosis.check import GIB, Check
-from campaign.profiles import LocalProfile, Profile, RayProfile, available_cpus
+from campaign.profiles import LocalProfile, Profile, RayProfile
+from cluster.allocation import available_cpus
 
 MEMINFO = Path("/proc/meminfo")
 CGROUP_MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")

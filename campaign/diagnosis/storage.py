@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from campaign.diagnosis.check import GIB, Check
+from cluster.temp_folder import check_temp_dir as refuse_if_long
 
 LEAST_DISK, ENOUGH_DISK = 1 * GIB, 5 * GIB
 
@@ -77,10 +78,6 @@ PROMISES = {"atomic rename": _renames, "exclusive creation": _creates_exclusivel
 
 def check_temp_dir(folder: Path) -> Check:
     """The paths of Ray's sockets below its temporary folder fit into what the system keeps for them."""
-    from cluster.runtime import (
-        check_temp_dir as refuse_if_long,
-    )  # loads Ray: only where a profile names a folder
-
     try:
         refuse_if_long(folder.absolute())
     except ValueError as error:
