@@ -90,7 +90,8 @@ GOOD = "cpus_per_node: 2\ntime_limit: 1:00:00\n"
     [
         (
             "cpus_per_node: 2\ntime_limit: soon\n",
-            "3:13: time_limit: must be a time as Slurm reads it, got 'soon'; write 45 (minutes), 12:00:00 or 2-00:00:00",
+            "3:13: time_limit: must be a time as Slurm reads it, got 'soon'; write 45 (minutes), 12:00:00 or "
+            "2-00:00:00",
         ),
         (
             "cpus_per_node: 2\ntime_limit: 3\n",
@@ -113,17 +114,50 @@ def test_mistakes_that_no_cluster_is_needed_for(
 @pytest.mark.parametrize(
     ("text", "lines"),
     [
-        (f"{GOOD}partition: mian\n", "4:12: partition: must be a partition of this cluster: main, old, short, got 'mian'; did you mean 'main'?"),
-        (f"{GOOD}partition: old\n", "4:12: partition: must be a partition that takes jobs, and this one is down, got 'old'; choose another: `sinfo`"),
-        (f"{GOOD}partition: short\n", "3:13: time_limit: must be at most 00:30:00, the limit of partition short, got 01:00:00; write 00:30:00: a longer campaign goes on in the next job"),
-        (f"{GOOD}nodes: 4\n", "4:8: nodes: must be at most 3, the nodes of partition main, got 4; write 3 or fewer"),
-        (f"{GOOD}nodes: 2\ngpus_per_node: 3\n", "5:16: gpus_per_node: must leave 2 nodes of partition main to choose from, and 1 have so much, got 3; its nodes have up to 6"),
-        (f"{GOOD}memory_gb_per_node: 500\n", "4:21: memory_gb_per_node: must leave 1 nodes of partition main to choose from, and 0 have so much, got 500; its nodes have up to 250"),
-        (f"{GOOD}account: optic\n", "4:10: account: must be an account that you may charge: guests, optics, got 'optic'; did you mean 'optics'?"),
-        (f"{GOOD}account: guests\nqos: high\n", "5:6: qos: must be a QOS that you may use with account guests: normal, got 'high'; known: normal"),
-        (f"{GOOD}worker_jobs: {{count: 2, time_limit: 45, partition: short}}\n", "4:37: worker_jobs.time_limit: must be at most 00:30:00, the limit of partition short, got 00:45:00; write 00:30:00: a longer campaign goes on in the next job"),
+        (
+            f"{GOOD}partition: mian\n",
+            "4:12: partition: must be a partition of this cluster: main, old, short, got 'mian'; did you mean 'main'?",
+        ),
+        (
+            f"{GOOD}partition: old\n",
+            "4:12: partition: must be a partition that takes jobs, and this one is down, got 'old'; choose "
+            "another: `sinfo`",
+        ),
+        (
+            f"{GOOD}partition: short\n",
+            "3:13: time_limit: must be at most 00:30:00, the limit of partition short, got 01:00:00; write "
+            "00:30:00: a longer campaign goes on in the next job",
+        ),
+        (
+            f"{GOOD}nodes: 4\n",
+            "4:8: nodes: must be at most 3, the nodes of partition main, got 4; write 3 or fewer",
+        ),
+        (
+            f"{GOOD}nodes: 2\ngpus_per_node: 3\n",
+            "5:16: gpus_per_node: must leave 2 nodes of partition main to choose from, and 1 have so much, got "
+            "3; its nodes have up to 6",
+        ),
+        (
+            f"{GOOD}memory_gb_per_node: 500\n",
+            "4:21: memory_gb_per_node: must leave 1 nodes of partition main to choose from, and 0 have so much,"
+            " got 500; its nodes have up to 250",
+        ),
+        (
+            f"{GOOD}account: optic\n",
+            "4:10: account: must be an account that you may charge: guests, optics, got 'optic'; did you mean "
+            "'optics'?",
+        ),
+        (
+            f"{GOOD}account: guests\nqos: high\n",
+            "5:6: qos: must be a QOS that you may use with account guests: normal, got 'high'; known: normal",
+        ),
+        (
+            f"{GOOD}worker_jobs: {{count: 2, time_limit: 45, partition: short}}\n",
+            "4:37: worker_jobs.time_limit: must be at most 00:30:00, the limit of partition short, got "
+            "00:45:00; write 00:30:00: a longer campaign goes on in the next job",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_the_cluster_would_refuse_is_told_before(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, lines: str
 ) -> None:
