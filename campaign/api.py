@@ -7,13 +7,12 @@ print(run.folder / "report.html")
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,18 +20,24 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from campaign.cache import StageCache
+from campaign.claims import Busy
 from campaign.control import CancelRequest, clear_request
+from campaign.driver import drive_alone
 from campaign.events import EVENT_FILE, EventLog, RunStatus, run_status
+from campaign.footprint import Footprint
 from campaign.frozen import FrozenRun, freeze
 from campaign.load import LoadedSpec, load_calibration, load_physics, load_profile, load_spec
 from campaign.logs import driver_log_handler
 from campaign.pipeline import build_pipeline
-from campaign.plan import REPORT_FILE, Plan, make_plan
+from campaign.plan import PLAN_FILE, REPORT_FILE, Inquiry, Plan, make_plan
+from campaign.preflight import obstacles
 from campaign.profiles import LAPTOP, Profile
 from campaign.provenance import provenance
+from campaign.rules import suggestion
 from campaign.run import Executor, Listener, write_json
 from campaign.spec import Spec
 from campaign.time_budget import TimeBudget
+from campaign.why import Explanation
 from campaign.worker_log import DRIVER_LOG, LOGS_FOLDER
 
 if TYPE_CHECKING:
@@ -50,6 +55,18 @@ SPEC_FILE, SOURCE_FILE, PROFILE_FILE = "spec.json", "spec.source.yaml", "profile
 
 class RunBusy(Exception):  # noqa: N818
     """Another process is running this campaign."""
+
+
+class CannotStart(Exception):  # noqa: N818
+    """A campaign that cannot work here; ``plan`` says why."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        super().__init__("\n".join(f"{each.name}: {each.message}; {each.fix}" for each in plan.obstacles))
+
+
+class UnknownStage(LookupError):  # noqa: N818
+    """A stage is named that the campaign does not have."""
 
 
 class CodeChanged(Exception):  # noqa: N818
@@ -82,8 +99,25 @@ class Campaign:
         return cls(load_spec(spec), loaded_profile, runs, cache)
 
     def plan(self) -> Plan:
-        """What a submission would do; writes nothing."""
-        return make_plan(self.loaded.spec, self.runs, self.cache, self.profile.planned_workers())
+        """What a submission would do, and what would keep it from starting; writes nothing."""
+        profile = self.profile
+        plan = make_plan(self.loaded.spec, self.runs, self.cache, profile.planned_workers(), profile.rows_per_unit)
+        if plan.is_cached:
+            return plan
+        room = Footprint(plan.disk_bytes, plan.files)
+        return replace(plan, obstacles=obstacles(profile, self.runs, self.cache.root, room))
+
+    def why(self, stage: str) -> Explanation:
+        """Why a stage is cached or not: every item of its key that differs from the nearest result in the cache.
+
+        Raises:
+            UnknownStage: the campaign has no stage of that name.
+        """
+        inquiry = Inquiry(build_pipeline(self.loaded.spec), self.cache, self.runs)
+        names = [each.name for each in inquiry.pipeline.stages]
+        if stage not in names:
+            raise UnknownStage(f"{self.loaded.path} has no stage '{stage}'; {suggestion(stage, names)}")
+        return inquiry.explain(inquiry.pipeline[stage])
 
 
 @dataclass(frozen=True)
@@ -105,6 +139,7 @@ def submit(campaign: Campaign, listener: Listener | None = None) -> FinishedRun:
         listener: is called with every event, for a display.
 
     Raises:
+        CannotStart: something keeps it from working here; nothing was written.
         run.CampaignFailed: stages failed.
         run.Cancelled: another process cancelled it; submit again, or resume, to go on.
         frozen.SourceChanged: source was edited while the run was starting; nothing has run.
@@ -135,6 +170,8 @@ def prepared(campaign: Campaign, plan: Plan) -> Iterator[FrozenRun]:
         frozen.SourceChanged: source was edited while it was copied.
     """
     folder = Path(plan.run_folder)
+    if plan.obstacles:
+        raise CannotStart(plan)
     (folder / LOGS_FOLDER).mkdir(parents=True, exist_ok=True)
     with only_one(folder), _log_to(folder / LOGS_FOLDER / DRIVER_LOG):
         frozen = freeze(build_pipeline(campaign.loaded.spec), campaign.cache, folder)
@@ -226,11 +263,25 @@ def resume(run_folder: Path, profile: Path | None = None, listener: Listener | N
     return submit(frozen_campaign(run_folder, profile), listener)
 
 
+def latest_spec(runs: Path = DEFAULT_RUNS) -> Path:
+    """File of the spec that was submitted last.
+
+    Raises:
+        FileNotFoundError: no run is there, or none that says.
+    """
+    for folder in find_runs(runs):
+        plan = folder / PLAN_FILE
+        if plan.is_file() and (path := json.loads(plan.read_text(encoding="utf-8")).get("spec")):
+            return Path(path)
+    raise FileNotFoundError(f"no run below {runs} says what its spec was; name it: campaign why SPEC STAGE")
+
+
 def _freeze(campaign: Campaign, plan: Plan, folder: Path) -> None:
     (folder / SOURCE_FILE).write_text(campaign.loaded.text, encoding="utf-8")
     write_json(folder / SPEC_FILE, campaign.loaded.spec.model_dump(mode="json"))
     write_json(folder / PROFILE_FILE, campaign.profile.model_dump(mode="json"))
-    write_json(folder / "plan.json", {**plan.to_dict(), "cache": str(campaign.cache.root.absolute())})
+    places = {"cache": str(campaign.cache.root.absolute()), "spec": str(campaign.loaded.path.absolute())}
+    write_json(folder / PLAN_FILE, {**plan.to_dict(), **places})
     write_json(folder / "provenance.json", provenance(campaign.loaded.spec.seed))
 
 
@@ -238,16 +289,17 @@ def _freeze(campaign: Campaign, plan: Plan, folder: Path) -> None:
 def only_one(folder: Path) -> Iterator[None]:
     """Own a run's folder; raises ``RunBusy`` when another process has it and does not leave."""
     deadline = time.monotonic() + LEAVE_SECONDS
-    with (folder / ".lock").open("w") as lock:
+    with ExitStack() as stack:
         while True:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                stack.enter_context(drive_alone(folder))
                 break
-            except BlockingIOError:
+            except Busy as busy:
                 # A driver that has said its last word is about to leave: `campaign cancel` ends a moment before it.
                 if time.monotonic() > deadline or not run_status(folder).has_ended:
                     raise RunBusy(
-                        f"{folder}: another process is running this campaign; follow it with `campaign watch {folder}`"
+                        f"{folder}: {busy.owner or 'another process'} is running this campaign; follow it with "
+                        f"`campaign watch {folder}`"
                     ) from None
                 time.sleep(LEAVE_POLL_SECONDS)
         yield
@@ -287,7 +339,7 @@ def _frozen(run_folder: Path) -> tuple[Spec, dict[str, str], Path]:
     frozen = run_folder / SPEC_FILE
     if not frozen.is_file():
         raise FileNotFoundError(f"{run_folder}: not a run's folder (no {SPEC_FILE})")
-    planned = json.loads((run_folder / "plan.json").read_text(encoding="utf-8"))
+    planned = json.loads((run_folder / PLAN_FILE).read_text(encoding="utf-8"))
     keys = {stage["name"]: stage["key"] for stage in planned["stages"]}
     return Spec.model_validate_json(frozen.read_text(encoding="utf-8")), keys, Path(planned["cache"])
 

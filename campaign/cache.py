@@ -1,27 +1,27 @@
 """The cache of stage results: one folder a key, there whole or not at all.
 
-A stage works in ``<key>.partial`` and is done when that folder has been renamed to ``<key>``, so a stage that was
-killed goes on where it stopped. A lock file beside it keeps two runs from computing the same key at the same time.
+A stage works in ``<key>.partial-<token of its owner>`` and is done when that folder has been renamed to ``<key>``, so a
+stage that was killed goes on where it stopped. ``campaign.claims`` keeps two runs from computing the same key at the
+same time, wherever they run.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
+from campaign.claims import Busy, Claim, claimed, unfinished
 from campaign.keys import KeyParts
 from campaign.pipeline import Stage
+from results.files import write_atomically
 
 RECORD_FILE = "stage.json"
 FAILURE_FILE = "failure.json"  # in the folder of an unfinished stage that failed
-LOCK_POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,11 @@ class StageCache:
         return self.root / stage.kind / key
 
     def partial(self, stage: Stage, key: str) -> Path:
-        """Where the unfinished result lies."""
+        """Where the unfinished result lies, or would lie if there were one that nobody works on."""
+        base = self._base(stage, key)
+        return unfinished(base) or base
+
+    def _base(self, stage: Stage, key: str) -> Path:
         return self.root / stage.kind / f"{key}.partial"
 
     def has(self, stage: Stage, key: str) -> bool:
@@ -90,28 +94,22 @@ class StageCache:
         for path in sorted((self.root / kind).glob(f"*/{RECORD_FILE}")):
             yield StageRecord(**json.loads(path.read_text(encoding="utf-8")))
 
-    @contextmanager
-    def claim(self, stage: Stage, key: str, while_waiting: Callable[[], None]) -> Iterator[Path]:
-        """Own the partial folder of ``stage`` until the block ends; waits while another run owns it.
+    def claim(self, stage: Stage, key: str, while_waiting: Callable[[Busy], None]) -> AbstractContextManager[Claim]:
+        """Own the unfinished folder of ``stage`` until the block ends; waits while another run owns it.
 
-        The owner's death frees the lock. ``while_waiting`` is called now and then; what it raises ends the wait.
+        The owner's death frees the folder. ``while_waiting`` is called now and then; what it raises ends the wait.
         """
-        partial = self.partial(stage, key)
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        with (partial.parent / f"{key}.lock").open("w") as lock:
-            while not _locked(lock):
-                while_waiting()
-                time.sleep(LOCK_POLL_SECONDS)
-            if not self.has(stage, key):
-                partial.mkdir(exist_ok=True)
-                (partial / FAILURE_FILE).unlink(missing_ok=True)
-            yield partial
+        base = self._base(stage, key)
+        base.parent.mkdir(parents=True, exist_ok=True)
+        return claimed(base, while_waiting)
 
-    def note_failure(self, stage: Stage, key: str, message: str) -> None:
-        """Leave word in the partial folder that the stage failed, for the next plan."""
-        path = self.partial(stage, key) / FAILURE_FILE
-        if path.parent.is_dir():
-            path.write_text(json.dumps({"time": time.time(), "message": message}) + "\n", encoding="utf-8")
+    def note_failure(self, claim: Claim, message: str) -> None:
+        """Leave word in the unfinished folder that the stage failed, for the next plan."""
+        write_atomically(claim.folder / FAILURE_FILE, json.dumps({"time": time.time(), "message": message}) + "\n")
+
+    def forget_failure(self, claim: Claim) -> None:
+        """The stage is tried again."""
+        (claim.folder / FAILURE_FILE).unlink(missing_ok=True)
 
     def failure(self, stage: Stage, key: str) -> str | None:
         """Why the stage failed when it was last tried, None if it did not."""
@@ -120,20 +118,21 @@ class StageCache:
         except (FileNotFoundError, ValueError, KeyError):  # the last two: cut short by a crash
             return None
 
-    def finish(self, stage: Stage, record: StageRecord) -> None:
-        """Turn the partial folder into the finished one."""
-        partial = self.partial(stage, record.key)
-        with (partial / RECORD_FILE).open("w", encoding="utf-8") as stream:
-            json.dump(asdict(record), stream, indent=2)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.rename(self.folder(stage, record.key))
+    def finish(self, claim: Claim, stage: Stage, record: StageRecord) -> None:
+        """Turn the unfinished folder into the finished one; raises ``claims.ClaimLost`` when it is another's."""
+        write_atomically(claim.folder / RECORD_FILE, json.dumps(asdict(record), indent=2))
+        claim.finish(self.folder(stage, record.key))
 
 
-def _locked(stream: TextIO) -> bool:
-    """Try to lock a file; the kernel frees it when its owner closes it or dies."""
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+class RecordIndex:
+    """Records of finished stages, each kind read once: what a plan looks things up in."""
+
+    def __init__(self, cache: StageCache) -> None:
+        self._cache = cache
+        self._kinds: dict[str, list[StageRecord]] = {}
+
+    def records(self, kind: str) -> list[StageRecord]:
+        """Records of all finished stages of one kind, whatever campaign made them."""
+        if kind not in self._kinds:
+            self._kinds[kind] = list(self._cache.records(kind))
+        return self._kinds[kind]

@@ -103,6 +103,30 @@ def plan(spec: SpecFile, profile: ProfileFile = None, runs: Runs = api.DEFAULT_R
         from campaign.show import plan_table
 
         console().print(plan_table(made))
+    if made.obstacles:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def why(
+    spec: Annotated[str, typer.Argument(help="the campaign's YAML file; left out: that of the latest run")],
+    stage: Annotated[str | None, typer.Argument(help="for example labels/data-i")] = None,
+    profile: ProfileFile = None,
+    runs: Runs = api.DEFAULT_RUNS,
+    as_json: Json = False,
+) -> None:
+    """Say why a stage is cached or not: each field, input, file and module that differs from the nearest result."""
+    from campaign.show import explanation_table
+
+    try:
+        file, name = (api.latest_spec(runs), spec) if stage is None else (Path(spec), stage)
+        explanation = _open(file, profile, runs).why(name)
+    except (FileNotFoundError, api.UnknownStage) as error:
+        complain(str(error))
+    if as_json:
+        print_json(explanation.to_dict())
+    else:
+        console().print(explanation_table(explanation))
 
 
 @app.command()

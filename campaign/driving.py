@@ -54,6 +54,8 @@ def endings(again: str) -> Iterator[None]:
         _end(f"failed:\n{error}", FAILED)
     except SourceChanged as error:
         complain(str(error))
+    except api.CannotStart as error:
+        _end(f"cannot start:\n{error}", FAILED)
     except api.RunBusy as error:
         _end(str(error), BUSY)
     except SlurmError as error:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from campaign.driver import Driver
+from campaign.driver import has_driver
 
 EVENT_FILE = "events.jsonl"
 ENDED = ("done", "failed", "interrupted", "cancelled")
@@ -170,7 +170,7 @@ class Follower:
     def refresh(self) -> list[dict[str, Any]]:
         """Take in what is new and return it; a run whose driver is gone without a last word counts as interrupted."""
         news = self._take_in()
-        if self.status.state == "running" and not _has_driver(self._folder):
+        if self.status.state == "running" and not has_driver(self._folder):
             news += self._take_in()  # its last word may have come between the two looks
             if self.status.state == "running":
                 self.status.state = "interrupted"
@@ -188,11 +188,6 @@ def run_status(run_folder: Path) -> RunStatus:
     follower = Follower(run_folder)
     follower.refresh()
     return follower.status
-
-
-def _has_driver(run_folder: Path) -> bool:
-    driver = Driver.of(run_folder)
-    return driver is not None and driver.is_alive
 
 
 def _ends_within_a_line(path: Path) -> bool:

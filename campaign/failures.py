@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -101,13 +102,10 @@ def _messages(error: WorkerLost, note: Note, limits: Limits) -> dict[FailureClas
 
 
 def _where(note: Note) -> str:
-    """The innermost Python line of a hanging main thread, for example ``, in solve (solver.py:31)``."""
-    frames = [line.split('"') for line in note.text.splitlines() if line.startswith("  File ")]
-    if not frames:
-        return ""
-    _, path, place = frames[0]
-    line, function = place.removeprefix(", line ").split(" in ")
-    return f", in {function} ({path.rsplit('/', 1)[-1]}:{line})"
+    """The innermost Python line of the hanging main thread, for example ``, in solve (solver.py:31)``."""
+    main_thread = note.text.split("\n\n")[-1]  # faulthandler lists the newest thread first
+    frame = re.search(r'File "(?:.*/)?([^"]+)", line (\d+) in (\S+)', main_thread)
+    return f", in {frame[3]} ({frame[1]}:{frame[2]})" if frame else ""
 
 
 def check_share(failed: int, total: int, limits: Limits) -> None:

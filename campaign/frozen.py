@@ -95,12 +95,10 @@ def _stale_modules(code: Path, packages: Sequence[str]) -> Iterable[str]:
             continue
         loaded, base = Path(file), code.joinpath(head, *rest)
         copy = base / "__init__.py" if loaded.name == "__init__.py" else base.with_name(loaded.name)
-        if (
-            not copy.is_file()
-            or not loaded.is_file()
-            or copy.read_bytes() != loaded.read_bytes()
-            or (loaded.is_relative_to(package_folder(head)) and loaded.stat().st_mtime > campaign.LOADED_AT)
-        ):
+        same = copy.is_file() and loaded.is_file() and copy.read_bytes() == loaded.read_bytes()
+        # A module of an earlier copy was loaded as it stands there; one of the tree itself may have been edited since.
+        in_place = loaded.is_relative_to(package_folder(head))
+        if not same or (in_place and loaded.stat().st_mtime > campaign.LOADED_AT):
             yield name
 
 

@@ -51,9 +51,10 @@ class Parking:
         """Write what is not on disk yet."""
         if self._unkept:
             self.folder.mkdir(parents=True, exist_ok=True)
-            columns = columns_of([self.rows[position] for position in self._unkept])
+            columns: dict[str, Any] = columns_of([self.rows[position] for position in self._unkept])
+            columns[POSITION] = np.array(self._unkept)
             with atomic_path(self.folder / f"rows-{uuid.uuid4().hex}.npz") as temporary:
-                np.savez(temporary, **{POSITION: self._unkept}, **columns)
+                np.savez(temporary, allow_pickle=False, **columns)
         self._unkept = []
         self._kept_at = time.monotonic()
 

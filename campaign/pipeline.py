@@ -63,8 +63,8 @@ class Stage:
 class Pipeline:
     """All stages of a spec, each after the stages it reads.
 
-    ``frozen_keys`` are those of a run that was made before, perhaps by other code, and ``frozen_parts`` what the keys of
-    a run were made of when it was submitted; without them both follow the code and the files as they are.
+    ``frozen_keys`` are those of a run that was made before, perhaps by other code, and ``frozen_parts`` what the keys
+    of a run were made of when it was submitted; without them both follow the code and the files as they are.
     """
 
     spec: Spec

@@ -13,6 +13,7 @@ from pydantic import Field
 from campaign.execution import Execution, Limits
 from campaign.paths import ExpandedText, WorkFolder
 from campaign.slurm.profile import SlurmProfile
+from campaign.spec import NO_TEXT
 from cluster.allocation import available_cpus
 
 __all__ = ["LAPTOP", "Limits", "LocalProfile", "Profile", "RayProfile", "SlurmProfile", "available_cpus"]
@@ -22,6 +23,9 @@ class LocalProfile(Execution):
     """This machine alone, with a Ray of its own that ends with the run."""
 
     kind: Literal["local"]
+    gpus: Annotated[int, Field(ge=0), NO_TEXT] | None = Field(
+        default=None, description="GPUs that training may use and must find; default: those that are there"
+    )
     dashboard: bool = Field(default=True, description="start Ray's dashboard on the loopback interface")
     temp_dir: WorkFolder | None = Field(
         default=None,
@@ -30,7 +34,8 @@ class LocalProfile(Execution):
 
     def ray_options(self) -> dict[str, Any]:
         """Arguments of ``cluster.runtime.start``."""
-        return {"cpus": self.planned_workers(), "dashboard": self.dashboard, "temp_dir": self.temp_dir}
+        options = {"cpus": self.planned_workers(), "dashboard": self.dashboard, "temp_dir": self.temp_dir}
+        return options if self.gpus is None else {**options, "gpus": self.gpus}
 
     def planned_workers(self) -> int:
         """Worker processes that a run will have."""

@@ -6,8 +6,8 @@ import importlib
 import json
 import logging
 import os
+import platform
 import queue
-import socket
 import threading
 import time
 import traceback
@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from campaign.cache import StageCache, StageRecord
+from campaign.claims import Busy, Claim
 from campaign.context import Interrupted, Resources, StageContext
 from campaign.control import pending_request
-from campaign.driver import Presence
+from campaign.driver import looking_around
 from campaign.events import EventLog, RunStatus
+from campaign.owner import Owner
 from campaign.pipeline import Pipeline, Stage
 from campaign.profiles import Profile
 from campaign.time_budget import TimeBudget
@@ -104,11 +106,11 @@ class Executor:
         """
         threads: list[threading.Thread] = []
         state = "failed"
-        with Presence(self.run_folder, self._look_around):
+        with looking_around(self._look_around):
             self._emit(
                 "run-started",
                 stages=[stage.name for stage in self.pipeline.stages],
-                host=socket.gethostname(),
+                host=platform.node(),
                 process=os.getpid(),
             )
             try:
@@ -205,37 +207,48 @@ class Executor:
                 outcome = Outcome(stage, "interrupted")
             else:
                 log.error("failed\n%s", traceback.format_exc(), extra={"stage": stage.name})
-                notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
-                outcome = Outcome(stage, "failed", message=f"{type(error).__name__}: {error}{notes}")
-                self.cache.note_failure(stage, self.pipeline.keys[stage.name], outcome.message)
+                outcome = Outcome(stage, "failed", message=_described(error))
         self._ended.put(outcome)
 
     def _compute(self, stage: Stage, key: str) -> Outcome:
-        if self.cache.has(stage, key):
-            return self._cached(stage, key)
-        with self.cache.claim(stage, key, self._waiting(stage)) as folder:
-            if self.cache.has(stage, key):  # another run finished it meanwhile
-                return self._cached(stage, key)
-            self._emit("stage-started", stage=stage.name, key=key)
-            self._link(stage, folder)
-            started = time.monotonic()
-            context = self._context_of(stage, folder)
-            inputs = {role: self._folder(name) for role, name in stage.inputs.items()} | dict(stage.files)
-            importlib.import_module(f"campaign.stages.{stage.kind}").run(stage.config, inputs, context)
-            seconds = time.monotonic() - started
-            parts = self.pipeline.parts[stage.name]
-            record = StageRecord.of(stage.name, key, parts, seconds, context.facts, context.core_seconds)
-            self.cache.finish(stage, record)
-            return Outcome(stage, "done", seconds, facts=context.facts, core_seconds=context.core_seconds)
-
-    def _context_of(self, stage: Stage, folder: Path) -> StageContext:
-        logs = stage_logs(self.run_folder.absolute(), stage.name)
-        progress, rows = self._progress_of(stage), self.profile.rows_per_unit
-        return StageContext(folder, self._resources, progress, rows, logs, stage.name)
-
-    def _cached(self, stage: Stage, key: str) -> Outcome:
+        while not self.cache.has(stage, key):
+            with self.cache.claim(stage, key, self._waiting(stage)) as claim:
+                if self.cache.has(stage, key):  # another run finished it meanwhile
+                    claim.discard()
+                    break
+                try:
+                    return self._run_in(claim, stage, key)
+                except Interrupted:
+                    raise
+                except Exception as error:
+                    if not claim.is_lost:
+                        if not self._resources.stop.is_set():
+                            self.cache.note_failure(claim, _described(error))
+                        raise
+                    self._emit("stage-waiting", stage=stage.name, message="another run has taken this stage over")
         record = self.cache.record(stage, key)
         return Outcome(stage, "cached", record.seconds, facts=record.facts)
+
+    def _run_in(self, claim: Claim, stage: Stage, key: str) -> Outcome:
+        self._emit("stage-started", stage=stage.name, key=key)
+        self._link(stage, claim.folder)
+        self.cache.forget_failure(claim)
+        started = time.monotonic()
+        context = StageContext(
+            folder=claim.folder,
+            resources=self._resources,
+            report_progress=self._progress_of(stage, claim),
+            rows_per_unit=self.profile.rows_per_unit,
+            log_folder=stage_logs(self.run_folder.absolute(), stage.name),
+            name=stage.name,
+        )
+        inputs = {role: self._folder(name) for role, name in stage.inputs.items()} | dict(stage.files)
+        importlib.import_module(f"campaign.stages.{stage.kind}").run(stage.config, inputs, context)
+        seconds = time.monotonic() - started
+        parts = self.pipeline.parts[stage.name]
+        record = StageRecord.of(stage.name, key, parts, seconds, context.facts, context.core_seconds)
+        self.cache.finish(claim, stage, record)
+        return Outcome(stage, "done", seconds, facts=context.facts, core_seconds=context.core_seconds)
 
     def _folder(self, name: str) -> Path:
         return self.cache.folder(self.pipeline[name], self.pipeline.keys[name])
@@ -264,11 +277,12 @@ class Executor:
             link.unlink()
         link.symlink_to(target)
 
-    def _progress_of(self, stage: Stage) -> Callable[..., None]:
+    def _progress_of(self, stage: Stage, claim: Claim) -> Callable[..., None]:
         last = 0.0
 
         def progress(done: int, total: int, *, best_rep: float | None = None, **facts: Any) -> None:
             nonlocal last
+            claim.raise_if_lost()
             if best_rep is not None:
                 facts["best_rep"] = best_rep
             now = time.monotonic()
@@ -278,15 +292,15 @@ class Executor:
 
         return progress
 
-    def _waiting(self, stage: Stage) -> Callable[[], None]:
-        told = False
+    def _waiting(self, stage: Stage) -> Callable[[Busy], None]:
+        told: set[Owner] = set()
 
-        def waiting() -> None:
-            nonlocal told
+        def waiting(busy: Busy) -> None:
             self._resources.raise_if_stopped()
-            if not told:
-                told = True
-                self._emit("stage-waiting", stage=stage.name, message="another run is computing this stage")
+            if busy.owner is not None and busy.owner not in told:
+                told.add(busy.owner)
+                message = f"another run is computing this stage: {busy.owner}"
+                self._emit("stage-waiting", stage=stage.name, message=message)
 
         return waiting
 
@@ -340,6 +354,11 @@ class Executor:
             lines.append(f"not started, because they read a failed stage: {', '.join(held_up)}")
         lines.append(f"tracebacks: {self.run_folder / LOGS_FOLDER / DRIVER_LOG}")
         return "\n".join(lines)
+
+
+def _described(error: Exception) -> str:
+    notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+    return f"{type(error).__name__}: {error}{notes}"
 
 
 def training_workers(pipeline: Pipeline) -> int:

@@ -80,7 +80,7 @@ class Simulator:
         }
 
     def solve(self, image: np.ndarray) -> dict[str, Any]:
-        """The numbers of one image's row; raises what the solver does, and FloatingPointError without energy balance."""
+        """The numbers of one image's row; raises what the solver raises, FloatingPointError without energy balance."""
         solutions = solve_spectrum(self.stacks, image[None], self.numerics, self.incidence)
         reflection, transmission, layers = (  # leading axis: wavelength
             np.stack([self._polarised(getattr(solution, name)) for solution in solutions])
@@ -122,11 +122,6 @@ def _layer(layer: Mapping[str, Any], index: Mapping[str, complex]) -> PatternLay
     if layer["kind"] == "pattern":
         return PatternLayer(layer["name"], layer["thickness_nm"], index[layer["white"]], index[layer["black"]])
     return UniformLayer(layer["name"], layer["thickness_nm"], index[layer["material"]])
-
-
-def simulate_images(simulator: Simulator, images: np.ndarray) -> dict[str, np.ndarray]:
-    """Simulate images (n, H, W) one after the other; columns of a store, without the inputs."""
-    return columns_of([simulator.row(image) for image in images])
 
 
 def columns_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:

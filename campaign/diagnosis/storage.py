@@ -16,7 +16,7 @@ LEAST_DISK, ENOUGH_DISK = 1 * GIB, 5 * GIB
 
 def check_disk(runs: Path) -> Check:
     """There is room for runs."""
-    folder = _nearest_folder(runs)
+    folder = nearest_folder(runs)
     free = shutil.disk_usage(folder).free
     message = f"{free / GIB:.1f} GiB free for {runs}"
     if free >= ENOUGH_DISK:
@@ -27,7 +27,7 @@ def check_disk(runs: Path) -> Check:
 
 def check_file_system(runs: Path) -> Check:
     """Runs can be written where they are to lie, and the file system keeps the promises they rest on."""
-    folder = _nearest_folder(runs)
+    folder = nearest_folder(runs)
     try:
         with tempfile.TemporaryDirectory(prefix=".doctor-", dir=folder) as scratch:
             broken = [promise for promise, kept in PROMISES.items() if not kept(Path(scratch))]
@@ -86,7 +86,7 @@ def check_temp_dir(folder: Path) -> Check:
     return Check("temp_dir", "ok", f"{folder} is short enough for Ray's sockets")
 
 
-def _nearest_folder(path: Path) -> Path:
+def nearest_folder(path: Path) -> Path:
     """The folder itself, or the nearest one around it that is there."""
     path = path.absolute()
     return next(folder for folder in (path, *path.parents) if folder.is_dir())

@@ -31,7 +31,7 @@ def test_plan_shows_the_shipped_specs_and_writes_nothing(name: str, tmp_path: Pa
     done = campaign("plan", PROJECT / "specs" / f"{name}.yaml", "--json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     plan = json.loads(done.stdout)
-    assert plan["counts"] == {"cached": 0, "interrupted": 0, "new": 36}
+    assert plan["counts"] == {"cached": 0, "interrupted": 0, "failed": 0, "changed": 0, "new": 36}
     assert plan["simulations"] == sum(stage["simulations"] for stage in plan["stages"])
     assert plan["core_seconds"] >= plan["wall_seconds"] > 0
     assert list(tmp_path.iterdir()) == []

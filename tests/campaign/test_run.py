@@ -229,9 +229,9 @@ def test_cancel_now_does_not_wait_for_stages(tmp_path: Path, stages: Any, monkey
     assert run_status(tmp_path / "run").state == "cancelled"
 
 
-def test_the_report_is_part_of_the_run(tmp_path: Path, stages: Any) -> None:
+def test_the_report_is_part_of_the_run(tmp_path: Path, stages: Any, drive: Callable[..., Path]) -> None:
     run_folder = tmp_path / "run"
-    run_folder.mkdir()
+    drive(run_folder)
     seen = []
 
     def write_report() -> None:
