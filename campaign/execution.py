@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from campaign.paths import WorkFolder
@@ -18,4 +20,11 @@ class Execution(Model):
     cache: WorkFolder | None = Field(
         default=None,
         description="folder of finished stages that campaigns share; default: cache in the runs folder",
+    )
+    use_gpu: bool = Field(
+        default=False, description="train the GAN on GPUs, one for each data-parallel worker, with NCCL between them"
+    )
+    training_placement: Literal["pack", "spread"] = Field(
+        default="pack",
+        description="data-parallel workers on as few nodes as have room, or on as many; changes no number",
     )

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from campaign.execution import Execution
 from campaign.paths import ExpandedText, WorkFolder
-from campaign.slurm.profile import SlurmProfile
+from campaign.slurm.profile import Number, SlurmProfile
 from cluster.allocation import available_cpus
 
 
@@ -26,9 +26,16 @@ class LocalProfile(Execution):
         description="short folder for Ray's sockets and logs, kept after the run; default: a new one",
     )
 
+    gpus: Number | None = Field(default=None, description="GPUs to use; default: those that Slurm granted, else none")
+
     def ray_options(self) -> dict[str, Any]:
         """Arguments of ``cluster.runtime.start``."""
-        return {"cpus": self.planned_workers(), "dashboard": self.dashboard, "temp_dir": self.temp_dir}
+        return {
+            "cpus": self.planned_workers(),
+            "gpus": self.gpus,
+            "dashboard": self.dashboard,
+            "temp_dir": self.temp_dir,
+        }
 
     def planned_workers(self) -> int:
         """Worker processes that a run will have."""
@@ -42,10 +49,18 @@ class RayProfile(Execution):
     address: ExpandedText = Field(
         default="auto", description="host:port of the cluster's head, or 'auto' for the one on this machine"
     )
+    token_file: WorkFolder | None = Field(
+        default=None,
+        description="file with the cluster's token; default: RAY_AUTH_TOKEN_PATH, or Ray's own of the user",
+    )
+    pip: tuple[str, ...] = Field(
+        default=(),
+        description="requirements that Ray installs on the nodes for this campaign's workers, as pip reads them",
+    )
 
     def ray_options(self) -> dict[str, Any]:
         """Arguments of ``cluster.runtime.join``."""
-        return {"address": self.address}
+        return {"address": self.address, "token": self.token_file, "pip": self.pip}
 
     def planned_workers(self) -> int:
         """Worker processes to plan with; the cluster's own number is known only when it has been joined."""

@@ -90,7 +90,8 @@ class Executor:
         self._next_fit = 0.0
         self._ended: queue.Queue[Outcome] = queue.Queue()
         self._cancelled: str | None = None  # "orderly" or "now" once somebody asked for it
-        self._resources = Resources(profile, training_workers(pipeline), self._cluster_started, budget)
+        shared = (cache.root, run_folder)
+        self._resources = Resources(profile, training_workers(pipeline), self._cluster_started, budget, shared)
 
     def execute(self, write_report: Callable[[], object] | None = None) -> None:
         """Run every stage that is not cached, then write the report.
@@ -219,6 +220,8 @@ class Executor:
             started = time.monotonic()
             context = self._context_of(stage, folder)
             inputs = {role: self._folder(name) for role, name in stage.inputs.items()} | dict(stage.files)
+            # Workers of a standing cluster have working directories of their own.
+            inputs = {role: path.absolute() for role, path in inputs.items()}
             importlib.import_module(f"campaign.stages.{stage.kind}").run(stage.config, inputs, context)
             seconds = time.monotonic() - started
             input_keys = {role: self.pipeline.keys[name] for role, name in stage.inputs.items()}
@@ -231,7 +234,7 @@ class Executor:
     def _context_of(self, stage: Stage, folder: Path) -> StageContext:
         logs = stage_logs(self.run_folder.absolute(), stage.name)
         progress, rows = self._progress_of(stage), self.profile.rows_per_unit
-        return StageContext(folder, self._resources, progress, rows, logs, stage.name)
+        return StageContext(folder.absolute(), self._resources, progress, rows, logs, stage.name)
 
     def _cached(self, stage: Stage, key: str) -> Outcome:
         record = self.cache.record(stage, key)
