@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from campaign.heartbeat import SECONDS_BETWEEN_BEATS, Heartbeat
-from campaign.profiles import Limits, Profile
+from campaign.keys import PROJECT
+from campaign.profiles import Limits, LocalProfile, Profile, RayProfile
 from campaign.time_budget import TimeBudget
 from campaign.worker_log import Logged
 
@@ -25,12 +26,17 @@ if TYPE_CHECKING:
     from cluster.fanout import FanOutSummary
     from cluster.pool import WorkerPool
     from cluster.runtime import RayRuntime
+    from cluster.training import Placement
     from cluster.tuning import TuningResult
 
 
 TRAINING_FOLDER = "ray-train"
 SWEEP_FOLDER = "ray-tune"
 HEARTBEAT_FILE = "heartbeat"
+
+SHIPPED_PACKAGES = ("campaign", "ganmdn", "photonics", "cluster", "results")
+# Distributions on which numbers or pickles depend: the same on the driver and on every node of a standing cluster.
+EQUAL_VERSIONS = ("ray", "torch", "numpy", "scipy", "scikit-learn", "scikit-image", "zarr", "ax-platform", "botorch")
 
 
 class Interrupted(Exception):  # noqa: N818  (not an error: the user asked for it)
@@ -46,6 +52,7 @@ class Resources:
         training_workers: int,
         on_start: Callable[[RayRuntime], None],
         budget: TimeBudget | None = None,
+        shared_folders: Sequence[Path] = (),
     ) -> None:
         """Start nothing yet.
 
@@ -55,7 +62,9 @@ class Resources:
                 CPUs, since their number is part of the science and must not follow the machine.
             on_start: called with the runtime as soon as it is up.
             budget: how long the run may go on; default: for ever.
+            shared_folders: where stages and workers write, for all nodes of a standing cluster to see.
         """
+        self.shared_folders = tuple(shared_folders)
         self.budget = budget or TimeBudget()
         self.profile = profile
         self.training_workers = training_workers
@@ -88,17 +97,32 @@ class Resources:
         return min(self.profile.workers or runtime.cpus, runtime.cpus)
 
     def _started(self) -> RayRuntime:
-        from cluster.runtime import join, start
-
         if self._runtime is None:
-            options = self.profile.ray_options()
-            if "address" in options:
-                runtime = join(**options)
+            if isinstance(self.profile, RayProfile):
+                runtime = self._joined(self.profile)
+            elif isinstance(self.profile, LocalProfile):
+                runtime = self._begun(self.profile)
             else:
-                runtime = start(**options | {"cpus": max(options["cpus"], self.training_workers)})
-            self._runtime = self._stack.enter_context(runtime)
-            self._on_start(self._runtime)
+                raise TypeError("a run under Slurm is driven by its job, with the Ray there as its profile")
+            self._runtime = runtime
+            self._on_start(runtime)
         return self._runtime
+
+    def _begun(self, profile: LocalProfile) -> RayRuntime:
+        from cluster.runtime import start
+
+        options = profile.ray_options()
+        return self._stack.enter_context(start(**options | {"cpus": max(options["cpus"], self.training_workers)}))
+
+    def _joined(self, profile: RayProfile) -> RayRuntime:
+        from cluster.agreement import check_nodes
+        from cluster.runtime import join
+        from cluster.shipping import Source
+
+        source = Source(PROJECT, SHIPPED_PACKAGES)
+        runtime = self._stack.enter_context(join(**profile.ray_options(), source=source))
+        check_nodes(EQUAL_VERSIONS, self.shared_folders)
+        return runtime
 
     def fit_pool(self) -> None:
         """Have as many workers as the cluster has CPUs by now: nodes may come and go."""
@@ -255,7 +279,7 @@ class StageContext:
         Args:
             loop: called as ``loop(config, session)`` on every worker; reports a metric ``step``.
             config: picklable configuration of the loop.
-            workers: number of workers, each with a GPU where the cluster has enough of them.
+            workers: number of workers, each with a GPU where the profile says so.
             steps: the last value of ``step``, for the progress.
 
         Returns:
@@ -263,7 +287,7 @@ class StageContext:
         """
         from cluster.training import run_training
 
-        runtime, pool, budget = self.resources.runtime, self.resources.pool, self.resources.budget
+        pool, budget = self.resources.pool, self.resources.budget
         kind = f"{self.name} until the first step"
         self.resources.raise_unless_admitted(kind)
         started, reached = time.monotonic(), 0
@@ -277,12 +301,13 @@ class StageContext:
             # Not self.progress: a training that is asked to stop hands in a checkpoint first.
             self._tell(reached, steps, message="steps")
 
+        placement = self._training_placement(workers)
         with pool.lend(min(workers, pool.workers)), self._borrowed(workers) as count:
             result = run_training(
                 Logged(loop, self.log_folder),
                 config,
                 workers=workers,
-                use_gpu=runtime.gpus >= workers,
+                placement=placement,
                 storage=self.folder,
                 name=TRAINING_FOLDER,
                 on_report=report,
@@ -293,6 +318,20 @@ class StageContext:
         if result.checkpoint is None:
             raise RuntimeError(f"the training in {self.folder / TRAINING_FOLDER} ended without a checkpoint")
         return result.checkpoint
+
+    def _training_placement(self, workers: int) -> Placement:
+        """Where the profile puts data-parallel workers; raises ``ValueError`` when the cluster has not got it."""
+        from cluster.training import Placement
+
+        profile, runtime = self.resources.profile, self.resources.runtime
+        kind, offered = ("GPUs", runtime.gpus) if profile.use_gpu else ("CPUs", runtime.present_cpus() or runtime.cpus)
+        if offered < workers:
+            raise ValueError(
+                f"the training asks for {workers} data-parallel workers, which are part of the science, with one of "
+                f"the {kind} each, and Ray offers {offered}; run it where there are more"
+                + (", or without use_gpu" if profile.use_gpu else "")
+            )
+        return Placement(use_gpu=profile.use_gpu, spread=profile.training_placement == "spread")
 
     def tune(
         self,

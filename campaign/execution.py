@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -36,3 +36,10 @@ class Execution(Model):
         description="folder of finished stages that campaigns share; default: cache in the runs folder",
     )
     limits: Limits = Field(default=Limits(), description="what a simulation may cost before it is given up")
+    use_gpu: bool = Field(
+        default=False, description="train the GAN on GPUs, one for each data-parallel worker, with NCCL between them"
+    )
+    training_placement: Literal["pack", "spread"] = Field(
+        default="pack",
+        description="data-parallel workers on as few nodes as have room, or on as many; changes no number",
+    )

@@ -12,8 +12,7 @@ from pydantic import Field
 
 from campaign.execution import Execution, Limits
 from campaign.paths import ExpandedText, WorkFolder
-from campaign.slurm.profile import SlurmProfile
-from campaign.spec import NO_TEXT
+from campaign.slurm.profile import Number, SlurmProfile
 from cluster.allocation import available_cpus
 
 __all__ = ["LAPTOP", "Limits", "LocalProfile", "Profile", "RayProfile", "SlurmProfile", "available_cpus"]
@@ -23,9 +22,7 @@ class LocalProfile(Execution):
     """This machine alone, with a Ray of its own that ends with the run."""
 
     kind: Literal["local"]
-    gpus: Annotated[int, Field(ge=0), NO_TEXT] | None = Field(
-        default=None, description="GPUs that training may use and must find; default: those that are there"
-    )
+    gpus: Number | None = Field(default=None, description="GPUs to use; default: those that Slurm granted, else none")
     dashboard: bool = Field(default=True, description="start Ray's dashboard on the loopback interface")
     temp_dir: WorkFolder | None = Field(
         default=None,
@@ -49,10 +46,18 @@ class RayProfile(Execution):
     address: ExpandedText = Field(
         default="auto", description="host:port of the cluster's head, or 'auto' for the one on this machine"
     )
+    token_file: WorkFolder | None = Field(
+        default=None,
+        description="file with the cluster's token; default: RAY_AUTH_TOKEN_PATH, or Ray's own of the user",
+    )
+    pip: tuple[str, ...] = Field(
+        default=(),
+        description="requirements that Ray installs on the nodes for this campaign's workers, as pip reads them",
+    )
 
     def ray_options(self) -> dict[str, Any]:
         """Arguments of ``cluster.runtime.join``."""
-        return {"address": self.address}
+        return {"address": self.address, "token": self.token_file, "pip": self.pip}
 
     def planned_workers(self) -> int:
         """Worker processes to plan with; the cluster's own number is known only when it has been joined."""

@@ -93,7 +93,8 @@ class Executor:
         self._next_fit = 0.0
         self._ended: queue.Queue[Outcome] = queue.Queue()
         self._cancelled: str | None = None  # "orderly" or "now" once somebody asked for it
-        self._resources = Resources(profile, training_workers(pipeline), self._cluster_started, budget)
+        shared = (cache.root, run_folder)
+        self._resources = Resources(profile, training_workers(pipeline), self._cluster_started, budget, shared)
 
     def execute(self, write_report: Callable[[], object] | None = None) -> None:
         """Run every stage that is not cached, then write the report.
@@ -235,7 +236,7 @@ class Executor:
         self.cache.forget_failure(claim)
         started = time.monotonic()
         context = StageContext(
-            folder=claim.folder,
+            folder=claim.folder.absolute(),
             resources=self._resources,
             report_progress=self._progress_of(stage, claim),
             rows_per_unit=self.profile.rows_per_unit,
@@ -243,6 +244,8 @@ class Executor:
             name=stage.name,
         )
         inputs = {role: self._folder(name) for role, name in stage.inputs.items()} | dict(stage.files)
+        # Workers of a standing cluster have working directories of their own.
+        inputs = {role: path.absolute() for role, path in inputs.items()}
         importlib.import_module(f"campaign.stages.{stage.kind}").run(stage.config, inputs, context)
         seconds = time.monotonic() - started
         parts = self.pipeline.parts[stage.name]

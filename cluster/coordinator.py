@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import ray
 from ray.exceptions import RayActorError, RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cluster.errors import WorkerLost, original_error
 from cluster.placement import release_orphans
@@ -76,7 +77,10 @@ def run_coordinated(
         Exception: what the function raised, with the traceback there as ``__cause__``.
         WorkerLost: the process in which it ran died.
     """
-    coordinator: Any = ray.remote(Coordinator).options(num_cpus=0, max_concurrency=COORDINATOR_THREADS).remote()
+    # On the driver's own node, so that another one may go without it.
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    options: dict[str, Any] = {"num_cpus": 0, "max_concurrency": COORDINATOR_THREADS, "scheduling_strategy": here}
+    coordinator: Any = ray.remote(Coordinator).options(**options).remote()
     try:
         outcome = coordinator.run.remote(function)
         while not ray.wait([outcome], timeout=0)[0]:

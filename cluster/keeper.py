@@ -116,8 +116,10 @@ class Keeper:
             folder = stack.enter_context(self._folder())
             host, head, token = self._find_place(folder)
             command = start_command(self.keeping.size, ports, host, folder, head=head, dashboard=self.keeping.dashboard)
-            environment = os.environ | node_environment(self.keeping.size, ports, host, self.keeping.drain_seconds)
-            environment |= token_environment(token) if token is not None else {}
+            changes = node_environment(
+                self.keeping.size, ports, self.keeping.drain_seconds, alone=head is None and host == LOOPBACK
+            )
+            environment = os.environ | changes | (token_environment(token) if token is not None else {})
             node = stack.enter_context(_running(command, environment, folder / LOG_FILE))
             services = [ports.node_manager] if head else [ports.head, ports.node_manager]
             self._wait_until_up(node, [f"{host}:{port}" for port in services], folder / LOG_FILE)

@@ -219,17 +219,18 @@ class WorkerPool:
         """Wait, with a worker in place, for a task; None when there will be none any more."""
         while not self._finished():
             if not place.is_filled:
-                place.fill(give_up=lambda: self._cancelled is not None or self._is_surplus())
+                place.fill(give_up=lambda: self._cancelled is not None or self._is_surplus() or self._is_owed())
             with self._changed:
                 if not place.is_filled and self._is_surplus():
                     self._places.remove(place)
                     self._left.append(place)
                     return None
-                if not place.is_filled:
-                    continue
-                self._changed.wait_for(lambda: self._finished() or self._cleared < self._lent or self._queue)
-                if self._cleared < self._lent:
+                if place.is_filled:
+                    self._changed.wait_for(lambda: self._finished() or self._is_owed() or self._queue)
+                if self._is_owed():
                     self._make_room(place)
+                elif not place.is_filled:
+                    continue
                 elif self._queue and self._cancelled is None:
                     task = self._queue.take()
                     if task.begin():
@@ -239,6 +240,10 @@ class WorkerPool:
     def _is_surplus(self) -> bool:
         return len(self._places) > self._wanted
 
+    def _is_owed(self) -> bool:
+        """Whether a borrower waits for a place; an empty one, as of a node that has gone, serves as well."""
+        return self._cleared < self._lent
+
     def _finished(self) -> bool:
         return self._cancelled is not None or (self._closing and not self._queue)
 
@@ -247,7 +252,8 @@ class WorkerPool:
         place.clear()
         self._cleared += 1
         self._changed.notify_all()
-        self._changed.wait_for(lambda: self._finished() or self._cleared > self._lent)
+        # Of places that are too many, one that is lent goes first if its node has: another is cleared in its stead.
+        self._changed.wait_for(lambda: self._finished() or self._cleared > self._lent or self._is_surplus())
         self._cleared -= 1
 
     def _run(self, place: WorkerPlace, task: Task) -> None:

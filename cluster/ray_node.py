@@ -74,7 +74,7 @@ def start_command(
     }
     if size.memory_mb is not None:
         options["memory"] = size.memory_mb * 2**20
-    flags = ["--block", "--disable-usage-stats"]
+    flags = ["--block", "--disable-usage-stats", "--log-color=false"]
     if head is None:
         flags += ["--head", "--no-monitor"]  # the monitor serves autoscaling, and its port cannot be told
         options |= {"port": ports.head, "dashboard-host": host, "dashboard-port": ports.dashboard}
@@ -86,8 +86,15 @@ def start_command(
     return [sys.executable, "-m", "ray.scripts.scripts", "start", *flags, *told]
 
 
-def node_environment(size: NodeSize, ports: PortBlock, host: str, drain_seconds: float) -> dict[str, str]:
-    """Changes to the environment of :func:`start_command`, which the node's workers inherit."""
+def node_environment(size: NodeSize, ports: PortBlock, drain_seconds: float, *, alone: bool) -> dict[str, str]:
+    """Changes to the environment of :func:`start_command`, which the node's workers inherit.
+
+    Args:
+        size: what the node offers.
+        ports: where its services listen.
+        drain_seconds: time for work to move away before the node ends.
+        alone: whether it is a head on the loopback interface, which no other node can join.
+    """
     environment = {
         **SINGLE_THREAD,
         **source_path(),
@@ -97,7 +104,7 @@ def node_environment(size: NodeSize, ports: PortBlock, host: str, drain_seconds:
         "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": str(drain_seconds),
         "RAY_ADDRESS": "",
     }
-    if host == LOOPBACK:
+    if alone:
         environment[LOOPBACK_VARIABLE] = "0"
     if size.gpus == 0:
         environment["CUDA_VISIBLE_DEVICES"] = ""

@@ -35,8 +35,10 @@ from typing import Any
 import ray
 
 from cluster.access import token_in_use
+from cluster.local_nodes import has_node_of
 from cluster.ray_node import DEFAULT_OBJECT_STORE_MB, LOOPBACK, SINGLE_THREAD, source_path
-from cluster.rendezvous import Head
+from cluster.rendezvous import Head, answers
+from cluster.shipping import Source
 from cluster.source import worker_setup_hook
 from cluster.temp_folder import check_temp_dir
 
@@ -143,20 +145,35 @@ def start(
         return _connect(stack, head.address, Path(head.token_file), has_dashboard=dashboard)
 
 
-def join(address: str, *, token: Path | None = None) -> RayRuntime:
+def join(
+    address: str, *, token: Path | None = None, source: Source | None = None, pip: Sequence[str] = ()
+) -> RayRuntime:
     """Connect to a Ray that stands already; it is left as it was.
+
+    Drivers need a node of the cluster on their own machine. Where there is none, one without CPUs joins for as long
+    as the driver is connected.
 
     Args:
         address: ``host:port`` of its head, or ``"auto"`` for the one on this machine.
         token: file with its token; None: what the environment says, or Ray's own file of the user.
+        source: code for its workers; None: they find this source tree where it stands.
+        pip: requirements that Ray installs for these workers first.
 
     Raises:
-        RuntimeError: this process already runs Ray.
+        RuntimeError: this process already runs Ray, or another version of it or of Python than the cluster.
         ConnectionError: no cluster answers at ``address``.
     """
     _refuse_second_ray()
     with ExitStack() as stack:
-        return _connect(stack, address, token, has_dashboard=True)
+        stack.enter_context(token_in_use(token))
+        if address != "auto":
+            if not answers(address):
+                raise ConnectionError(
+                    f"no Ray answers at {address}; start it there with `ray start --head`, or correct the address"
+                )
+            if not has_node_of(address):
+                stack.enter_context(_kept_node(["worker", f"--address={address}", "--cpus=0", "--gpus=0"]))
+        return _connect(stack, address, None, has_dashboard=True, source=source, pip=pip)
 
 
 def wait_for_nodes(count: int, timeout_s: float) -> int:
@@ -172,17 +189,20 @@ def alive_nodes() -> list[dict[str, Any]]:
     return [node for node in ray.nodes() if node["Alive"]]
 
 
-def worker_environment() -> dict[str, str]:
-    """Environment of every worker: one BLAS thread, quiet libraries, this source tree importable where it stands."""
-    return {**SINGLE_THREAD, **LIBRARY_SETTINGS, **source_path()}
+def worker_runtime(source: Source | None = None, pip: Sequence[str] = ()) -> dict[str, Any]:
+    """Runtime environment of every worker: one BLAS thread, quiet libraries, and the driver's code.
 
-
-def _worker_runtime() -> dict[str, Any]:
-    """Ray's runtime environment of every worker."""
-    runtime: dict[str, Any] = {"env_vars": worker_environment()}
+    The code is this source tree where it stands, or a copy of ``source`` that is shipped to each node.
+    """
+    variables = {**SINGLE_THREAD, **LIBRARY_SETTINGS, **(source_path() if source is None else {})}
+    environment: dict[str, Any] = {"env_vars": variables}
+    if source is not None:
+        environment |= source.runtime_env()
+    if pip:
+        environment["pip"] = list(pip)
     if (hook := worker_setup_hook()) is not None:
-        runtime["worker_process_setup_hook"] = hook
-    return runtime
+        environment["worker_process_setup_hook"] = hook
+    return environment
 
 
 def _refuse_second_ray() -> None:
@@ -223,11 +243,19 @@ def _end(keeper: subprocess.Popen[str]) -> None:
         keeper.communicate()
 
 
-def _connect(stack: ExitStack, address: str, token: Path | None, *, has_dashboard: bool) -> RayRuntime:
+def _connect(
+    stack: ExitStack,
+    address: str,
+    token: Path | None,
+    *,
+    has_dashboard: bool,
+    source: Source | None = None,
+    pip: Sequence[str] = (),
+) -> RayRuntime:
     """Connect this process; what is on the stack ends with the runtime, or at once if there is none."""
     stack.enter_context(token_in_use(token))
     stack.callback(ray.shutdown)  # from a cluster that others started it merely disconnects
-    context = _quiet_init(address)
+    context = _quiet_init(address, worker_runtime(source, pip))
     resources = ray.cluster_resources()
     return RayRuntime(
         address=context.address_info["address"],
@@ -239,7 +267,7 @@ def _connect(stack: ExitStack, address: str, token: Path | None, *, has_dashboar
     )
 
 
-def _quiet_init(address: str) -> Any:
+def _quiet_init(address: str, runtime_env: dict[str, Any]) -> Any:
     # log_to_driver leaves out the raylet's notices of dead workers, which we handle; this is Ray's switch for
     # all that it prints, the same that its debugger uses.
     ray._private.worker._worker_logs_enabled = False
@@ -250,7 +278,7 @@ def _quiet_init(address: str) -> Any:
             address,
             log_to_driver=False,
             logging_level=logging.CRITICAL,
-            runtime_env=_worker_runtime(),
+            runtime_env=runtime_env,
         )
 
 

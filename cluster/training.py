@@ -34,6 +34,29 @@ STOP_SUFFIX, LOOK_SECONDS = ".stop", 0.5
 
 
 @dataclass(frozen=True)
+class Placement:
+    """Where ranks run; changes no number, but for the arithmetic of a GPU.
+
+    Attributes:
+        use_gpu: one GPU a rank and NCCL between them, rather than one CPU and gloo.
+        spread: ranks on as many nodes as possible, rather than on as few. Neither insists: when a node has gone, they
+            share the others if there is room.
+    """
+
+    use_gpu: bool = False
+    spread: bool = False
+
+    def scaling(self, workers: int) -> ScalingConfig:
+        """The same for Ray Train."""
+        # A rank on a GPU asks for no CPU: those that a pool has freed for it may be on other nodes than the GPUs.
+        resources = {"CPU": 0, "GPU": 1} if self.use_gpu else {"CPU": 1}
+        strategy = "SPREAD" if self.spread else "PACK"
+        return ScalingConfig(
+            num_workers=workers, use_gpu=self.use_gpu, resources_per_worker=resources, placement_strategy=strategy
+        )
+
+
+@dataclass(frozen=True)
 class TrainingResult:
     """What a training left.
 
@@ -119,7 +142,7 @@ def run_training(
     config: Any,
     *,
     workers: int,
-    use_gpu: bool = False,
+    placement: Placement = Placement(),
     storage: Path,
     name: str,
     max_failures: int = 2,
@@ -130,13 +153,14 @@ def run_training(
 
     When a rank dies or raises, all ranks start again and find the newest checkpoint in their session. The same
     ``(storage, name)`` asked again does so too, after whatever ended the first run; a loop that finds its work
-    done should return. Every rank has one CPU and one thread, and with ``use_gpu`` one GPU.
+    done should return. Every rank has one thread, and a CPU or a GPU. Their number never changes: when a node has gone
+    and the others have no room for all, the training waits until one comes.
 
     Args:
         loop: picklable; calls ``session.report`` on all ranks equally often.
         config: picklable, the first argument of the loop.
         workers: number of ranks.
-        use_gpu: NCCL on GPUs rather than gloo on CPUs.
+        placement: where the ranks run.
         storage: folder that all nodes see.
         name: folder below ``storage``; a name must mean the same training for ever.
         max_failures: restarts that are allowed.
@@ -153,11 +177,7 @@ def run_training(
         raise ValueError(f"max_failures must be 0 or more, got {max_failures}")
     run_folder = storage.absolute() / name
     clean_up_run(run_folder)
-    scaling = ScalingConfig(
-        num_workers=workers,
-        use_gpu=use_gpu,
-        resources_per_worker={"CPU": 1, "GPU": 1} if use_gpu else {"CPU": 1},
-    )
+    scaling = placement.scaling(workers)
     listener = _Listener(on_report)
     stop_file = run_folder.with_name(run_folder.name + STOP_SUFFIX)
     stop_file.unlink(missing_ok=True)

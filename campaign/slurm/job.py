@@ -17,6 +17,7 @@ from rich.console import Console
 from campaign import api
 from campaign.control import pending_request
 from campaign.events import EventLog
+from campaign.execution import Execution
 from campaign.profiles import RayProfile
 from campaign.progress import display
 from campaign.run import CampaignFailed, Cancelled, OutOfTime, write_json
@@ -100,14 +101,8 @@ def _run(folder: Path, profile: SlurmProfile, job: BatchJob, budget: TimeBudget)
         _worker_jobs(folder, profile),
         display(Console(width=PLAIN_WIDTH)) as listener,
     ):
-        place = RayProfile(
-            kind="ray",
-            address=head.address,
-            workers=profile.workers,
-            rows_per_unit=profile.rows_per_unit,
-            cache=profile.cache,
-            limits=profile.limits,
-        )
+        common = {name: getattr(profile, name) for name in Execution.model_fields}
+        place = RayProfile(kind="ray", address=head.address, **common)
         api.execute(campaign, frozen, folder, place, listener, budget)
 
 

@@ -124,6 +124,6 @@ def test_a_remote_exception_comes_back_as_itself() -> None:
 
 def test_workers_have_one_thread_and_find_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
-    environment = runtime.worker_environment()
+    environment = runtime.worker_runtime()["env_vars"]
     assert {environment[name] for name in SINGLE_THREAD} == {"1"}
     assert environment["PYTHONPATH"] == f"{Path(runtime.__file__).parents[1]}:/elsewhere"
