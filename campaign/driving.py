@@ -18,6 +18,7 @@ from campaign.frozen import SourceChanged
 from campaign.progress import display, format_seconds
 from campaign.run import CampaignFailed, Cancelled, Listener
 from campaign.terminal import BUSY, CANCELLED, FAILED, STOPPED, complain, console, print_json
+from cluster.slurm.controller import SlurmError
 
 FROZEN_VARIABLE = "CAMPAIGN_FROZEN"  # set in a process that runs a run's own copy of the source
 
@@ -60,6 +61,8 @@ def endings(again: str) -> Iterator[None]:
         _end(f"cannot start:\n{error}", FAILED)
     except api.RunBusy as error:
         _end(str(error), BUSY)
+    except SlurmError as error:
+        _end(f"{error}; finished work is kept: `{again}` goes on", FAILED)
     except Cancelled:
         _end(f"cancelled; finished work is kept: `{again}` goes on", CANCELLED)
     except KeyboardInterrupt:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from campaign.cache import RecordIndex, StageCache, StageRecord
 from campaign.claims import Busy, Claim
 from campaign.complaints import told
-from campaign.context import Resources, StageContext
+from campaign.context import Interrupted, Resources, StageContext
 from campaign.control import pending_request
 from campaign.driver import looking_around
 from campaign.events import EventLog, RunStatus
@@ -27,6 +27,7 @@ from campaign.owner import Owner
 from campaign.pipeline import Pipeline, Stage
 from campaign.profiles import Profile
 from campaign.sizing import rows_per_unit
+from campaign.time_budget import TimeBudget
 from campaign.worker_log import DRIVER_LOG, LOGS_FOLDER, remove_empty_logs, stage_logs
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 GAUGE_SECONDS = 5.0
+FIT_SECONDS = 5.0  # between looks at how many CPUs the cluster has
 LEAVE_SECONDS = 30.0  # for a stage's thread to notice that its workers are gone
 PROGRESS_SECONDS = 1.0  # at most one progress event a stage in this time
 
@@ -46,6 +48,10 @@ class CampaignFailed(Exception):  # noqa: N818  (reads as what happened)
 
 class Cancelled(Exception):  # noqa: N818
     """The run was cancelled; what is done so far is kept."""
+
+
+class OutOfTime(Exception):  # noqa: N818
+    """The time of this process ended before the run did; what is done so far is kept."""
 
 
 @dataclass
@@ -74,6 +80,7 @@ class Executor:
         profile: Profile,
         run_folder: Path,
         listener: Listener | None = None,
+        budget: TimeBudget | None = None,
     ) -> None:
         self.pipeline = pipeline
         self.cache = cache
@@ -85,10 +92,12 @@ class Executor:
         self._status = RunStatus()
         self._gauges: SimulationGauges | None = None
         self._gauges_shown = 0.0
+        self._next_fit = 0.0
         self._ended: queue.Queue[Outcome] = queue.Queue()
         self._reopened: set[str] = set()
         self._cancelled: str | None = None  # "orderly" or "now" once somebody asked for it
-        self._resources = Resources(profile, training_workers(pipeline), self._cluster_started)
+        shared = (cache.root, run_folder)
+        self._resources = Resources(profile, training_workers(pipeline), self._cluster_started, budget, shared)
 
     def execute(self, write_report: Callable[[], object] | None = None) -> None:
         """Run every stage that is not cached, then write the report.
@@ -96,6 +105,7 @@ class Executor:
         Raises:
             CampaignFailed: when a stage failed; every stage that does not depend on it was still run.
             Cancelled: another process asked the run to stop; finished work is kept.
+            OutOfTime: what is left would not end in time; finished work is kept.
             KeyboardInterrupt: when the user stopped the run; finished work is kept.
         """
         threads: list[threading.Thread] = []
@@ -120,12 +130,16 @@ class Executor:
             except Cancelled:
                 state = "cancelled"
                 raise
+            except OutOfTime:
+                state = "queued"
+                raise
             finally:
                 self._resources.close()
                 for thread in threads:
                     thread.join(timeout=LEAVE_SECONDS)
                 while not self._ended.empty():
                     self._record(self._ended.get())
+                self._resources.budget.save()
                 self._emit("run-ended", state=state)
         self._events.close()
 
@@ -136,12 +150,15 @@ class Executor:
         if len(self.outcomes) < len(self.pipeline.stages) or any(
             outcome.state == "interrupted" for outcome in self.outcomes.values()
         ):
-            raise Cancelled
+            raise Cancelled if self._cancelled else OutOfTime
 
     def _look_around(self) -> None:
         """What the driver does beside its stages, twice a second, in a thread of its own."""
         self._look_for_request()
         self._show_gauges()
+        if time.monotonic() >= self._next_fit:
+            self._next_fit = time.monotonic() + FIT_SECONDS
+            self._resources.fit_pool()
 
     def _look_for_request(self) -> None:
         """Hear what `campaign cancel` asks, from whatever node."""
@@ -174,7 +191,7 @@ class Executor:
             self._record(outcome)
 
     def _ready(self, waiting: dict[str, Stage]) -> list[Stage]:
-        if self._resources.stop.is_set():
+        if self._resources.stop.is_set() or self._resources.budget.seconds_left == 0.0:
             return []
         finished = {name for name, outcome in self.outcomes.items() if outcome.state in {"done", "cached"}}
         return [stage for stage in waiting.values() if finished.issuperset(stage.inputs.values())]
@@ -207,6 +224,8 @@ class Executor:
     def _run_stage(self, stage: Stage) -> None:
         try:
             outcome = self._compute(stage, self.pipeline.keys[stage.name])
+        except Interrupted:
+            outcome = Outcome(stage, "interrupted")
         except Exception as error:
             if self._resources.stop.is_set():
                 outcome = Outcome(stage, "interrupted")
@@ -223,6 +242,8 @@ class Executor:
                     break
                 try:
                     return self._run_in(claim, stage, key)
+                except Interrupted:
+                    raise
                 except Exception as error:
                     if not claim.is_lost:
                         if not self._resources.stop.is_set():
@@ -238,13 +259,16 @@ class Executor:
         self.cache.forget_failure(claim)
         started = time.monotonic()
         context = StageContext(
-            folder=claim.folder,
+            folder=claim.folder.absolute(),
             resources=self._resources,
             report_progress=self._progress_of(stage, claim),
             rows_per_unit=self._rows_per_unit(stage),
             log_folder=stage_logs(self.run_folder.absolute(), stage.name),
+            name=stage.name,
         )
         inputs = {role: self._folder(name) for role, name in stage.inputs.items()} | dict(stage.files)
+        # Workers of a standing cluster have working directories of their own.
+        inputs = {role: path.absolute() for role, path in inputs.items()}
         importlib.import_module(f"campaign.stages.{stage.kind}").run(stage.config, inputs, context)
         seconds = time.monotonic() - started
         parts = self.pipeline.parts[stage.name]

@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 
 from campaign.diagnosis.check import GIB, Check
-from campaign.profiles import LocalProfile, Profile, RayProfile, available_cpus
+from campaign.profiles import LocalProfile, Profile
+from cluster.allocation import available_cpus
 
 MEMINFO = Path("/proc/meminfo")
 CGROUP_MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
@@ -36,7 +37,7 @@ def check_memory(profile: Profile) -> Check:
         return Check("memory", "ok", "unknown: this system has no /proc/meminfo")
     needed = DRIVER_MEMORY + workers * WORKER_MEMORY
     message = f"{free / GIB:.1f} GiB free, {workers} workers need about {needed / GIB:.1f} GiB"
-    if isinstance(profile, RayProfile) or free >= needed:
+    if not isinstance(profile, LocalProfile) or free >= needed:
         return Check("memory", "ok", message)
     fitting = int((free - DRIVER_MEMORY) // WORKER_MEMORY)
     fix = f"write workers: {fitting} in the profile" if fitting >= 1 else "end other programs"
