@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +28,32 @@ CHECKPOINTS_KEPT = 2
 
 # The index of a run's checkpoints, written after each of them: a folder that it does not name may be half a copy.
 INDEX_NAME = "checkpoint_manager_snapshot.json"
+
+# A file beside a training's folder that asks its ranks to stop, and how often the first of them looks for it.
+STOP_SUFFIX, LOOK_SECONDS = ".stop", 0.5
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where ranks run; changes no number, but for the arithmetic of a GPU.
+
+    Attributes:
+        use_gpu: one GPU a rank and NCCL between them, rather than one CPU and gloo.
+        spread: ranks on as many nodes as possible, rather than on as few. Neither insists: when a node has gone, they
+            share the others if there is room.
+    """
+
+    use_gpu: bool = False
+    spread: bool = False
+
+    def scaling(self, workers: int) -> ScalingConfig:
+        """The same for Ray Train."""
+        # A rank on a GPU asks for no CPU: those that a pool has freed for it may be on other nodes than the GPUs.
+        resources = {"CPU": 0, "GPU": 1} if self.use_gpu else {"CPU": 1}
+        strategy = "SPREAD" if self.spread else "PACK"
+        return ScalingConfig(
+            num_workers=workers, use_gpu=self.use_gpu, resources_per_worker=resources, placement_strategy=strategy
+        )
 
 
 @dataclass(frozen=True)
@@ -66,9 +93,10 @@ class RayTrainingSession:
         device: the torch device of this rank.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, stop_file: Path) -> None:
         import ray.train.torch
 
+        self._stop_file, self._stop, self._next_look = stop_file, False, 0.0
         context = ray.train.get_context()
         self.rank: int = context.get_world_rank()
         self.world_size: int = context.get_world_size()
@@ -95,33 +123,49 @@ class RayTrainingSession:
         folder = None if checkpoint is None else Checkpoint.from_directory(str(checkpoint))
         ray.train.report(metrics, checkpoint=folder)
 
+    def asked_to_stop(self) -> bool:
+        """Whether to hand in a checkpoint and return; the same on all ranks, which all ask equally often."""
+        import torch
+
+        if self.rank == 0 and time.monotonic() >= self._next_look:
+            self._stop = self._stop_file.exists()
+            self._next_look = time.monotonic() + LOOK_SECONDS
+        if self.world_size == 1:
+            return self._stop
+        answer = torch.tensor([self._stop], dtype=torch.uint8, device=self.device)
+        torch.distributed.broadcast(answer, src=0)
+        return bool(answer.item())
+
 
 def run_training(
     loop: Callable[[Any, RayTrainingSession], None],
     config: Any,
     *,
     workers: int,
-    use_gpu: bool = False,
+    placement: Placement = Placement(),
     storage: Path,
     name: str,
     max_failures: int = 2,
     on_report: Callable[[Metrics], None] | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> TrainingResult:
     """Run ``loop(config, session)`` on all ranks until it returns on each.
 
     When a rank dies or raises, all ranks start again and find the newest checkpoint in their session. The same
     ``(storage, name)`` asked again does so too, after whatever ended the first run; a loop that finds its work
-    done should return. Every rank has one CPU and one thread, and with ``use_gpu`` one GPU.
+    done should return. Every rank has one thread, and a CPU or a GPU. Their number never changes: when a node has gone
+    and the others have no room for all, the training waits until one comes.
 
     Args:
         loop: picklable; calls ``session.report`` on all ranks equally often.
         config: picklable, the first argument of the loop.
         workers: number of ranks.
-        use_gpu: NCCL on GPUs rather than gloo on CPUs.
+        placement: where the ranks run.
         storage: folder that all nodes see.
         name: folder below ``storage``; a name must mean the same training for ever.
         max_failures: restarts that are allowed.
         on_report: called in this thread with what rank 0 reported.
+        stop: asked now and then in this thread; True lets the loop hand in a checkpoint and return early.
 
     Raises:
         TrainingError: more failures than allowed, exceptions of the loop included.
@@ -133,16 +177,16 @@ def run_training(
         raise ValueError(f"max_failures must be 0 or more, got {max_failures}")
     run_folder = storage.absolute() / name
     clean_up_run(run_folder)
-    scaling = ScalingConfig(
-        num_workers=workers,
-        use_gpu=use_gpu,
-        resources_per_worker={"CPU": 1, "GPU": 1} if use_gpu else {"CPU": 1},
-    )
+    scaling = placement.scaling(workers)
     listener = _Listener(on_report)
+    stop_file = run_folder.with_name(run_folder.name + STOP_SUFFIX)
+    stop_file.unlink(missing_ok=True)
     checkpoint, metrics = run_coordinated(
         partial(_fit, loop=loop, config=config, scaling=scaling, run_folder=run_folder, max_failures=max_failures),
         listener.hear,
+        while_waiting=lambda: stop_file.touch() if stop() else None,
     )
+    stop_file.unlink(missing_ok=True)
     clean_up_run(run_folder)
     return TrainingResult(checkpoint, listener.last_metrics or metrics, listener.restarts)
 
@@ -224,7 +268,7 @@ def _fit(
         import torch
 
         torch.set_num_threads(1)
-        loop(config, RayTrainingSession())
+        loop(config, RayTrainingSession(run_folder.with_name(run_folder.name + STOP_SUFFIX)))
 
     trainer = TorchTrainer(
         run_rank,
