@@ -138,7 +138,9 @@ def jobs_named(names: str) -> list[JobState]:
     Raises:
         SlurmError: the controller did not answer.
     """
-    listed = call("squeue", "--noheader", "--me", "--states=all", "--array", f"--name={names}", "--format=%A|%j|%T|%r|%k")
+    listed = call(
+        "squeue", "--noheader", "--me", "--states=all", "--array", f"--name={names}", "--format=%A|%j|%T|%r|%k"
+    )
     return [JobState(*line.strip().split("|", 4)) for line in listed.splitlines()]
 
 

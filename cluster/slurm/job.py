@@ -59,7 +59,9 @@ class BatchJob:
         return cls(
             job=job,
             hosts=tuple(submitit.JobEnvironment().hostnames),
-            cpus_on=cpus_on_nodes(environment.get("SLURM_JOB_CPUS_PER_NODE", environment.get("SLURM_CPUS_ON_NODE", ""))),
+            cpus_on=cpus_on_nodes(
+                environment.get("SLURM_JOB_CPUS_PER_NODE", environment.get("SLURM_CPUS_ON_NODE", ""))
+            ),
             restarts=int(environment.get("SLURM_RESTART_COUNT", "0")),
             ends=now + (60.0 * minutes if left is None else left),
         )
