@@ -201,11 +201,19 @@ def execute(
         run.OutOfTime: it would have taken longer; what is done is kept.
         Exception: whatever else ``submit`` raises.
     """
+    pipeline, cache = frozen.pipeline, campaign.cache
     with frozen.imports():
+        from campaign.mending import reopen_damaged
         from campaign.reporting import write_report
+        from results.layout import StoreError
 
-        executor = Executor(frozen.pipeline, campaign.cache, place, folder, listener, budget)
-        executor.execute(partial(write_report, folder, frozen.pipeline, campaign.cache))
+        write = partial(write_report, folder, pipeline, cache)
+        try:
+            Executor(pipeline, cache, place, folder, listener, budget).execute(write)
+        except StoreError:  # the report met a store that was damaged after its stage had ended
+            if not reopen_damaged(pipeline.stages, pipeline.keys, cache):
+                raise
+            Executor(pipeline, cache, place, folder, listener, budget).execute(write)
 
 
 def status(run_folder: Path) -> RunStatus:
@@ -321,7 +329,8 @@ def _log_to(path: Path) -> Iterator[None]:
 
 def frozen_campaign(run_folder: Path, profile: Path | None = None) -> Campaign:
     """The campaign of a run as it was submitted, under the profile that it last had or another one."""
-    spec, keys, cache = _frozen(run_folder)
+    spec, planned = _frozen(run_folder)
+    keys = _keys_of(planned)
     changed = [name for name, key in build_pipeline(spec).keys.items() if keys.get(name) != key]
     if changed:
         raise CodeChanged(
@@ -330,18 +339,23 @@ def frozen_campaign(run_folder: Path, profile: Path | None = None) -> Campaign:
         )
     loaded_profile = load_profile(profile) if profile is not None else _frozen_profile(run_folder)
     text = (run_folder / SOURCE_FILE).read_text(encoding="utf-8")
-    loaded = LoadedSpec(spec, run_folder / SOURCE_FILE, text, ())
-    return Campaign(loaded, loaded_profile, run_folder.parent, StageCache(loaded_profile.cache or cache))
+    loaded = LoadedSpec(spec, Path(planned.get("spec", run_folder / SOURCE_FILE)), text, ())
+    return Campaign(
+        loaded, loaded_profile, run_folder.parent, StageCache(loaded_profile.cache or Path(planned["cache"]))
+    )
 
 
-def _frozen(run_folder: Path) -> tuple[Spec, dict[str, str], Path]:
-    """Spec, keys by stage and cache of a run, as it was submitted."""
+def _frozen(run_folder: Path) -> tuple[Spec, dict[str, Any]]:
+    """Spec and plan of a run, as it was submitted."""
     frozen = run_folder / SPEC_FILE
     if not frozen.is_file():
         raise FileNotFoundError(f"{run_folder}: not a run's folder (no {SPEC_FILE})")
     planned = json.loads((run_folder / PLAN_FILE).read_text(encoding="utf-8"))
-    keys = {stage["name"]: stage["key"] for stage in planned["stages"]}
-    return Spec.model_validate_json(frozen.read_text(encoding="utf-8")), keys, Path(planned["cache"])
+    return Spec.model_validate_json(frozen.read_text(encoding="utf-8")), planned
+
+
+def _keys_of(planned: dict[str, Any]) -> dict[str, str]:
+    return {stage["name"]: stage["key"] for stage in planned["stages"]}
 
 
 def _frozen_profile(run_folder: Path) -> Profile:
@@ -358,8 +372,8 @@ def rewrite_report(run_folder: Path) -> Path:
         FileNotFoundError: no run lies there.
         NotFinished: some of its stages have no result.
     """
-    spec, keys, root = _frozen(run_folder)
-    pipeline, cache = build_pipeline(spec, keys), StageCache(root)
+    spec, planned = _frozen(run_folder)
+    pipeline, cache = build_pipeline(spec, _keys_of(planned)), StageCache(Path(planned["cache"]))
     missing = [stage.name for stage in pipeline.stages if not cache.has(stage, pipeline.keys[stage.name])]
     if missing:
         raise NotFinished(f"{run_folder}: no results of {', '.join(missing)}; `campaign submit` its spec first")

@@ -13,6 +13,7 @@ from typing import NoReturn
 import typer
 
 from campaign import api
+from campaign.complaints import told
 from campaign.frozen import SourceChanged
 from campaign.progress import display, format_seconds
 from campaign.run import CampaignFailed, Cancelled, Listener
@@ -52,6 +53,8 @@ def endings(again: str) -> Iterator[None]:
         yield
     except CampaignFailed as error:
         _end(f"failed:\n{error}", FAILED)
+    except OSError as error:
+        _end(f"failed:\n{told(error)}", FAILED)
     except SourceChanged as error:
         complain(str(error))
     except api.CannotStart as error:

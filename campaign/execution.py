@@ -28,8 +28,10 @@ class Execution(Model):
     """How the work is cut, and where finished stages lie."""
 
     workers: Count | None = Field(default=None, description="worker processes of one thread each; default: all CPUs")
-    rows_per_unit: Count = Field(
-        default=32, description="simulations in one unit of work, which one worker does and writes at once"
+    rows_per_unit: Count | None = Field(
+        default=None,
+        description="simulations in one unit of work, which one worker does and writes at once; default: what suits "
+        "their number and their cost",
     )
     cache: WorkFolder | None = Field(
         default=None,

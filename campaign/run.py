@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from campaign.cache import StageCache, StageRecord
+from campaign.cache import RecordIndex, StageCache, StageRecord
 from campaign.claims import Busy, Claim
+from campaign.complaints import told
 from campaign.context import Interrupted, Resources, StageContext
 from campaign.control import pending_request
 from campaign.driver import looking_around
@@ -25,6 +26,7 @@ from campaign.events import EventLog, RunStatus
 from campaign.owner import Owner
 from campaign.pipeline import Pipeline, Stage
 from campaign.profiles import Profile
+from campaign.sizing import rows_per_unit
 from campaign.time_budget import TimeBudget
 from campaign.worker_log import DRIVER_LOG, LOGS_FOLDER, remove_empty_logs, stage_logs
 
@@ -92,6 +94,7 @@ class Executor:
         self._gauges_shown = 0.0
         self._next_fit = 0.0
         self._ended: queue.Queue[Outcome] = queue.Queue()
+        self._reopened: set[str] = set()
         self._cancelled: str | None = None  # "orderly" or "now" once somebody asked for it
         shared = (cache.root, run_folder)
         self._resources = Resources(profile, training_workers(pipeline), self._cluster_started, budget, shared)
@@ -170,7 +173,7 @@ class Executor:
     def _run_all(self, threads: list[threading.Thread]) -> None:
         waiting = {stage.name: stage for stage in self.pipeline.stages}
         running: set[str] = set()
-        while waiting or running:
+        while True:
             for stage in self._ready(waiting):
                 del waiting[stage.name]
                 running.add(stage.name)
@@ -178,7 +181,11 @@ class Executor:
                 threads.append(thread)
                 thread.start()
             if not running:
-                return  # what is left waits for a stage that failed, or the run was asked to stop
+                if not self._resources.stop.is_set():
+                    waiting |= self._mended()
+                if not self._ready(waiting):
+                    return  # nothing is left, or it waits for a stage that failed, or the run was asked to stop
+                continue
             outcome = self._next_ended()
             running.discard(outcome.stage.name)
             self._record(outcome)
@@ -188,6 +195,22 @@ class Executor:
             return []
         finished = {name for name, outcome in self.outcomes.items() if outcome.state in {"done", "cached"}}
         return [stage for stage in waiting.values() if finished.issuperset(stage.inputs.values())]
+
+    def _mended(self) -> dict[str, Stage]:
+        """Stages to run again, once, since a store that a failed stage reads turned out to be damaged."""
+        from campaign.mending import reopen_damaged
+
+        again: dict[str, Stage] = {}
+        for outcome in [each for each in self.outcomes.values() if each.state == "failed"]:
+            inputs = [self.pipeline[name] for name in outcome.stage.inputs.values() if name not in self._reopened]
+            damaged = reopen_damaged(inputs, self.pipeline.keys, self.cache)
+            if damaged:
+                again |= {stage.name: stage for stage in (*damaged, outcome.stage)}
+        for name in again:
+            self._reopened.add(name)
+            del self.outcomes[name]
+            self._emit("stage-reopened", stage=name, message="its store, or one that it reads, was damaged on the disk")
+        return again
 
     def _next_ended(self) -> Outcome:
         while True:  # a wait without end would hear neither Ctrl-C nor a cancel that cannot wait
@@ -208,7 +231,7 @@ class Executor:
                 outcome = Outcome(stage, "interrupted")
             else:
                 log.error("failed\n%s", traceback.format_exc(), extra={"stage": stage.name})
-                outcome = Outcome(stage, "failed", message=_described(error))
+                outcome = Outcome(stage, "failed", message=told(error))
         self._ended.put(outcome)
 
     def _compute(self, stage: Stage, key: str) -> Outcome:
@@ -224,7 +247,7 @@ class Executor:
                 except Exception as error:
                     if not claim.is_lost:
                         if not self._resources.stop.is_set():
-                            self.cache.note_failure(claim, _described(error))
+                            self.cache.note_failure(claim, told(error))
                         raise
                     self._emit("stage-waiting", stage=stage.name, message="another run has taken this stage over")
         record = self.cache.record(stage, key)
@@ -239,7 +262,7 @@ class Executor:
             folder=claim.folder.absolute(),
             resources=self._resources,
             report_progress=self._progress_of(stage, claim),
-            rows_per_unit=self.profile.rows_per_unit,
+            rows_per_unit=self._rows_per_unit(stage),
             log_folder=stage_logs(self.run_folder.absolute(), stage.name),
             name=stage.name,
         )
@@ -252,6 +275,9 @@ class Executor:
         record = StageRecord.of(stage.name, key, parts, seconds, context.facts, context.core_seconds)
         self.cache.finish(claim, stage, record)
         return Outcome(stage, "done", seconds, facts=context.facts, core_seconds=context.core_seconds)
+
+    def _rows_per_unit(self, stage: Stage) -> int:
+        return rows_per_unit(stage, RecordIndex(self.cache), self.profile.planned_workers(), self.profile.rows_per_unit)
 
     def _folder(self, name: str) -> Path:
         return self.cache.folder(self.pipeline[name], self.pipeline.keys[name])
@@ -357,11 +383,6 @@ class Executor:
             lines.append(f"not started, because they read a failed stage: {', '.join(held_up)}")
         lines.append(f"tracebacks: {self.run_folder / LOGS_FOLDER / DRIVER_LOG}")
         return "\n".join(lines)
-
-
-def _described(error: Exception) -> str:
-    notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
-    return f"{type(error).__name__}: {error}{notes}"
 
 
 def training_workers(pipeline: Pipeline) -> int:

@@ -70,7 +70,9 @@ class WorkerPool:
             raise ValueError(f"max_attempts must be at least 1, got {max_attempts}")
         self._wanted = workers
         self._max_attempts = max_attempts
-        self._changed = threading.Condition()
+        lock = threading.RLock()
+        self._idle = threading.Condition(lock)  # workers wait here for tasks: one task wakes one of a thousand
+        self._changed = threading.Condition(lock)  # and whoever waits for anything else here
         self._queue: Lanes[Task] = Lanes()
         self._lent = 0  # places promised to borrowers
         self._cleared = 0  # places that are empty for them already
@@ -97,7 +99,7 @@ class WorkerPool:
                 return
             self._wanted = workers
             self._add_places()
-            self._changed.notify_all()
+            self._wake_all()
 
     def _add_places(self) -> None:
         for _ in range(self._wanted - len(self._places)):
@@ -134,7 +136,7 @@ class WorkerPool:
             if self._closing:
                 raise RuntimeError("submit() needs an open pool, and this one is closed") from self._cancelled
             self._queue.append(task.lane, task)
-            self._changed.notify_all()
+            self._idle.notify()
         return task.future
 
     @contextmanager
@@ -153,7 +155,7 @@ class WorkerPool:
         with self._changed:
             self._changed.wait_for(lambda: self._closing or self._lent + cpus <= max(self.workers, cpus))
             self._lent += cpus
-            self._changed.notify_all()
+            self._wake_all()
         try:
             with self._changed:
                 self._changed.wait_for(lambda: self._closing or self._cleared >= self._lent)
@@ -196,7 +198,7 @@ class WorkerPool:
             self._closing = True
             self._cancelled = self._cancelled or reason
             abandoned = list(self._queue.drain()) if reason is not None else []
-            self._changed.notify_all()
+            self._wake_all()
         if reason is None:
             return
         for task in abandoned:
@@ -226,7 +228,7 @@ class WorkerPool:
                     self._left.append(place)
                     return None
                 if place.is_filled:
-                    self._changed.wait_for(lambda: self._finished() or self._is_owed() or self._queue)
+                    self._idle.wait_for(lambda: self._finished() or self._is_owed() or self._queue)
                 if self._is_owed():
                     self._make_room(place)
                 elif not place.is_filled:
@@ -244,12 +246,18 @@ class WorkerPool:
         """Whether a borrower waits for a place; an empty one, as of a node that has gone, serves as well."""
         return self._cleared < self._lent
 
+    def _wake_all(self) -> None:
+        self._idle.notify_all()
+        self._changed.notify_all()
+
     def _finished(self) -> bool:
         return self._cancelled is not None or (self._closing and not self._queue)
 
     def _make_room(self, place: WorkerPlace) -> None:
         """Keep the place empty until a borrower returns it. Holds the lock, except while waiting."""
         place.clear()
+        if self._queue:  # the task that woke this worker is another's now
+            self._idle.notify()
         self._cleared += 1
         self._changed.notify_all()
         # Of places that are too many, one that is lent goes first if its node has: another is cleared in its stead.
@@ -274,7 +282,7 @@ class WorkerPool:
             failure = self._cancelled
             if failure is None and task.workers_lost < (task.function.max_attempts or self._max_attempts):
                 self._queue.put_back(task.lane, task)
-                self._changed.notify_all()
+                self._idle.notify()
                 return
         task.future.set_exception(failure or _lost(task, error))
 

@@ -33,9 +33,7 @@ def test_what_could_not_finish_does_not_begin(clock: Clock) -> None:
     budget = TimeBudget(ends=1100.0, clock=clock)
     for seconds in [1.0] * 94 + [20.0] * 6:
         budget.note("labels", seconds)
-    assert (
-        budget.expected_seconds("labels") == 20.0
-    )
+    assert budget.expected_seconds("labels") == 20.0
     assert budget.admits("labels", rounds=5)
     clock.now = 1061.0
     assert budget.admits("labels")
