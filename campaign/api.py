@@ -23,9 +23,9 @@ from campaign.cache import StageCache
 from campaign.claims import Busy
 from campaign.control import CancelRequest, clear_request
 from campaign.driver import drive_alone
-from campaign.events import EVENT_FILE, RunStatus, run_status
+from campaign.events import EVENT_FILE, EventLog, RunStatus, run_status
 from campaign.footprint import Footprint
-from campaign.frozen import freeze
+from campaign.frozen import FrozenRun, freeze
 from campaign.installed import read_spec
 from campaign.load import LoadedSpec, load_calibration, load_physics, load_profile, load_spec
 from campaign.logs import driver_log_handler
@@ -37,6 +37,7 @@ from campaign.provenance import provenance
 from campaign.rules import suggestion
 from campaign.run import Executor, Listener, write_json
 from campaign.spec import Spec
+from campaign.time_budget import TimeBudget
 from campaign.why import Explanation
 from campaign.worker_log import DRIVER_LOG, LOGS_FOLDER
 
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from campaign.agreement import Agreement
     from campaign.calibrate import Outcome
     from campaign.replay import Replay
+    from cluster.slurm.controller import JobState
 
 DEFAULT_RUNS = Path("runs")
 LEAVE_SECONDS, LEAVE_POLL_SECONDS = 10.0, 0.1
@@ -86,9 +88,14 @@ class Campaign:
     cache: StageCache
 
     @classmethod
-    def open(cls, spec: Path, profile: Path | None = None, runs: Path = DEFAULT_RUNS) -> Campaign:
-        """Load and check a spec and a profile; raises ``load.SpecError`` with every mistake."""
-        loaded_profile = load_profile(profile)
+    def open(
+        cls, spec: Path, profile: Path | None = None, runs: Path = DEFAULT_RUNS, *, on_cluster: bool = False
+    ) -> Campaign:
+        """Load and check a spec and a profile; raises ``load.SpecError`` with every mistake.
+
+        With ``on_cluster`` a Slurm profile is checked against the cluster, too; see ``load.load_profile``.
+        """
+        loaded_profile = load_profile(profile, on_cluster=on_cluster)
         cache = StageCache(loaded_profile.cache or runs / "cache")
         return cls(load_spec(spec), loaded_profile, runs, cache)
 
@@ -126,6 +133,8 @@ class FinishedRun:
 def submit(campaign: Campaign, listener: Listener | None = None) -> FinishedRun:
     """Run a campaign to its report, or go on with one that was interrupted.
 
+    Under a Slurm profile ``campaign.slurm.submission.send`` queues it instead.
+
     Args:
         campaign: what to run.
         listener: is called with every event, for a display.
@@ -139,22 +148,73 @@ def submit(campaign: Campaign, listener: Listener | None = None) -> FinishedRun:
         KeyboardInterrupt: stopped by the user; submit again to go on.
     """
     plan = campaign.plan()
+    if not is_finished(plan):
+        folder = Path(plan.run_folder)
+        with prepared(campaign, plan) as frozen:
+            clear_request(folder)
+            execute(campaign, frozen, folder, campaign.profile, listener)
+        return FinishedRun(folder, plan, from_cache=False)
+    return FinishedRun(Path(plan.run_folder), plan, from_cache=True)
+
+
+def is_finished(plan: Plan) -> bool:
+    """Whether there is nothing left to do, the report included."""
+    return plan.is_cached and (Path(plan.run_folder) / REPORT_FILE).is_file()
+
+
+@contextmanager
+def prepared(campaign: Campaign, plan: Plan) -> Iterator[FrozenRun]:
+    """Own the run's folder, with everything in it that its driver works from.
+
+    Raises:
+        RunBusy: another process has this run.
+        frozen.SourceChanged: source was edited while it was copied.
+    """
     folder = Path(plan.run_folder)
-    if plan.is_cached and (folder / REPORT_FILE).is_file():
-        return FinishedRun(folder, plan, from_cache=True)
     if plan.obstacles:
         raise CannotStart(plan)
     (folder / LOGS_FOLDER).mkdir(parents=True, exist_ok=True)
-    with _only_one(folder), _log_to(folder / LOGS_FOLDER / DRIVER_LOG):
+    with only_one(folder), _log_to(folder / LOGS_FOLDER / DRIVER_LOG):
         frozen = freeze(build_pipeline(campaign.loaded.spec), campaign.cache, folder)
         _freeze(campaign, plan, folder)
-        clear_request(folder)
-        with frozen.imports():
-            from campaign.reporting import write_report
+        yield frozen
 
-            executor = Executor(frozen.pipeline, campaign.cache, campaign.profile, folder, listener)
-            executor.execute(partial(write_report, folder, frozen.pipeline, campaign.cache))
-    return FinishedRun(folder, plan, from_cache=False)
+
+def execute(
+    campaign: Campaign,
+    frozen: FrozenRun,
+    folder: Path,
+    place: Profile,
+    listener: Listener | None = None,
+    budget: TimeBudget | None = None,
+) -> None:
+    """Drive a prepared run to its report in this process.
+
+    Args:
+        campaign: where results are kept.
+        frozen: what runs.
+        folder: the run's.
+        place: where stages run.
+        listener: is called with every event.
+        budget: how long it may take; default: for ever.
+
+    Raises:
+        run.OutOfTime: it would have taken longer; what is done is kept.
+        Exception: whatever else ``submit`` raises.
+    """
+    pipeline, cache = frozen.pipeline, campaign.cache
+    with frozen.imports():
+        from campaign.mending import reopen_damaged
+        from campaign.reporting import write_report
+        from results.layout import StoreError
+
+        write = partial(write_report, folder, pipeline, cache)
+        try:
+            Executor(pipeline, cache, place, folder, listener, budget).execute(write)
+        except StoreError:  # the report met a store that was damaged after its stage had ended
+            if not reopen_damaged(pipeline.stages, pipeline.keys, cache):
+                raise
+            Executor(pipeline, cache, place, folder, listener, budget).execute(write)
 
 
 def status(run_folder: Path) -> RunStatus:
@@ -176,6 +236,24 @@ def cancel(run_folder: Path, now: bool = False) -> None:
         now: give up simulations in flight rather than let them finish; both leave whole results alone.
     """
     CancelRequest.by_me(now).write(run_folder)
+
+
+def cancel_jobs(run_folder: Path, status: RunStatus, now: bool = False) -> list[JobState]:
+    """Cancel a run's jobs in Slurm, and nothing else; those that were. A driver that runs stops by :func:`cancel`.
+
+    Raises:
+        cluster.slurm.controller.SlurmError: Slurm does not answer.
+    """
+    from campaign.slurm import submission
+
+    # The request first: a driver whose time ends at this moment must not go on in another job.
+    cancel(run_folder, now)
+    driven = status.state == "running"
+    jobs = submission.cancel_jobs(run_folder, driven)
+    if jobs and not driven:
+        with closing(EventLog(run_folder)) as events:
+            events.write("run-ended", state="cancelled")
+    return jobs
 
 
 def resume(run_folder: Path, profile: Path | None = None, listener: Listener | None = None) -> FinishedRun:
@@ -217,7 +295,8 @@ def _freeze(campaign: Campaign, plan: Plan, folder: Path) -> None:
 
 
 @contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
+def only_one(folder: Path) -> Iterator[None]:
+    """Own a run's folder; raises ``RunBusy`` when another process has it and does not leave."""
     deadline = time.monotonic() + LEAVE_SECONDS
     with ExitStack() as stack:
         while True:
@@ -251,7 +330,8 @@ def _log_to(path: Path) -> Iterator[None]:
 
 def frozen_campaign(run_folder: Path, profile: Path | None = None) -> Campaign:
     """The campaign of a run as it was submitted, under the profile that it last had or another one."""
-    spec, keys, cache = _frozen(run_folder)
+    spec, planned = _frozen(run_folder)
+    keys = _keys_of(planned)
     changed = [name for name, key in build_pipeline(spec).keys.items() if keys.get(name) != key]
     if changed:
         raise CodeChanged(
@@ -260,18 +340,23 @@ def frozen_campaign(run_folder: Path, profile: Path | None = None) -> Campaign:
         )
     loaded_profile = load_profile(profile) if profile is not None else _frozen_profile(run_folder)
     text = (run_folder / SOURCE_FILE).read_text(encoding="utf-8")
-    loaded = LoadedSpec(spec, run_folder / SOURCE_FILE, text, ())
-    return Campaign(loaded, loaded_profile, run_folder.parent, StageCache(loaded_profile.cache or cache))
+    loaded = LoadedSpec(spec, Path(planned.get("spec", run_folder / SOURCE_FILE)), text, ())
+    return Campaign(
+        loaded, loaded_profile, run_folder.parent, StageCache(loaded_profile.cache or Path(planned["cache"]))
+    )
 
 
-def _frozen(run_folder: Path) -> tuple[Spec, dict[str, str], Path]:
-    """Spec, keys by stage and cache of a run, as it was submitted."""
+def _frozen(run_folder: Path) -> tuple[Spec, dict[str, Any]]:
+    """Spec and plan of a run, as it was submitted."""
     frozen = run_folder / SPEC_FILE
     if not frozen.is_file():
         raise FileNotFoundError(f"{run_folder}: not a run's folder (no {SPEC_FILE})")
     planned = json.loads((run_folder / PLAN_FILE).read_text(encoding="utf-8"))
-    keys = {stage["name"]: stage["key"] for stage in planned["stages"]}
-    return read_spec(json.loads(frozen.read_text(encoding="utf-8"))), keys, Path(planned["cache"])
+    return read_spec(json.loads(frozen.read_text(encoding="utf-8"))), planned
+
+
+def _keys_of(planned: dict[str, Any]) -> dict[str, str]:
+    return {stage["name"]: stage["key"] for stage in planned["stages"]}
 
 
 def _frozen_profile(run_folder: Path) -> Profile:
@@ -288,8 +373,8 @@ def rewrite_report(run_folder: Path) -> Path:
         FileNotFoundError: no run lies there.
         NotFinished: some of its stages have no result.
     """
-    spec, keys, root = _frozen(run_folder)
-    pipeline, cache = build_pipeline(spec, keys), StageCache(root)
+    spec, planned = _frozen(run_folder)
+    pipeline, cache = build_pipeline(spec, _keys_of(planned)), StageCache(Path(planned["cache"]))
     missing = [stage.name for stage in pipeline.stages if not cache.has(stage, pipeline.keys[stage.name])]
     if missing:
         raise NotFinished(f"{run_folder}: no results of {', '.join(missing)}; `campaign submit` its spec first")

@@ -123,6 +123,13 @@ class StageCache:
         write_atomically(claim.folder / RECORD_FILE, json.dumps(asdict(record), indent=2))
         claim.finish(self.folder(stage, record.key))
 
+    def reopen(self, stage: Stage, key: str) -> Path:
+        """Turn a finished folder into an unfinished one that nobody owns; its path."""
+        base = self._base(stage, key)
+        self.folder(stage, key).rename(base)
+        (base / RECORD_FILE).unlink()
+        return base
+
 
 class RecordIndex:
     """Records of finished stages, each kind read once: what a plan looks things up in."""

@@ -12,7 +12,6 @@ from typing import Any
 
 from campaign.cache import RecordIndex
 from campaign.pipeline import Pipeline, Stage
-from campaign.plugin import SimulatorConfig
 
 # GEMM, LU and eigenproblems grow as N^3.
 SECONDS_PER_HARMONIC_CUBED = {"auto": 6.0e-9, "preconditioned": 6.0e-9, "transfer": 1.5e-8, "eigen": 5.0e-8}
@@ -34,7 +33,7 @@ def core_seconds(stage: Stage, pipeline: Pipeline, index: RecordIndex) -> tuple[
         return statistics.median(same), True
     own, timed = _own_seconds(stage, pipeline, index)
     if stage.simulations:
-        each, timed = seconds_per_simulation(stage, pipeline, index)
+        each, timed = seconds_per_simulation(stage, index)
         own += stage.simulations * each
     return SECONDS_TO_START + own, timed
 
@@ -55,7 +54,7 @@ def _own_seconds(stage: Stage, pipeline: Pipeline, index: RecordIndex) -> tuple[
     return (seconds * statistics.median(ratios), True) if ratios else (seconds, False)
 
 
-def seconds_per_simulation(stage: Stage, pipeline: Pipeline, index: RecordIndex) -> tuple[float, bool]:
+def seconds_per_simulation(stage: Stage, index: RecordIndex) -> tuple[float, bool]:
     """Seconds that one RCWA simulation of ``stage`` takes on one core, and whether that was measured."""
     physics = stage.config["physics"]
     effort = _effort(physics)
@@ -67,8 +66,8 @@ def seconds_per_simulation(stage: Stage, pipeline: Pipeline, index: RecordIndex)
     ]
     if measured:
         return statistics.median(measured), True
-    if isinstance(plugged := pipeline.spec.physics, SimulatorConfig):
-        return plugged.expected_seconds(stage.config["image_px"]), False
+    if stage.seconds_each is not None:
+        return stage.seconds_each, False
     numerics, wavelengths, patterns = effort
     harmonics = (2 * numerics["orders"] + 1) ** 2 * (CIRCLE_IN_SQUARE if numerics["truncation"] == "circular" else 1.0)
     return SECONDS_PER_HARMONIC_CUBED[numerics["solver"]] * harmonics**3 * wavelengths * patterns, False

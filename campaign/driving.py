@@ -13,10 +13,12 @@ from typing import NoReturn
 import typer
 
 from campaign import api
+from campaign.complaints import told
 from campaign.frozen import SourceChanged
 from campaign.progress import display, format_seconds
 from campaign.run import CampaignFailed, Cancelled, Listener
 from campaign.terminal import BUSY, CANCELLED, FAILED, STOPPED, complain, console, print_json
+from cluster.slurm.controller import SlurmError
 
 FROZEN_VARIABLE = "CAMPAIGN_FROZEN"  # set in a process that runs a run's own copy of the source
 
@@ -51,12 +53,16 @@ def endings(again: str) -> Iterator[None]:
         yield
     except CampaignFailed as error:
         _end(f"failed:\n{error}", FAILED)
+    except OSError as error:
+        _end(f"failed:\n{told(error)}", FAILED)
     except SourceChanged as error:
         complain(str(error))
     except api.CannotStart as error:
         _end(f"cannot start:\n{error}", FAILED)
     except api.RunBusy as error:
         _end(str(error), BUSY)
+    except SlurmError as error:
+        _end(f"{error}; finished work is kept: `{again}` goes on", FAILED)
     except Cancelled:
         _end(f"cancelled; finished work is kept: `{again}` goes on", CANCELLED)
     except KeyboardInterrupt:

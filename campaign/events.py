@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import threading
 import time
@@ -13,33 +14,39 @@ from typing import Any
 
 from campaign.driver import has_driver
 
+log = logging.getLogger(__name__)
 EVENT_FILE = "events.jsonl"
 ENDED = ("done", "failed", "interrupted", "cancelled")
 
 
 class EventLog:
-    """Appends events to ``<run>/events.jsonl``; safe to call from every thread of the one writing process."""
+    """Appends events to ``<run>/events.jsonl``; safe to call from every thread of the one writing process.
+
+    A disk that is full stops no run by itself: what cannot be written waits in memory, and goes first the next time.
+    """
 
     def __init__(self, run_folder: Path) -> None:
         self._lock = threading.Lock()
         path = run_folder / EVENT_FILE
-        torn = _ends_within_a_line(path)
-        self._stream = path.open("a", encoding="utf-8")
-        if torn:
-            self._stream.write("\n")
+        self._unwritten = b"\n" if _ends_within_a_line(path) else b""
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
 
     def write(self, event: str, **facts: Any) -> None:
         """Append one event with the present time (seconds since the epoch); durable when the call returns."""
         line = json.dumps({"time": round(time.time(), 3), "event": event, **facts})
         with self._lock:
-            self._stream.write(line + "\n")
-            self._stream.flush()
-            if event != "progress":
-                os.fsync(self._stream.fileno())
+            self._unwritten += line.encode() + b"\n"
+            try:
+                while self._unwritten:
+                    self._unwritten = self._unwritten[os.write(self._descriptor, self._unwritten) :]
+                if event != "progress":
+                    os.fsync(self._descriptor)
+            except OSError as error:
+                log.warning("events wait for being written: %s", error)
 
     def close(self) -> None:
         """Close the file; the log stays readable."""
-        self._stream.close()
+        os.close(self._descriptor)
 
 
 class EventReader:
@@ -135,6 +142,8 @@ class RunStatus:
         elif name == "cluster-started":
             self.dashboard, self.cpus = event.get("dashboard"), event.get("cpus")
             self.token_file = event.get("token_file")
+        elif name == "run-queued":
+            self.state, self.message = "queued", event.get("message", "")
         elif name == "cancel-requested":
             self.message = f"cancelled by {event['user']} from {event['host']}"
         elif name == "run-ended":

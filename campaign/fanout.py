@@ -14,7 +14,6 @@ import numpy as np
 from campaign.context import StageContext
 from campaign.design_set import DesignSet
 from campaign.failures import FailureClass, Quarantine, check_share, treat
-from campaign.profiles import Limits
 from campaign.simulation import Simulator, columns_of
 from campaign.units import UNFINISHED_FOLDER, SimulationJob, Unit, UnitSummary, simulate_unit
 from campaign.watchdog import Watchdog, read_note
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
 STORE_COLUMNS = {"z", "image"}  # columns that every store has; all others are inputs of its own
 DESIGNS_ATTRIBUTE = "designs"  # of a store: where its inputs lie, seen from its folder
+UNITS_CHECKED = 50  # in one call of a worker, after a restart; takes a second
 GRACE_S = 120.0  # for reading and writing, beside the simulations' own time
 
 
@@ -49,7 +49,7 @@ def simulate_designs(
     """
     job = SimulationJob(simulator, designs, context.folder / name, context.limits.simulation_s)
     store = _open_or_create(config, job, context)
-    _prepare(store, context.limits)
+    _prepare(store, context)
     _StoreFanOut(job, store, context).run()
     columns = SimulationStore.open(job.store).read("seconds", "status")
     done = columns["status"] == Status.DONE
@@ -140,6 +140,7 @@ def simulate_apart(simulator: Simulator, images: np.ndarray, context: StageConte
 
     limit_s = 1.1 * context.limits.simulation_s + GRACE_S
     context.fan_out(map(Unit, range(len(images))), work, land, rescue, time_limit_s=limit_s)
+    shutil.rmtree(folder, ignore_errors=True)
     return columns_of([rows[position] for position in range(len(images))])
 
 
@@ -155,20 +156,28 @@ def _quarantined(simulator: Simulator, quarantine: Quarantine, seconds: float) -
     return simulator.failed_row(str(quarantine.error_class), quarantine.message, seconds)
 
 
-def _prepare(store: SimulationStore, limits: Limits) -> None:
+def _prepare(store: SimulationStore, context: StageContext) -> None:
     """Discard what an earlier run left that has to be done again.
 
     That are shards that do not match their checksums; and, in a store that was given up for its many failures, those
     for which its machines were to blame: they, or their limits, may be better now.
     """
-    for unit in store.damaged_units():
-        store.discard_unit(unit)
+    done = store.done_units()
+    parts = [done[start : start + UNITS_CHECKED] for start in range(0, len(done), UNITS_CHECKED)]
+    for damaged in context.tasks(damaged_units, [(store.path, part) for part in parts]) if parts else ():
+        for unit in damaged:
+            store.discard_unit(unit)
     failed = failed_rows(store)
-    if len(failed) > limits.failed_share * store.capacity:
+    if len(failed) > context.limits.failed_share * store.capacity:
         classes = store.read("error_class", rows=failed)["error_class"]
         of_machines = [row for row, name in zip(failed, classes, strict=True) if name in set(FailureClass)]
         for unit in {row // store.rows_per_unit for row in of_machines}:
             store.discard_unit(unit)
+
+
+def damaged_units(store: Path, units: list[int]) -> list[int]:
+    """Those of some units whose shards are damaged; runs on a worker."""
+    return SimulationStore.open(store).damaged_units(units)
 
 
 def failed_rows(store: SimulationStore) -> list[int]:

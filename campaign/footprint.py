@@ -33,9 +33,9 @@ RUN = Footprint(REPORT_BYTES + SOURCE_BYTES, REPORT_FILES + SOURCE_FILES)
 """What a run's own folder takes."""
 
 
-def footprint(stages: Iterable[Stage], rows_per_unit: int) -> Footprint:
-    """Room for the results of ``stages``; ``rows_per_unit`` simulations share a file of each array."""
-    return sum((_of_stage(stage, rows_per_unit) for stage in stages), Footprint())
+def footprint(stages: Iterable[Stage], rows_per_unit: Callable[[Stage], int]) -> Footprint:
+    """Room for the results of ``stages``; ``rows_per_unit`` simulations of one share a file of each array."""
+    return sum((_of_stage(stage, rows_per_unit(stage)) for stage in stages), Footprint())
 
 
 def _of_stage(stage: Stage, rows_per_unit: int) -> Footprint:

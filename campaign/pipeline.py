@@ -48,7 +48,8 @@ SCHEMA_VERSIONS: Mapping[str, int] = {
 class Stage:
     """One unit of cached work. ``config`` is all the science in it; ``files`` count by content, not by path.
 
-    ``providers`` are packages outside of the project whose code computes it too.
+    ``providers`` are packages outside of the project whose code computes it too; ``seconds_each`` is what one of them
+    expects a simulation to take, and counts in no key.
     """
 
     kind: str
@@ -58,6 +59,7 @@ class Stage:
     files: Mapping[str, Path] = field(default_factory=dict)
     simulations: int = 0
     providers: tuple[Provider, ...] = ()
+    seconds_each: float | None = None
 
     @property
     def name(self) -> str:
@@ -190,11 +192,16 @@ def _dataset_stages(spec: Spec, name: str, dataset: DataSet) -> list[Stage]:
             stages += _optimization_stages(spec, name, method, physics, size)
         else:
             stages += _inverse_model_stages(spec, name, method, physics, size)
-    return [_simulated_by(simulators, stage) for stage in stages]
+    if isinstance(spec.physics, SimulatorConfig):
+        seconds = spec.physics.expected_seconds(dataset.image_px)
+        return [_simulated_by(simulators, seconds, stage) for stage in stages]
+    return stages
 
 
-def _simulated_by(simulators: tuple[Provider, ...], stage: Stage) -> Stage:
-    return replace(stage, providers=(*simulators, *stage.providers)) if stage.simulations else stage
+def _simulated_by(simulators: tuple[Provider, ...], seconds: float, stage: Stage) -> Stage:
+    if not stage.simulations:
+        return stage
+    return replace(stage, providers=(*simulators, *stage.providers), seconds_each=seconds)
 
 
 def _physics_of(spec: Spec, name: str, dataset: DataSet) -> tuple[Optics, tuple[Provider, ...]]:

@@ -13,12 +13,12 @@ from campaign.cost import core_seconds
 from campaign.diagnosis.check import Check
 from campaign.footprint import RUN, footprint
 from campaign.pipeline import Pipeline, Stage, build_pipeline
+from campaign.sizing import rows_per_unit
 from campaign.spec import Spec
 from campaign.why import Explanation, differences, nearest_result, summary
 
 REPORT_FILE = "report.html"  # in a run's folder; written last
 PLAN_FILE = "plan.json"
-ROWS_PER_UNIT = 32  # of a profile that says nothing
 SPREAD = ("microstructures", "labels", "truncation", "tuning", "verification")  # over all workers
 STATES = ("cached", "interrupted", "failed", "changed", "new")
 RUNS_SEARCHED = 20  # earlier runs of a campaign, the newest first
@@ -94,7 +94,7 @@ def run_folder_of(spec: Spec, key: str, runs: Path) -> Path:
     return runs / f"{spec.campaign}-{key[:8]}"
 
 
-def make_plan(spec: Spec, runs: Path, cache: StageCache, workers: int, rows_per_unit: int = ROWS_PER_UNIT) -> Plan:
+def make_plan(spec: Spec, runs: Path, cache: StageCache, workers: int, rows_wanted: int | None = None) -> Plan:
     """Plan a campaign; reads the cache, writes nothing.
 
     Args:
@@ -102,13 +102,14 @@ def make_plan(spec: Spec, runs: Path, cache: StageCache, workers: int, rows_per_
         runs: folder of all runs.
         cache: finished stages.
         workers: cores that the run may use, for the wall time.
-        rows_per_unit: simulations that share a file, for the number of files.
+        rows_wanted: simulations that are to share a file, for the number of files; default: what suits each stage.
     """
     inquiry = Inquiry(build_pipeline(spec), cache, runs)
     pipeline = inquiry.pipeline
     stages = tuple(inquiry.planned(stage) for stage in pipeline.stages)
     left = [stage for stage in stages if stage.state != "cached"]
-    room = footprint([pipeline[stage.name] for stage in left], rows_per_unit) + RUN
+    room = footprint([pipeline[stage.name] for stage in left], lambda stage: inquiry.rows(stage, workers, rows_wanted))
+    room += RUN
     return Plan(
         campaign=spec.campaign,
         key=pipeline.key,
@@ -152,6 +153,10 @@ class Inquiry:
             reads=tuple(stage.inputs.values()),
             cores=None if stage.kind in SPREAD else stage.config.get("workers", 1),
         )
+
+    def rows(self, stage: Stage, workers: int, wanted: int | None) -> int:
+        """Simulations of one unit of a stage that is to run."""
+        return rows_per_unit(stage, self._index, workers, wanted)
 
     def explain(self, stage: Stage) -> Explanation:
         """Everything in the stage's key that differs from the nearest result."""

@@ -16,15 +16,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from campaign.cache import StageCache, StageRecord
+from campaign.cache import RecordIndex, StageCache, StageRecord
 from campaign.claims import Busy, Claim
-from campaign.context import Resources, StageContext
+from campaign.complaints import told
+from campaign.context import Interrupted, Resources, StageContext
 from campaign.control import pending_request
 from campaign.driver import looking_around
 from campaign.events import EventLog, RunStatus
 from campaign.owner import Owner
 from campaign.pipeline import Pipeline, Stage
 from campaign.profiles import Profile
+from campaign.sizing import rows_per_unit
+from campaign.time_budget import TimeBudget
 from campaign.worker_log import DRIVER_LOG, LOGS_FOLDER, remove_empty_logs, stage_logs
 
 if TYPE_CHECKING:
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 GAUGE_SECONDS = 5.0
+FIT_SECONDS = 5.0  # between looks at how many CPUs the cluster has
 LEAVE_SECONDS = 30.0  # for a stage's thread to notice that its workers are gone
 PROGRESS_SECONDS = 1.0  # at most one progress event a stage in this time
 
@@ -44,6 +48,10 @@ class CampaignFailed(Exception):  # noqa: N818  (reads as what happened)
 
 class Cancelled(Exception):  # noqa: N818
     """The run was cancelled; what is done so far is kept."""
+
+
+class OutOfTime(Exception):  # noqa: N818
+    """The time of this process ended before the run did; what is done so far is kept."""
 
 
 @dataclass
@@ -72,6 +80,7 @@ class Executor:
         profile: Profile,
         run_folder: Path,
         listener: Listener | None = None,
+        budget: TimeBudget | None = None,
     ) -> None:
         self.pipeline = pipeline
         self.cache = cache
@@ -83,9 +92,12 @@ class Executor:
         self._status = RunStatus()
         self._gauges: SimulationGauges | None = None
         self._gauges_shown = 0.0
+        self._next_fit = 0.0
         self._ended: queue.Queue[Outcome] = queue.Queue()
+        self._reopened: set[str] = set()
         self._cancelled: str | None = None  # "orderly" or "now" once somebody asked for it
-        self._resources = Resources(profile, training_workers(pipeline), self._cluster_started)
+        shared = (cache.root, run_folder)
+        self._resources = Resources(profile, training_workers(pipeline), self._cluster_started, budget, shared)
 
     def execute(self, write_report: Callable[[], object] | None = None) -> None:
         """Run every stage that is not cached, then write the report.
@@ -93,6 +105,7 @@ class Executor:
         Raises:
             CampaignFailed: when a stage failed; every stage that does not depend on it was still run.
             Cancelled: another process asked the run to stop; finished work is kept.
+            OutOfTime: what is left would not end in time; finished work is kept.
             KeyboardInterrupt: when the user stopped the run; finished work is kept.
         """
         threads: list[threading.Thread] = []
@@ -117,12 +130,16 @@ class Executor:
             except Cancelled:
                 state = "cancelled"
                 raise
+            except OutOfTime:
+                state = "queued"
+                raise
             finally:
                 self._resources.close()
                 for thread in threads:
                     thread.join(timeout=LEAVE_SECONDS)
                 while not self._ended.empty():
                     self._record(self._ended.get())
+                self._resources.budget.save()
                 self._emit("run-ended", state=state)
         self._events.close()
 
@@ -133,12 +150,15 @@ class Executor:
         if len(self.outcomes) < len(self.pipeline.stages) or any(
             outcome.state == "interrupted" for outcome in self.outcomes.values()
         ):
-            raise Cancelled
+            raise Cancelled if self._cancelled else OutOfTime
 
     def _look_around(self) -> None:
         """What the driver does beside its stages, twice a second, in a thread of its own."""
         self._look_for_request()
         self._show_gauges()
+        if time.monotonic() >= self._next_fit:
+            self._next_fit = time.monotonic() + FIT_SECONDS
+            self._resources.fit_pool()
 
     def _look_for_request(self) -> None:
         """Hear what `campaign cancel` asks, from whatever node."""
@@ -153,7 +173,7 @@ class Executor:
     def _run_all(self, threads: list[threading.Thread]) -> None:
         waiting = {stage.name: stage for stage in self.pipeline.stages}
         running: set[str] = set()
-        while waiting or running:
+        while True:
             for stage in self._ready(waiting):
                 del waiting[stage.name]
                 running.add(stage.name)
@@ -161,16 +181,36 @@ class Executor:
                 threads.append(thread)
                 thread.start()
             if not running:
-                return  # what is left waits for a stage that failed, or the run was asked to stop
+                if not self._resources.stop.is_set():
+                    waiting |= self._mended()
+                if not self._ready(waiting):
+                    return  # nothing is left, or it waits for a stage that failed, or the run was asked to stop
+                continue
             outcome = self._next_ended()
             running.discard(outcome.stage.name)
             self._record(outcome)
 
     def _ready(self, waiting: dict[str, Stage]) -> list[Stage]:
-        if self._resources.stop.is_set():
+        if self._resources.stop.is_set() or self._resources.budget.seconds_left == 0.0:
             return []
         finished = {name for name, outcome in self.outcomes.items() if outcome.state in {"done", "cached"}}
         return [stage for stage in waiting.values() if finished.issuperset(stage.inputs.values())]
+
+    def _mended(self) -> dict[str, Stage]:
+        """Stages to run again, once, since a store that a failed stage reads turned out to be damaged."""
+        from campaign.mending import reopen_damaged
+
+        again: dict[str, Stage] = {}
+        for outcome in [each for each in self.outcomes.values() if each.state == "failed"]:
+            inputs = [self.pipeline[name] for name in outcome.stage.inputs.values() if name not in self._reopened]
+            damaged = reopen_damaged(inputs, self.pipeline.keys, self.cache)
+            if damaged:
+                again |= {stage.name: stage for stage in (*damaged, outcome.stage)}
+        for name in again:
+            self._reopened.add(name)
+            del self.outcomes[name]
+            self._emit("stage-reopened", stage=name, message="its store, or one that it reads, was damaged on the disk")
+        return again
 
     def _next_ended(self) -> Outcome:
         while True:  # a wait without end would hear neither Ctrl-C nor a cancel that cannot wait
@@ -184,12 +224,14 @@ class Executor:
     def _run_stage(self, stage: Stage) -> None:
         try:
             outcome = self._compute(stage, self.pipeline.keys[stage.name])
+        except Interrupted:
+            outcome = Outcome(stage, "interrupted")
         except Exception as error:
             if self._resources.stop.is_set():
                 outcome = Outcome(stage, "interrupted")
             else:
                 log.error("failed\n%s", traceback.format_exc(), extra={"stage": stage.name})
-                outcome = Outcome(stage, "failed", message=_described(error))
+                outcome = Outcome(stage, "failed", message=told(error))
         self._ended.put(outcome)
 
     def _compute(self, stage: Stage, key: str) -> Outcome:
@@ -200,10 +242,12 @@ class Executor:
                     break
                 try:
                     return self._run_in(claim, stage, key)
+                except Interrupted:
+                    raise
                 except Exception as error:
                     if not claim.is_lost:
                         if not self._resources.stop.is_set():
-                            self.cache.note_failure(claim, _described(error))
+                            self.cache.note_failure(claim, told(error))
                         raise
                     self._emit("stage-waiting", stage=stage.name, message="another run has taken this stage over")
         record = self.cache.record(stage, key)
@@ -215,19 +259,25 @@ class Executor:
         self.cache.forget_failure(claim)
         started = time.monotonic()
         context = StageContext(
-            folder=claim.folder,
+            folder=claim.folder.absolute(),
             resources=self._resources,
             report_progress=self._progress_of(stage, claim),
-            rows_per_unit=self.profile.rows_per_unit,
+            rows_per_unit=self._rows_per_unit(stage),
             log_folder=stage_logs(self.run_folder.absolute(), stage.name),
+            name=stage.name,
         )
         inputs = {role: self._folder(name) for role, name in stage.inputs.items()} | dict(stage.files)
+        # Workers of a standing cluster have working directories of their own.
+        inputs = {role: path.absolute() for role, path in inputs.items()}
         importlib.import_module(f"campaign.stages.{stage.kind}").run(stage.config, inputs, context)
         seconds = time.monotonic() - started
         parts = self.pipeline.parts[stage.name]
         record = StageRecord.of(stage.name, key, parts, seconds, context.facts, context.core_seconds)
         self.cache.finish(claim, stage, record)
         return Outcome(stage, "done", seconds, facts=context.facts, core_seconds=context.core_seconds)
+
+    def _rows_per_unit(self, stage: Stage) -> int:
+        return rows_per_unit(stage, RecordIndex(self.cache), self.profile.planned_workers(), self.profile.rows_per_unit)
 
     def _folder(self, name: str) -> Path:
         return self.cache.folder(self.pipeline[name], self.pipeline.keys[name])
@@ -333,11 +383,6 @@ class Executor:
             lines.append(f"not started, because they read a failed stage: {', '.join(held_up)}")
         lines.append(f"tracebacks: {self.run_folder / LOGS_FOLDER / DRIVER_LOG}")
         return "\n".join(lines)
-
-
-def _described(error: Exception) -> str:
-    notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
-    return f"{type(error).__name__}: {error}{notes}"
 
 
 def training_workers(pipeline: Pipeline) -> int:

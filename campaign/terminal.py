@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from campaign.load import SpecError, format_problems
+from cluster.slurm.controller import SlurmError
 
 FAILED, MISTAKE, BUSY, CANCELLED, STOPPED = 1, 2, 3, 4, 130
 PLAIN_WIDTH = 110  # columns where there is no terminal to ask: the widest table fits
@@ -57,6 +58,9 @@ def located_errors(as_json: bool = False) -> Iterator[None]:
             print(format_problems(error.problems, style="json"))
             raise typer.Exit(MISTAKE) from None
         complain(format_problems(error.problems))
+    except SlurmError as error:
+        print(f"the profile cannot be checked against the cluster: {error}", file=sys.stderr)
+        raise typer.Exit(FAILED) from None
 
 
 @contextmanager

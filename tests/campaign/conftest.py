@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,27 @@ SMALL: dict[str, Any] = {
 def small() -> dict[str, Any]:
     """A copy of the small spec as plain data."""
     return copy.deepcopy(SMALL)
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Callable[[Path, str], None]]:
+    """Puts a disk of its own, of a size such as "300k", under a folder; asked again, it changes the size.
+
+    Options may follow the size: ``disk(folder, "300k,ro")``. Root alone may mount, so others skip.
+    """
+    mounted: set[Path] = set()
+
+    def mount(folder: Path, size: str) -> None:
+        again = ["remount"] if folder in mounted else []
+        options = ",".join([*again, f"size={size}"])
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip(f"a disk of its own needs the right to mount one: {done.stderr.strip()}")
+        mounted.add(folder)
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @pytest.fixture

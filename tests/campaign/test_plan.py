@@ -160,7 +160,7 @@ def test_timings_of_other_sizes_scale_the_estimate(make_spec: MakeSpec, tmp_path
 
 def test_room_grows_with_what_is_left(make_spec: MakeSpec, tmp_path: Path) -> None:
     cache = StageCache(tmp_path / "cache")
-    small, large = (make_plan(make_spec(**{"labels.count": n}), tmp_path, cache, 2) for n in (80, 8000))
+    small, large = (make_plan(make_spec(**{"labels.count": n}), tmp_path, cache, 2, rows_wanted=32) for n in (80, 8000))
     assert large.disk_bytes > small.disk_bytes + 2 * 7920 * 500
     assert large.files == small.files + 2 * 247 * 13
     finished = finish_all(make_spec(), tmp_path, cache)
