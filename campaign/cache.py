@@ -1,25 +1,27 @@
 """The cache of stage results: one folder a key, there whole or not at all.
 
-A stage works in ``<key>.partial`` and is done when that folder has been renamed to ``<key>``, so a stage that was
-killed goes on where it stopped. A lock file beside it keeps two runs from computing the same key at the same time.
+A stage works in ``<key>.partial-<token of its owner>`` and is done when that folder has been renamed to ``<key>``, so a
+stage that was killed goes on where it stopped. ``campaign.claims`` keeps two runs from computing the same key at the
+same time, wherever they run.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
+from campaign.claims import Busy, Claim, claimed, unfinished
+from campaign.keys import KeyParts
 from campaign.pipeline import Stage
+from results.files import write_atomically
 
 RECORD_FILE = "stage.json"
-LOCK_POLL_SECONDS = 0.5
+FAILURE_FILE = "failure.json"  # in the folder of an unfinished stage that failed
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class StageRecord:
     """What a finished stage says of itself; lies in its folder as ``stage.json``.
 
     ``seconds`` is wall time since the last start, waits for workers included; ``core_seconds`` is work alone.
+    ``config``, ``input_keys``, ``file_keys``, ``schema`` and ``code`` are what its key was made of; records of earlier
+    versions lack the last three.
     """
 
     name: str
@@ -36,6 +40,27 @@ class StageRecord:
     seconds: float
     facts: dict[str, Any]
     core_seconds: float = 0.0
+    file_keys: dict[str, str] = field(default_factory=dict)
+    schema: int | None = None
+    code: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, name: str, key: str, parts: KeyParts, seconds: float, facts: dict[str, Any], core_seconds: float
+    ) -> StageRecord:
+        """Record of the stage ``name``, whose ``key`` was made of ``parts``."""
+        return cls(
+            name,
+            key,
+            dict(parts.config),
+            dict(parts.inputs),
+            seconds,
+            facts,
+            core_seconds,
+            dict(parts.files),
+            parts.schema,
+            dict(parts.code),
+        )
 
 
 class StageCache:
@@ -49,7 +74,11 @@ class StageCache:
         return self.root / stage.kind / key
 
     def partial(self, stage: Stage, key: str) -> Path:
-        """Where the unfinished result lies."""
+        """Where the unfinished result lies, or would lie if there were one that nobody works on."""
+        base = self._base(stage, key)
+        return unfinished(base) or base
+
+    def _base(self, stage: Stage, key: str) -> Path:
         return self.root / stage.kind / f"{key}.partial"
 
     def has(self, stage: Stage, key: str) -> bool:
@@ -65,36 +94,52 @@ class StageCache:
         for path in sorted((self.root / kind).glob(f"*/{RECORD_FILE}")):
             yield StageRecord(**json.loads(path.read_text(encoding="utf-8")))
 
-    @contextmanager
-    def claim(self, stage: Stage, key: str, while_waiting: Callable[[], None]) -> Iterator[Path]:
-        """Own the partial folder of ``stage`` until the block ends; waits while another run owns it.
+    def claim(self, stage: Stage, key: str, while_waiting: Callable[[Busy], None]) -> AbstractContextManager[Claim]:
+        """Own the unfinished folder of ``stage`` until the block ends; waits while another run owns it.
 
-        The owner's death frees the lock. ``while_waiting`` is called now and then; what it raises ends the wait.
+        The owner's death frees the folder. ``while_waiting`` is called now and then; what it raises ends the wait.
         """
-        partial = self.partial(stage, key)
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        with (partial.parent / f"{key}.lock").open("w") as lock:
-            while not _locked(lock):
-                while_waiting()
-                time.sleep(LOCK_POLL_SECONDS)
-            if not self.has(stage, key):
-                partial.mkdir(exist_ok=True)
-            yield partial
+        base = self._base(stage, key)
+        base.parent.mkdir(parents=True, exist_ok=True)
+        return claimed(base, while_waiting)
 
-    def finish(self, stage: Stage, record: StageRecord) -> None:
-        """Turn the partial folder into the finished one."""
-        partial = self.partial(stage, record.key)
-        with (partial / RECORD_FILE).open("w", encoding="utf-8") as stream:
-            json.dump(asdict(record), stream, indent=2)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.rename(self.folder(stage, record.key))
+    def note_failure(self, claim: Claim, message: str) -> None:
+        """Leave word in the unfinished folder that the stage failed, for the next plan."""
+        write_atomically(claim.folder / FAILURE_FILE, json.dumps({"time": time.time(), "message": message}) + "\n")
+
+    def forget_failure(self, claim: Claim) -> None:
+        """The stage is tried again."""
+        (claim.folder / FAILURE_FILE).unlink(missing_ok=True)
+
+    def failure(self, stage: Stage, key: str) -> str | None:
+        """Why the stage failed when it was last tried, None if it did not."""
+        try:
+            return json.loads((self.partial(stage, key) / FAILURE_FILE).read_text(encoding="utf-8"))["message"]
+        except (FileNotFoundError, ValueError, KeyError):  # the last two: cut short by a crash
+            return None
+
+    def finish(self, claim: Claim, stage: Stage, record: StageRecord) -> None:
+        """Turn the unfinished folder into the finished one; raises ``claims.ClaimLost`` when it is another's."""
+        write_atomically(claim.folder / RECORD_FILE, json.dumps(asdict(record), indent=2))
+        claim.finish(self.folder(stage, record.key))
+
+    def reopen(self, stage: Stage, key: str) -> Path:
+        """Turn a finished folder into an unfinished one that nobody owns; its path."""
+        base = self._base(stage, key)
+        self.folder(stage, key).rename(base)
+        (base / RECORD_FILE).unlink()
+        return base
 
 
-def _locked(stream: TextIO) -> bool:
-    """Try to lock a file; the kernel frees it when its owner closes it or dies."""
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+class RecordIndex:
+    """Records of finished stages, each kind read once: what a plan looks things up in."""
+
+    def __init__(self, cache: StageCache) -> None:
+        self._cache = cache
+        self._kinds: dict[str, list[StageRecord]] = {}
+
+    def records(self, kind: str) -> list[StageRecord]:
+        """Records of all finished stages of one kind, whatever campaign made them."""
+        if kind not in self._kinds:
+            self._kinds[kind] = list(self._cache.records(kind))
+        return self._kinds[kind]

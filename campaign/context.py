@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import wait
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from campaign.heartbeat import SECONDS_BETWEEN_BEATS, Heartbeat
 from campaign.keys import PROJECT
-from campaign.profiles import LocalProfile, Profile, RayProfile
+from campaign.profiles import Limits, LocalProfile, Profile, RayProfile
 from campaign.time_budget import TimeBudget
 from campaign.worker_log import Logged
 
 if TYPE_CHECKING:
     from numpy.random import SeedSequence
 
+    from cluster.errors import WorkerLost
     from cluster.fanout import FanOutSummary
     from cluster.pool import WorkerPool
     from cluster.runtime import RayRuntime
@@ -80,8 +82,7 @@ class Resources:
 
         with self._lock:
             if self._pool is None:
-                runtime = self._started()
-                self._pool = WorkerPool(min(self.profile.workers or runtime.cpus, runtime.cpus))
+                self._pool = WorkerPool(self.workers_of(self._started()))
                 self._stack.callback(self._pool.close)
             return self._pool
 
@@ -90,6 +91,10 @@ class Resources:
         """The Ray that everything runs on."""
         with self._lock:
             return self._started()
+
+    def workers_of(self, runtime: RayRuntime) -> int:
+        """Worker processes that this run has on a Ray."""
+        return min(self.profile.workers or runtime.cpus, runtime.cpus)
 
     def _started(self) -> RayRuntime:
         if self._runtime is None:
@@ -146,9 +151,9 @@ class ProgressSink(Protocol):
     """Receives how far a stage is."""
 
     def __call__(
-        self, done: int, total: int, *, failed: int = 0, best_rep: float | None = None, message: str = ""
+        self, done: int, total: int, *, failed: int, best_rep: float | None, message: str, core_seconds: float
     ) -> None:
-        """``done`` of ``total``; ``message`` says of what."""
+        """``done`` of ``total``, for so much work; ``message`` says of what."""
 
 
 @dataclass
@@ -164,6 +169,11 @@ class StageContext:
     facts: dict[str, Any] = field(default_factory=dict)
     core_seconds: float = 0.0
 
+    @property
+    def limits(self) -> Limits:
+        """What a simulation may cost before it is given up."""
+        return self.resources.profile.limits
+
     def progress(
         self, done: int, total: int, *, failed: int = 0, best_rep: float | None = None, message: str = ""
     ) -> None:
@@ -176,8 +186,12 @@ class StageContext:
             best_rep: the smallest residual error percentage so far, where there are targets.
             message: what is counted.
         """
-        self.report_progress(done, total, failed=failed, best_rep=best_rep, message=message)
+        self._tell(done, total, failed=failed, best_rep=best_rep, message=message)
         self.resources.raise_if_stopped()
+
+    def _tell(self, done: int, total: int, *, failed: int = 0, best_rep: float | None = None, message: str) -> None:
+        core_seconds = round(self.core_seconds, 3)
+        self.report_progress(done, total, failed=failed, best_rep=best_rep, message=message, core_seconds=core_seconds)
 
     def task(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run one function on a worker and wait for its result."""
@@ -205,9 +219,19 @@ class StageContext:
         return [self._count(kind, future.result()) for future in futures]
 
     def fan_out(
-        self, units: Iterable[Any], work: Callable[[Any], Any], on_done: Callable[[Any, Any], None]
+        self,
+        units: Iterable[Any],
+        work: Callable[[Any], Any],
+        on_done: Callable[[Any, Any], Iterable[Any] | None],
+        on_lost: Callable[[Any, WorkerLost], Iterable[Any]] | None = None,
+        *,
+        time_limit_s: float | None = None,
     ) -> FanOutSummary:
-        """Run ``work`` for every unit on the workers, a bounded number at a time."""
+        """Run ``work`` for every unit on the workers, a bounded number at a time.
+
+        ``on_done`` and ``on_lost`` may return units to do next; with ``on_lost``, it alone decides what becomes of a
+        unit whose worker died, or was ended after ``time_limit_s``. See ``cluster.fanout.fan_out``.
+        """
         from cluster.fanout import fan_out
 
         kind, out_of_time = self._kind(work), False
@@ -218,11 +242,14 @@ class StageContext:
             out_of_time = not self.resources.budget.admits(kind, rounds=2)
             return out_of_time or self.resources.stop.is_set()
 
+        pool = self.resources.pool
+        attempts = None if on_lost is None else 1
         summary = fan_out(
-            self.resources.pool,
+            pool,
             units,
-            self._remote(work),
+            pool.share(self._remote(work), max_attempts=attempts, time_limit_s=time_limit_s),
             on_done=lambda unit, timed: on_done(unit, self._count(kind, timed)),
+            on_lost=on_lost,
             stop=stop,
         )
         self.resources.raise_if_stopped()  # a fan-out that was stopped returns as if it had been asked for less
@@ -269,12 +296,13 @@ class StageContext:
             nonlocal reached
             if not reached:
                 budget.note(kind, time.monotonic() - started)
+            count()
             reached = int(metrics["step"])
             # Not self.progress: a training that is asked to stop hands in a checkpoint first.
-            self.report_progress(reached, steps, message="steps")
+            self._tell(reached, steps, message="steps")
 
         placement = self._training_placement(workers)
-        with pool.lend(min(workers, pool.workers)):
+        with pool.lend(min(workers, pool.workers)), self._borrowed(workers) as count:
             result = run_training(
                 Logged(loop, self.log_folder),
                 config,
@@ -285,7 +313,6 @@ class StageContext:
                 on_report=report,
                 stop=lambda: self.resources.stop.is_set() or budget.seconds_left == 0.0,
             )
-        self.core_seconds += workers * (time.monotonic() - started)
         if 0 < reached < steps:
             raise Interrupted
         if result.checkpoint is None:
@@ -324,18 +351,18 @@ class StageContext:
         pool, epochs = self.resources.pool, options["trials"] * options["max_epochs"]
         kind = f"{self.name} until the first epoch"
         self.resources.raise_unless_admitted(kind)
-        reached: dict[int, int] = {}
+        started, reached = time.monotonic(), dict[int, int]()
 
-        def count(trial: int, epoch: int, metrics: Mapping[str, float]) -> None:
+        def report(trial: int, epoch: int, metrics: Mapping[str, float]) -> None:
             if not reached:
                 self.resources.budget.note(kind, time.monotonic() - started)
             reached[trial] = epoch
+            count()
             if self.resources.budget.seconds_left == 0.0:
                 raise Interrupted
             self.progress(sum(reached.values()), epochs, message="epochs at most")
 
-        started = time.monotonic()
-        with pool.lend(pool.workers):
+        with pool.lend(pool.workers), self._borrowed(pool.workers) as count:
             result = run_tuning(
                 Logged(trainable, self.log_folder),
                 space,
@@ -345,11 +372,21 @@ class StageContext:
                 storage=self.folder,
                 name=SWEEP_FOLDER,
                 cpus=pool.workers,
-                on_report=count,
+                on_report=report,
                 **options,
             )
-        self.core_seconds += pool.workers * (time.monotonic() - started)
         return result
+
+    @contextmanager
+    def _borrowed(self, cpus: int) -> Iterator[Callable[[], None]]:
+        """Count the time of a block as work of so many cores; calling what it yields brings the count up to now."""
+        before, started = self.core_seconds, time.monotonic()
+
+        def count() -> None:
+            self.core_seconds = before + cpus * (time.monotonic() - started)
+
+        yield count
+        count()
 
 
 class _Timed:
@@ -357,6 +394,8 @@ class _Timed:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
+        inner = function.func if isinstance(function, functools.partial) else function
+        self.__qualname__ = getattr(inner, "__qualname__", type(inner).__qualname__)
 
     def __call__(self, *arguments: Any) -> tuple[float, Any]:
         started = time.perf_counter()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import threading
 import time
@@ -11,35 +12,41 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from campaign.driver import Driver
+from campaign.driver import has_driver
 
+log = logging.getLogger(__name__)
 EVENT_FILE = "events.jsonl"
 ENDED = ("done", "failed", "interrupted", "cancelled")
 
 
 class EventLog:
-    """Appends events to ``<run>/events.jsonl``; safe to call from every thread of the one writing process."""
+    """Appends events to ``<run>/events.jsonl``; safe to call from every thread of the one writing process.
+
+    A disk that is full stops no run by itself: what cannot be written waits in memory, and goes first the next time.
+    """
 
     def __init__(self, run_folder: Path) -> None:
         self._lock = threading.Lock()
         path = run_folder / EVENT_FILE
-        torn = _ends_within_a_line(path)
-        self._stream = path.open("a", encoding="utf-8")
-        if torn:
-            self._stream.write("\n")
+        self._unwritten = b"\n" if _ends_within_a_line(path) else b""
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
 
     def write(self, event: str, **facts: Any) -> None:
         """Append one event with the present time (seconds since the epoch); durable when the call returns."""
         line = json.dumps({"time": round(time.time(), 3), "event": event, **facts})
         with self._lock:
-            self._stream.write(line + "\n")
-            self._stream.flush()
-            if event != "progress":
-                os.fsync(self._stream.fileno())
+            self._unwritten += line.encode() + b"\n"
+            try:
+                while self._unwritten:
+                    self._unwritten = self._unwritten[os.write(self._descriptor, self._unwritten) :]
+                if event != "progress":
+                    os.fsync(self._descriptor)
+            except OSError as error:
+                log.warning("events wait for being written: %s", error)
 
     def close(self) -> None:
         """Close the file; the log stays readable."""
-        self._stream.close()
+        os.close(self._descriptor)
 
 
 class EventReader:
@@ -170,7 +177,7 @@ class Follower:
     def refresh(self) -> list[dict[str, Any]]:
         """Take in what is new and return it; a run whose driver is gone without a last word counts as interrupted."""
         news = self._take_in()
-        if self.status.state == "running" and not _has_driver(self._folder):
+        if self.status.state == "running" and not has_driver(self._folder):
             news += self._take_in()  # its last word may have come between the two looks
             if self.status.state == "running":
                 self.status.state = "interrupted"
@@ -188,11 +195,6 @@ def run_status(run_folder: Path) -> RunStatus:
     follower = Follower(run_folder)
     follower.refresh()
     return follower.status
-
-
-def _has_driver(run_folder: Path) -> bool:
-    driver = Driver.of(run_folder)
-    return driver is not None and driver.is_alive
 
 
 def _ends_within_a_line(path: Path) -> bool:

@@ -16,7 +16,9 @@ from campaign.dashboard import NoDashboard, find_dashboard
 from campaign.events import Follower, RunStatus, run_status
 from campaign.logs import LogReader
 from campaign.progress import display
+from campaign.slurm.waiting import Expectation, is_slurm_run
 from campaign.terminal import CANCELLED, FAILED, STOPPED, Json, Runs, complain, console, print_json
+from cluster.slurm.controller import SlurmError, has_slurm
 
 POLL_SECONDS = 1.0
 SLOW_SECONDS = 60.0  # a driver that has not stopped at once by then needs a person
@@ -35,17 +37,22 @@ def watch(
 ) -> None:
     """Follow a run until it ends, from any node; exit code 0 done, 1 failed or interrupted, 4 cancelled."""
     folder = chosen_run(run, runs)
-    follower = Follower(folder)
-    news = follower.refresh()
     if once:
-        _show_once(folder, follower.status, as_json)
-        return
+        _show_once(folder, run_status(folder), as_json)
+    else:
+        follow_to_end(folder, as_json)
+
+
+def follow_to_end(folder: Path, as_json: bool) -> None:
+    """Show a run until it ends, then exit with the code for how it ended."""
+    follower, expectation = Follower(folder), Expectation(folder)
+    news = follower.refresh()
     try:
         if as_json:
-            _stream(follower, news)
+            _stream(follower, news, expectation)
         else:
             with display(console(), follower.status) as listener:
-                while not follower.status.has_ended:
+                while not expectation.is_over(follower.status):
                     time.sleep(POLL_SECONDS)
                     for event in follower.refresh():
                         listener(event)
@@ -95,6 +102,10 @@ def cancel(
     """Stop a run from any node: simulations in flight finish, or are discarded whole. `campaign resume` goes on."""
     folder = chosen_run(run, runs)
     status = run_status(folder)
+    if is_slurm_run(folder) and has_slurm():
+        _cancel_jobs(folder, status, now)
+        if status.state == "queued":
+            return
     if status.state != "running":
         print(f"nothing to cancel: {folder} is {status.state}")
         return
@@ -106,6 +117,16 @@ def cancel(
     print(f"asked the driver (process {status.process} on {status.host}) to stop {how}", flush=True)
     if wait:
         _wait_for_end(folder, status, now)
+
+
+def _cancel_jobs(folder: Path, status: RunStatus, now: bool) -> None:
+    """Cancel the run's jobs in Slurm; a running driver is left to stop by itself, unless it has a job no more."""
+    try:
+        jobs = api.cancel_jobs(folder, status, now)
+    except SlurmError as error:
+        complain(f"{folder}: {error}; the request to stop stands in the run's folder, so no further job will go on")
+    if jobs:
+        print(f"cancelled in Slurm: {', '.join(job.job for job in jobs)}", flush=True)
 
 
 def dashboard(
@@ -155,11 +176,11 @@ def _show_once(folder: Path, status: RunStatus, as_json: bool) -> None:
         console().print(run_table(status))
 
 
-def _stream(follower: Follower, news: list[dict]) -> None:
+def _stream(follower: Follower, news: list[dict], expectation: Expectation) -> None:
     while True:
         for event in news:
             print(json.dumps(event), flush=True)
-        if follower.status.has_ended:
+        if expectation.is_over(follower.status):
             return
         time.sleep(POLL_SECONDS)
         news = follower.refresh()

@@ -17,7 +17,12 @@ def driver_log_handler(path: Path) -> logging.Handler:
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s [%(stage)s] %(message)s"))
     handler.addFilter(_name_stage)
+    handler.handleError = _ignore  # type: ignore[method-assign]  # a disk that is full is told of elsewhere
     return handler
+
+
+def _ignore(record: logging.LogRecord) -> None:
+    pass
 
 
 def _name_stage(record: logging.LogRecord) -> bool:

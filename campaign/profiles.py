@@ -10,32 +10,29 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from campaign.execution import Execution
+from campaign.execution import Execution, Limits
 from campaign.paths import ExpandedText, WorkFolder
 from campaign.slurm.profile import Number, SlurmProfile
 from cluster.allocation import available_cpus
+
+__all__ = ["LAPTOP", "Limits", "LocalProfile", "Profile", "RayProfile", "SlurmProfile", "available_cpus"]
 
 
 class LocalProfile(Execution):
     """This machine alone, with a Ray of its own that ends with the run."""
 
     kind: Literal["local"]
+    gpus: Number | None = Field(default=None, description="GPUs to use; default: those that Slurm granted, else none")
     dashboard: bool = Field(default=True, description="start Ray's dashboard on the loopback interface")
     temp_dir: WorkFolder | None = Field(
         default=None,
         description="short folder for Ray's sockets and logs, kept after the run; default: a new one",
     )
 
-    gpus: Number | None = Field(default=None, description="GPUs to use; default: those that Slurm granted, else none")
-
     def ray_options(self) -> dict[str, Any]:
         """Arguments of ``cluster.runtime.start``."""
-        return {
-            "cpus": self.planned_workers(),
-            "gpus": self.gpus,
-            "dashboard": self.dashboard,
-            "temp_dir": self.temp_dir,
-        }
+        options = {"cpus": self.planned_workers(), "dashboard": self.dashboard, "temp_dir": self.temp_dir}
+        return options if self.gpus is None else {**options, "gpus": self.gpus}
 
     def planned_workers(self) -> int:
         """Worker processes that a run will have."""

@@ -6,8 +6,8 @@ import importlib
 import json
 import logging
 import os
+import platform
 import queue
-import socket
 import threading
 import time
 import traceback
@@ -16,13 +16,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from campaign.cache import StageCache, StageRecord
+from campaign.cache import RecordIndex, StageCache, StageRecord
+from campaign.claims import Busy, Claim
+from campaign.complaints import told
 from campaign.context import Interrupted, Resources, StageContext
 from campaign.control import pending_request
-from campaign.driver import Presence
+from campaign.driver import looking_around
 from campaign.events import EventLog, RunStatus
+from campaign.owner import Owner
 from campaign.pipeline import Pipeline, Stage
 from campaign.profiles import Profile
+from campaign.sizing import rows_per_unit
 from campaign.time_budget import TimeBudget
 from campaign.worker_log import DRIVER_LOG, LOGS_FOLDER, remove_empty_logs, stage_logs
 
@@ -59,6 +63,7 @@ class Outcome:
     seconds: float = 0.0
     message: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    core_seconds: float = 0.0  # of this submission
 
 
 class Executor:
@@ -89,6 +94,7 @@ class Executor:
         self._gauges_shown = 0.0
         self._next_fit = 0.0
         self._ended: queue.Queue[Outcome] = queue.Queue()
+        self._reopened: set[str] = set()
         self._cancelled: str | None = None  # "orderly" or "now" once somebody asked for it
         shared = (cache.root, run_folder)
         self._resources = Resources(profile, training_workers(pipeline), self._cluster_started, budget, shared)
@@ -104,11 +110,11 @@ class Executor:
         """
         threads: list[threading.Thread] = []
         state = "failed"
-        with Presence(self.run_folder, self._look_around):
+        with looking_around(self._look_around):
             self._emit(
                 "run-started",
                 stages=[stage.name for stage in self.pipeline.stages],
-                host=socket.gethostname(),
+                host=platform.node(),
                 process=os.getpid(),
             )
             try:
@@ -167,7 +173,7 @@ class Executor:
     def _run_all(self, threads: list[threading.Thread]) -> None:
         waiting = {stage.name: stage for stage in self.pipeline.stages}
         running: set[str] = set()
-        while waiting or running:
+        while True:
             for stage in self._ready(waiting):
                 del waiting[stage.name]
                 running.add(stage.name)
@@ -175,7 +181,11 @@ class Executor:
                 threads.append(thread)
                 thread.start()
             if not running:
-                return  # what is left waits for a stage that failed, or the run was asked to stop
+                if not self._resources.stop.is_set():
+                    waiting |= self._mended()
+                if not self._ready(waiting):
+                    return  # nothing is left, or it waits for a stage that failed, or the run was asked to stop
+                continue
             outcome = self._next_ended()
             running.discard(outcome.stage.name)
             self._record(outcome)
@@ -185,6 +195,22 @@ class Executor:
             return []
         finished = {name for name, outcome in self.outcomes.items() if outcome.state in {"done", "cached"}}
         return [stage for stage in waiting.values() if finished.issuperset(stage.inputs.values())]
+
+    def _mended(self) -> dict[str, Stage]:
+        """Stages to run again, once, since a store that a failed stage reads turned out to be damaged."""
+        from campaign.mending import reopen_damaged
+
+        again: dict[str, Stage] = {}
+        for outcome in [each for each in self.outcomes.values() if each.state == "failed"]:
+            inputs = [self.pipeline[name] for name in outcome.stage.inputs.values() if name not in self._reopened]
+            damaged = reopen_damaged(inputs, self.pipeline.keys, self.cache)
+            if damaged:
+                again |= {stage.name: stage for stage in (*damaged, outcome.stage)}
+        for name in again:
+            self._reopened.add(name)
+            del self.outcomes[name]
+            self._emit("stage-reopened", stage=name, message="its store, or one that it reads, was damaged on the disk")
+        return again
 
     def _next_ended(self) -> Outcome:
         while True:  # a wait without end would hear neither Ctrl-C nor a cancel that cannot wait
@@ -196,9 +222,8 @@ class Executor:
                 continue
 
     def _run_stage(self, stage: Stage) -> None:
-        key = self.pipeline.keys[stage.name]
         try:
-            outcome = self._compute(stage, key)
+            outcome = self._compute(stage, self.pipeline.keys[stage.name])
         except Interrupted:
             outcome = Outcome(stage, "interrupted")
         except Exception as error:
@@ -206,39 +231,53 @@ class Executor:
                 outcome = Outcome(stage, "interrupted")
             else:
                 log.error("failed\n%s", traceback.format_exc(), extra={"stage": stage.name})
-                outcome = Outcome(stage, "failed", message=f"{type(error).__name__}: {error}")
+                outcome = Outcome(stage, "failed", message=told(error))
         self._ended.put(outcome)
 
     def _compute(self, stage: Stage, key: str) -> Outcome:
-        if self.cache.has(stage, key):
-            return self._cached(stage, key)
-        with self.cache.claim(stage, key, self._waiting(stage)) as folder:
-            if self.cache.has(stage, key):  # another run finished it meanwhile
-                return self._cached(stage, key)
-            self._emit("stage-started", stage=stage.name, key=key)
-            self._link(stage, folder)
-            started = time.monotonic()
-            context = self._context_of(stage, folder)
-            inputs = {role: self._folder(name) for role, name in stage.inputs.items()} | dict(stage.files)
-            # Workers of a standing cluster have working directories of their own.
-            inputs = {role: path.absolute() for role, path in inputs.items()}
-            importlib.import_module(f"campaign.stages.{stage.kind}").run(stage.config, inputs, context)
-            seconds = time.monotonic() - started
-            input_keys = {role: self.pipeline.keys[name] for role, name in stage.inputs.items()}
-            record = StageRecord(
-                stage.name, key, dict(stage.config), input_keys, seconds, context.facts, context.core_seconds
-            )
-            self.cache.finish(stage, record)
-            return Outcome(stage, "done", seconds, facts=context.facts)
-
-    def _context_of(self, stage: Stage, folder: Path) -> StageContext:
-        logs = stage_logs(self.run_folder.absolute(), stage.name)
-        progress, rows = self._progress_of(stage), self.profile.rows_per_unit
-        return StageContext(folder.absolute(), self._resources, progress, rows, logs, stage.name)
-
-    def _cached(self, stage: Stage, key: str) -> Outcome:
+        while not self.cache.has(stage, key):
+            with self.cache.claim(stage, key, self._waiting(stage)) as claim:
+                if self.cache.has(stage, key):  # another run finished it meanwhile
+                    claim.discard()
+                    break
+                try:
+                    return self._run_in(claim, stage, key)
+                except Interrupted:
+                    raise
+                except Exception as error:
+                    if not claim.is_lost:
+                        if not self._resources.stop.is_set():
+                            self.cache.note_failure(claim, told(error))
+                        raise
+                    self._emit("stage-waiting", stage=stage.name, message="another run has taken this stage over")
         record = self.cache.record(stage, key)
         return Outcome(stage, "cached", record.seconds, facts=record.facts)
+
+    def _run_in(self, claim: Claim, stage: Stage, key: str) -> Outcome:
+        self._emit("stage-started", stage=stage.name, key=key)
+        self._link(stage, claim.folder)
+        self.cache.forget_failure(claim)
+        started = time.monotonic()
+        context = StageContext(
+            folder=claim.folder.absolute(),
+            resources=self._resources,
+            report_progress=self._progress_of(stage, claim),
+            rows_per_unit=self._rows_per_unit(stage),
+            log_folder=stage_logs(self.run_folder.absolute(), stage.name),
+            name=stage.name,
+        )
+        inputs = {role: self._folder(name) for role, name in stage.inputs.items()} | dict(stage.files)
+        # Workers of a standing cluster have working directories of their own.
+        inputs = {role: path.absolute() for role, path in inputs.items()}
+        importlib.import_module(f"campaign.stages.{stage.kind}").run(stage.config, inputs, context)
+        seconds = time.monotonic() - started
+        parts = self.pipeline.parts[stage.name]
+        record = StageRecord.of(stage.name, key, parts, seconds, context.facts, context.core_seconds)
+        self.cache.finish(claim, stage, record)
+        return Outcome(stage, "done", seconds, facts=context.facts, core_seconds=context.core_seconds)
+
+    def _rows_per_unit(self, stage: Stage) -> int:
+        return rows_per_unit(stage, RecordIndex(self.cache), self.profile.planned_workers(), self.profile.rows_per_unit)
 
     def _folder(self, name: str) -> Path:
         return self.cache.folder(self.pipeline[name], self.pipeline.keys[name])
@@ -255,6 +294,7 @@ class Executor:
             state=outcome.state,
             seconds=round(outcome.seconds, 3),
             message=outcome.message,
+            core_seconds=round(outcome.core_seconds, 3),
         )
 
     def _link(self, stage: Stage, folder: Path) -> None:
@@ -266,11 +306,12 @@ class Executor:
             link.unlink()
         link.symlink_to(target)
 
-    def _progress_of(self, stage: Stage) -> Callable[..., None]:
+    def _progress_of(self, stage: Stage, claim: Claim) -> Callable[..., None]:
         last = 0.0
 
         def progress(done: int, total: int, *, best_rep: float | None = None, **facts: Any) -> None:
             nonlocal last
+            claim.raise_if_lost()
             if best_rep is not None:
                 facts["best_rep"] = best_rep
             now = time.monotonic()
@@ -280,15 +321,15 @@ class Executor:
 
         return progress
 
-    def _waiting(self, stage: Stage) -> Callable[[], None]:
-        told = False
+    def _waiting(self, stage: Stage) -> Callable[[Busy], None]:
+        told: set[Owner] = set()
 
-        def waiting() -> None:
-            nonlocal told
+        def waiting(busy: Busy) -> None:
             self._resources.raise_if_stopped()
-            if not told:
-                told = True
-                self._emit("stage-waiting", stage=stage.name, message="another run is computing this stage")
+            if busy.owner is not None and busy.owner not in told:
+                told.add(busy.owner)
+                message = f"another run is computing this stage: {busy.owner}"
+                self._emit("stage-waiting", stage=stage.name, message=message)
 
         return waiting
 
@@ -302,6 +343,7 @@ class Executor:
             token_file=os.environ.get("RAY_AUTH_TOKEN_PATH"),  # None: where Ray itself keeps it
             cpus=runtime.cpus,
             gpus=runtime.gpus,
+            workers=self._resources.workers_of(runtime),
         )
 
     def _emit(self, event: str, **facts: Any) -> None:

@@ -1,23 +1,21 @@
-"""From images to rows of a simulation store: the work that the fan-out hands to every worker."""
+"""From images to rows of a simulation store: the physics that the fan-out's workers run."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from campaign.design_set import DesignSet
-from photonics.rcwa import Numerics, solve_spectrum
+from photonics.rcwa import Numerics, SolverError, solve_spectrum
+from photonics.solution import POLARIZATIONS
 from photonics.stack import Incidence, PatternLayer, Stack, UniformLayer
 from results.layout import Status
-from results.store import SimulationStore
 
 ENERGY_TOLERANCE = 1e-6
-POLARIZATIONS = ("s", "p")  # the order of the solver's polarisation axis
+QUARANTINED = (SolverError, ArithmeticError, np.linalg.LinAlgError)  # what an image may do to the numerics
 
 
 @dataclass(frozen=True)
@@ -56,19 +54,33 @@ class Simulator:
         return tuple(stack.wavelength_nm for stack in self.stacks)
 
     def row(self, image: np.ndarray) -> dict[str, Any]:
-        """Simulate one image, (H, W) of 0 and 1, to one row of a store; a failure is a row too, never an exception."""
+        """Simulate one image, (H, W) of 0 and 1, to one row of a store.
+
+        Equations without a solution that can be trusted (``QUARANTINED``) make a row too, of status FAILED. Any other
+        exception is a mistake in the code or in its inputs, which the next image would meet as well: it is raised.
+        """
         started = time.perf_counter()
         try:
-            values = self._solve(image)
-            outcome = {"status": int(Status.DONE), "error_class": "", "error_message": ""}
-        except Exception as error:
-            values = dict.fromkeys(("y", "absorption", "reflection", "transmission", "error_estimate"), np.nan)
-            values["layer_absorption"] = np.full(len(self.layer_names), np.nan)
-            values["spectrum"] = np.full(len(self.stacks), np.nan)
-            outcome = {"status": int(Status.FAILED), "error_class": type(error).__name__, "error_message": str(error)}
+            values = self.solve(image)
+        except QUARANTINED as error:
+            return self.failed_row(type(error).__name__, str(error), time.perf_counter() - started)
+        outcome = {"status": int(Status.DONE), "error_class": "", "error_message": ""}
         return {**values, **outcome, "seconds": time.perf_counter() - started}
 
-    def _solve(self, image: np.ndarray) -> dict[str, Any]:
+    def failed_row(self, error_class: str, error_message: str, seconds: float) -> dict[str, Any]:
+        """The row of a simulation that came to nothing after ``seconds``: every number of it is NaN."""
+        return {
+            **dict.fromkeys(("y", "absorption", "reflection", "transmission", "error_estimate"), np.nan),
+            "layer_absorption": np.full(len(self.layer_names), np.nan),
+            "spectrum": np.full(len(self.stacks), np.nan),
+            "status": int(Status.FAILED),
+            "error_class": error_class,
+            "error_message": error_message,
+            "seconds": seconds,
+        }
+
+    def solve(self, image: np.ndarray) -> dict[str, Any]:
+        """The numbers of one image's row; raises what the solver raises, FloatingPointError without energy balance."""
         solutions = solve_spectrum(self.stacks, image[None], self.numerics, self.incidence)
         reflection, transmission, layers = (  # leading axis: wavelength
             np.stack([self._polarised(getattr(solution, name)) for solution in solutions])
@@ -91,9 +103,7 @@ class Simulator:
 
     def _polarised(self, fractions: np.ndarray) -> np.ndarray:
         """The one image's fractions (1, 2, ...) in the polarisation of the light, (...)."""
-        if self.polarization == "unpolarised":
-            return fractions[0].mean(axis=0)
-        return fractions[0][POLARIZATIONS.index(self.polarization)]
+        return np.tensordot(POLARIZATIONS[self.polarization], fractions[0], axes=1)
 
 
 def _stack(physics: Mapping[str, Any], position: int) -> Stack:
@@ -114,37 +124,6 @@ def _layer(layer: Mapping[str, Any], index: Mapping[str, complex]) -> PatternLay
     return UniformLayer(layer["name"], layer["thickness_nm"], index[layer["material"]])
 
 
-def simulate_images(simulator: Simulator, images: np.ndarray) -> dict[str, np.ndarray]:
-    """Simulate images (n, H, W) one after the other; columns of a store, without the inputs."""
-    rows = [simulator.row(image) for image in images]
+def columns_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    """Columns of a store, from one row or more."""
     return {name: np.asarray([row[name] for row in rows]) for name in rows[0]}
-
-
-@dataclass(frozen=True)
-class SimulationJob:
-    """Everything that a worker needs for any unit of one store: where inputs lie, and what to do with them."""
-
-    simulator: Simulator
-    designs: Path
-    store: Path
-
-
-@dataclass(frozen=True)
-class UnitSummary:
-    """What the coordinator hears of a finished unit."""
-
-    unit: int
-    simulations: int
-    failed: int
-    seconds: float
-
-
-def simulate_unit(job: SimulationJob, unit: int) -> UnitSummary:
-    """Read one unit's inputs, simulate them, write its shard; the caller owns the shard alone."""
-    store = SimulationStore.open(job.store, mode="r+")
-    rows = store.unit_rows(unit)
-    inputs = DesignSet.open(job.designs).rows(rows)
-    outputs = simulate_images(job.simulator, inputs["image"])
-    store.write_unit(unit, {**inputs, "seed": np.arange(rows.start, rows.stop, dtype=np.uint64), **outputs})
-    failed = int(np.count_nonzero(outputs["status"] == Status.FAILED))
-    return UnitSummary(unit, rows.stop - rows.start, failed, float(outputs["seconds"].sum()))

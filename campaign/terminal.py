@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from campaign.load import SpecError, format_problems
+from cluster.slurm.controller import SlurmError
 
 FAILED, MISTAKE, BUSY, CANCELLED, STOPPED = 1, 2, 3, 4, 130
 PLAIN_WIDTH = 110  # columns where there is no terminal to ask: the widest table fits
@@ -43,6 +44,21 @@ def located_errors() -> Iterator[None]:
         yield
     except SpecError as error:
         complain(format_problems(error.problems))
+    except SlurmError as error:
+        print(f"the profile cannot be checked against the cluster: {error}", file=sys.stderr)
+        raise typer.Exit(FAILED) from None
+
+
+@contextmanager
+def told_errors() -> Iterator[None]:
+    """Tell what the user can mend in one line, and end."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        complain(str(error))
+    except RuntimeError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(FAILED) from None
 
 
 def print_json(value: Any) -> None:

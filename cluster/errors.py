@@ -6,7 +6,17 @@ from ray.exceptions import RayError, RayTaskError
 
 
 class WorkerLost(RuntimeError):  # noqa: N818
-    """The process that ran a task died (killed, out of memory, node gone) as often as was allowed."""
+    """The process that ran a task died (killed, out of memory, node gone) as often as was allowed.
+
+    Attributes:
+        out_of_memory: Ray ended it because its node ran out of memory.
+        timed_out: it was ended because the task took longer than it may.
+    """
+
+    def __init__(self, message: str, *, out_of_memory: bool = False, timed_out: bool = False) -> None:
+        super().__init__(message)
+        self.out_of_memory = out_of_memory
+        self.timed_out = timed_out
 
 
 class RemoteError(RuntimeError):

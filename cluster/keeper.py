@@ -44,6 +44,7 @@ HEAD_SECONDS = 600.0
 END_SECONDS = 15.0
 POLL_SECONDS = 0.1
 LOG_FILE = "ray-start.log"
+STARTED = b"Ray runtime started."  # in that file
 LOG_LINES = 15
 
 
@@ -161,7 +162,8 @@ class Keeper:
 
     def _wait_until_up(self, node: subprocess.Popen[bytes], services: Sequence[str], log: Path) -> None:
         deadline = time.monotonic() + START_SECONDS
-        while not all(map(answers, services)):
+        # Services answer before Ray has seen all of its node: what it says last counts, too.
+        while not (all(map(answers, services)) and STARTED in log.read_bytes()):
             if self._told_to_end.is_set():
                 return
             if node.poll() is not None:

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 import ray
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import GetTimeoutError, OutOfMemoryError, RayError, RayTaskError
 
 from cluster.errors import WorkerLost, original_error
 from cluster.lanes import Lanes
@@ -70,7 +70,9 @@ class WorkerPool:
             raise ValueError(f"max_attempts must be at least 1, got {max_attempts}")
         self._wanted = workers
         self._max_attempts = max_attempts
-        self._changed = threading.Condition()
+        lock = threading.RLock()
+        self._idle = threading.Condition(lock)  # workers wait here for tasks: one task wakes one of a thousand
+        self._changed = threading.Condition(lock)  # and whoever waits for anything else here
         self._queue: Lanes[Task] = Lanes()
         self._lent = 0  # places promised to borrowers
         self._cleared = 0  # places that are empty for them already
@@ -97,7 +99,7 @@ class WorkerPool:
                 return
             self._wanted = workers
             self._add_places()
-            self._changed.notify_all()
+            self._wake_all()
 
     def _add_places(self) -> None:
         for _ in range(self._wanted - len(self._places)):
@@ -108,9 +110,15 @@ class WorkerPool:
             self._threads.append(thread)
             thread.start()
 
-    def share(self, function: Callable[..., Any]) -> SharedFunction:
-        """Make a function ready for many calls: shipped to the cluster once if it is large."""
-        return share(function)
+    def share(
+        self, function: Callable[..., Any], *, max_attempts: int | None = None, time_limit_s: float | None = None
+    ) -> SharedFunction:
+        """Make a function ready for many calls: shipped to the cluster once if it is large.
+
+        A call may lose ``max_attempts`` workers (None: as many as the pool says), and a worker that takes longer
+        than ``time_limit_s`` over a call is ended and counts as lost.
+        """
+        return share(function, max_attempts, time_limit_s)
 
     def submit(self, function: Callable[..., Any] | SharedFunction, *args: Any, **kwargs: Any) -> Future[Any]:
         """Queue ``function(*args, **kwargs)`` for the next free worker. Thread-safe.
@@ -128,7 +136,7 @@ class WorkerPool:
             if self._closing:
                 raise RuntimeError("submit() needs an open pool, and this one is closed") from self._cancelled
             self._queue.append(task.lane, task)
-            self._changed.notify_all()
+            self._idle.notify()
         return task.future
 
     @contextmanager
@@ -147,7 +155,7 @@ class WorkerPool:
         with self._changed:
             self._changed.wait_for(lambda: self._closing or self._lent + cpus <= max(self.workers, cpus))
             self._lent += cpus
-            self._changed.notify_all()
+            self._wake_all()
         try:
             with self._changed:
                 self._changed.wait_for(lambda: self._closing or self._cleared >= self._lent)
@@ -190,7 +198,7 @@ class WorkerPool:
             self._closing = True
             self._cancelled = self._cancelled or reason
             abandoned = list(self._queue.drain()) if reason is not None else []
-            self._changed.notify_all()
+            self._wake_all()
         if reason is None:
             return
         for task in abandoned:
@@ -220,7 +228,7 @@ class WorkerPool:
                     self._left.append(place)
                     return None
                 if place.is_filled:
-                    self._changed.wait_for(lambda: self._finished() or self._is_owed() or self._queue)
+                    self._idle.wait_for(lambda: self._finished() or self._is_owed() or self._queue)
                 if self._is_owed():
                     self._make_room(place)
                 elif not place.is_filled:
@@ -238,12 +246,18 @@ class WorkerPool:
         """Whether a borrower waits for a place; an empty one, as of a node that has gone, serves as well."""
         return self._cleared < self._lent
 
+    def _wake_all(self) -> None:
+        self._idle.notify_all()
+        self._changed.notify_all()
+
     def _finished(self) -> bool:
         return self._cancelled is not None or (self._closing and not self._queue)
 
     def _make_room(self, place: WorkerPlace) -> None:
         """Keep the place empty until a borrower returns it. Holds the lock, except while waiting."""
         place.clear()
+        if self._queue:  # the task that woke this worker is another's now
+            self._idle.notify()
         self._cleared += 1
         self._changed.notify_all()
         # Of places that are too many, one that is lent goes first if its node has: another is cleared in its stead.
@@ -252,7 +266,7 @@ class WorkerPool:
 
     def _run(self, place: WorkerPlace, task: Task) -> None:
         try:
-            value = place.call(task.function.reference, task.args, task.kwargs)
+            value = place.call(task.function.reference, task.args, task.kwargs, task.function.time_limit_s)
         except RayTaskError as error:  # arguments or result do not survive the way
             task.future.set_exception(original_error(error))
         except RayError as error:
@@ -266,16 +280,19 @@ class WorkerPool:
         task.workers_lost += 1
         with self._changed:
             failure = self._cancelled
-            if failure is None and task.workers_lost < self._max_attempts:
+            if failure is None and task.workers_lost < (task.function.max_attempts or self._max_attempts):
                 self._queue.put_back(task.lane, task)
-                self._changed.notify_all()
+                self._idle.notify()
                 return
         task.future.set_exception(failure or _lost(task, error))
 
 
 def _lost(task: Task, error: RayError) -> WorkerLost:
     death = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    times = "once" if task.workers_lost == 1 else f"{task.workers_lost} times"
     return WorkerLost(
-        f"task {task.function.name} lost its worker {task.workers_lost} times; the last one died with: {death}. "
-        "Was it killed, or out of memory?"
+        f"task {task.function.name} lost its worker {times}; the last one died with: {death}. "
+        "Was it killed, or out of memory?",
+        out_of_memory=isinstance(error, OutOfMemoryError),
+        timed_out=isinstance(error, GetTimeoutError),
     )

@@ -39,6 +39,7 @@ from cluster.local_nodes import has_node_of
 from cluster.ray_node import DEFAULT_OBJECT_STORE_MB, LOOPBACK, SINGLE_THREAD, source_path
 from cluster.rendezvous import Head, answers
 from cluster.shipping import Source
+from cluster.source import worker_setup_hook
 from cluster.temp_folder import check_temp_dir
 
 # Settings of Ray's libraries, which run in workers too.
@@ -199,6 +200,8 @@ def worker_runtime(source: Source | None = None, pip: Sequence[str] = ()) -> dic
         environment |= source.runtime_env()
     if pip:
         environment["pip"] = list(pip)
+    if (hook := worker_setup_hook()) is not None:
+        environment["worker_process_setup_hook"] = hook
     return environment
 
 

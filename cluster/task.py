@@ -16,10 +16,16 @@ INLINE_BYTES = 100 * 1024
 
 @dataclass(frozen=True)
 class SharedFunction:
-    """A function made ready for many calls; ``reference`` is the function, or Ray's handle of it."""
+    """A function made ready for many calls; ``reference`` is the function, or Ray's handle of it.
+
+    ``max_attempts`` is how many workers a call may lose, None for the pool's own number; ``time_limit_s`` how long a
+    call may take before its worker is ended, None for ever.
+    """
 
     name: str
     reference: Any
+    max_attempts: int | None = None
+    time_limit_s: float | None = None
 
 
 @dataclass
@@ -39,10 +45,12 @@ class Task:
         return self.workers_lost > 0 or self.future.set_running_or_notify_cancel()
 
 
-def share(function: Callable[..., Any]) -> SharedFunction:
+def share(
+    function: Callable[..., Any], max_attempts: int | None = None, time_limit_s: float | None = None
+) -> SharedFunction:
     """Ship a large function to the cluster once; a small one goes with each call, as is cheaper."""
     is_small = len(cloudpickle.dumps(function)) <= INLINE_BYTES
-    return SharedFunction(_name(function), function if is_small else ray.put(function))
+    return SharedFunction(_name(function), function if is_small else ray.put(function), max_attempts, time_limit_s)
 
 
 def unshared(function: Callable[..., Any]) -> SharedFunction:

@@ -33,9 +33,14 @@ def check_temp_dir(folder: Path) -> None:
 
 def make_temp_dir() -> Path:
     """New folder that its user alone can enter, under the system's temporary folder unless that is too long."""
+    return Path(tempfile.mkdtemp(prefix=PREFIX, dir=default_parent()))
+
+
+def default_parent() -> Path:
+    """The system's temporary folder, unless that is too long."""
     parent = Path(tempfile.gettempdir())
     try:
         check_temp_dir(parent / f"{PREFIX}12345678")
     except ValueError:
-        parent = Path("/tmp")
-    return Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+        return Path("/tmp")
+    return parent

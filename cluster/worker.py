@@ -100,15 +100,17 @@ class WorkerPlace:
                 return None
         return None
 
-    def call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def call(
+        self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], time_limit_s: float | None = None
+    ) -> Any:
         """Run a function in the worker and wait for its value.
 
         Raises:
             Exception: whatever the function raised, with ``__cause__`` telling the worker's traceback.
-            ray.exceptions.RayError: the worker died; the place is empty now.
+            ray.exceptions.RayError: the worker died, or was ended here after ``time_limit_s``; the place is empty now.
         """
         try:
-            outcome: Outcome = ray.get(self._actor.call.remote(function, args, kwargs))
+            outcome: Outcome = ray.get(self._actor.call.remote(function, args, kwargs), timeout=time_limit_s)
         except ray.exceptions.RayTaskError:
             raise
         except RayError:

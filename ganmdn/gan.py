@@ -228,21 +228,19 @@ def _report(trainer: GanTrainer, history: TrainingHistory, step: int, with_check
         return
     real, samples = trainer.sample()
     history.note_samples(step, samples)
-    _hand_in(trainer, history, step, metrics, real)
+    _hand_in(trainer, history, metrics, np.concatenate([real, samples]))
 
 
 def _leave(trainer: GanTrainer, history: TrainingHistory, step: int) -> None:
-    """Hand in a checkpoint between two that are due; the history holds nothing of it."""
+    """Hand over a checkpoint between two that are due; the history holds nothing of it."""
     metrics = {"step": float(step)}
     if trainer.session.rank:
         trainer.session.report(metrics, None)
     else:
-        _hand_in(trainer, history, step, metrics, trainer.sample()[0])
+        _hand_in(trainer, history, metrics, np.concatenate(trainer.sample()))
 
 
-def _hand_in(
-    trainer: GanTrainer, history: TrainingHistory, step: int, metrics: dict[str, float], real: np.ndarray
-) -> None:
+def _hand_in(trainer: GanTrainer, history: TrainingHistory, metrics: dict[str, float], images: np.ndarray) -> None:
     with tempfile.TemporaryDirectory(prefix="gan-checkpoint-") as folder:
-        write_checkpoint(Path(folder), trainer.state(step), history, real)
+        write_checkpoint(Path(folder), trainer.state(int(metrics["step"])), history, images)
         trainer.session.report(metrics, Path(folder))

@@ -59,7 +59,7 @@ def drive(folder: Path, profile: SlurmProfile) -> str:
     next_job = _NextJob(job, folder, profile, budget)
     with warned(lambda name: budget.end_now()), _at(job.ends - LAST_SECONDS, next_job.go):
         try:
-            with api.only_one(folder), _told_to_followers(folder):
+            with _told_to_followers(folder):
                 _run(folder, profile, job, budget)
         except Cancelled:
             return "cancelled"
@@ -94,6 +94,7 @@ def _run(folder: Path, profile: SlurmProfile, job: BatchJob, budget: TimeBudget)
     rendezvous = folder / SLURM_FOLDER / "ray" / f"{job.job}-{job.restarts}"
     shutil.rmtree(rendezvous, ignore_errors=True)  # of a start that Slurm cut short
     with (
+        api.prepared(campaign, campaign.plan()) as frozen,
         ray_on_nodes(job, rendezvous, options, dashboard=profile.dashboard) as head,
         token_in_use(Path(head.token_file)),
         _announced(folder, rendezvous),
@@ -102,7 +103,7 @@ def _run(folder: Path, profile: SlurmProfile, job: BatchJob, budget: TimeBudget)
     ):
         common = {name: getattr(profile, name) for name in Execution.model_fields}
         place = RayProfile(kind="ray", address=head.address, **common)
-        api.execute(campaign, folder, place, listener, budget)
+        api.execute(campaign, frozen, folder, place, listener, budget)
 
 
 @contextmanager

@@ -103,10 +103,14 @@ def _account_breaches(profile: SlurmProfile, accounts: Mapping[str, tuple[str, .
         rule = f"must be an account that you may charge: {_listed(accounts)}"
         yield Breach(("account",), rule, suggestion(profile.account, accounts))
         return
-    usable = accounts[profile.account] if profile.account else sorted({qos for each in accounts.values() for qos in each})
+    usable = (
+        accounts[profile.account] if profile.account else sorted({qos for each in accounts.values() for qos in each})
+    )
     if profile.qos is not None and usable and profile.qos not in usable:
         of = f" with account {profile.account}" if profile.account else ""
-        yield Breach(("qos",), f"must be a QOS that you may use{of}: {_listed(usable)}", suggestion(profile.qos, usable))
+        yield Breach(
+            ("qos",), f"must be a QOS that you may use{of}: {_listed(usable)}", suggestion(profile.qos, usable)
+        )
 
 
 def _listed(names: Iterable[str]) -> str:

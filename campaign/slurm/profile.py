@@ -87,6 +87,16 @@ class SlurmProfile(Execution):
         """Memory to ask for on each node, in MiB."""
         return None if self.memory_gb_per_node is None else int(self.memory_gb_per_node * 1024)
 
+    def ray_options(self) -> dict[str, Any]:
+        """There are none: the Ray of a Slurm job is started there.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError(
+            "a profile of kind slurm is for campaigns that are submitted; here use one of kind local or ray"
+        )
+
     def planned_workers(self) -> int:
         """Worker processes to plan with: those of the allocation, and of half the worker jobs."""
         jobs = self.worker_jobs.count // 2 if self.worker_jobs else 0

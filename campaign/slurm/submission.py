@@ -11,7 +11,7 @@ from zlib import crc32
 from campaign import api
 from campaign.control import clear_request
 from campaign.events import EventLog
-from campaign.keys import PROJECT
+from campaign.frozen import CODE_FOLDER
 from campaign.slurm.profile import SlurmProfile
 from cluster.slurm.controller import JobState, SlurmError, cancel, jobs_named, patiently
 
@@ -89,11 +89,15 @@ def send(campaign: api.Campaign) -> QueuedRun | api.FinishedRun:
     return QueuedRun(folder, job, is_new=True)
 
 
-def cancel_jobs(folder: Path, waiting_only: bool) -> int:
-    """Cancel the jobs of a run, and nothing else: those that wait, or all of them; how many there were."""
-    jobs = [job for job in jobs_of(folder) if not waiting_only or job.state == "PENDING"]
+def cancel_jobs(folder: Path, is_driven: bool) -> list[JobState]:
+    """Cancel the jobs of a run, and nothing else; under a living driver only those that wait.
+
+    Raises:
+        SlurmError: Slurm does not answer.
+    """
+    jobs = [job for job in _jobs_patiently(folder) if not is_driven or job.state == "PENDING"]
     cancel(jobs)
-    return len(jobs)
+    return jobs
 
 
 def script(campaign: api.Campaign) -> str:
@@ -104,14 +108,11 @@ def script(campaign: api.Campaign) -> str:
 
 
 def _present(folder: Path) -> JobState | None:
-    jobs: list[JobState] = []
+    return next((job for job in _jobs_patiently(folder) if job.name == job_name(folder)), None)
 
-    def look() -> str:
-        jobs[:] = jobs_of(folder)
-        return ""
 
-    patiently(look, "squeue")
-    return next((job for job in jobs if job.name == job_name(folder)), None)
+def _jobs_patiently(folder: Path) -> list[JobState]:
+    return patiently(lambda: jobs_of(folder), "squeue")
 
 
 def _slurm(campaign: api.Campaign) -> SlurmProfile:
@@ -134,8 +135,8 @@ def _request(
         gpus_per_node=profile.gpus_per_node,
         memory_mb_per_node=profile.memory_mb_per_node,
         warning_seconds=profile.end_seconds,
-        requeue=profile.requeue and nodes > 0,
-        setup=_setup(profile),
+        requeue=profile.requeue and name == job_name(folder),
+        setup=_setup(profile, folder.absolute()),
         options={
             "partition": partition,
             "account": profile.account,
@@ -146,8 +147,8 @@ def _request(
     )
 
 
-def _setup(profile: SlurmProfile) -> list[str]:
+def _setup(profile: SlurmProfile, folder: Path) -> list[str]:
     lines = [f"module load {shlex.quote(module)}" for module in profile.modules]
-    if "site-packages" not in PROJECT.parts:  # a source tree: jobs shall find it wherever they start
-        lines.append(f"export PYTHONPATH={shlex.quote(str(PROJECT))}${{PYTHONPATH:+:$PYTHONPATH}}")
-    return [*lines, *profile.setup]
+    # The run's own copy of the source, whatever becomes of this one until the job starts.
+    code = shlex.quote(str(folder / CODE_FOLDER))
+    return [*lines, *profile.setup, f"export PYTHONPATH={code}${{PYTHONPATH:+:$PYTHONPATH}}"]

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from campaign.context import StageContext
+from campaign.fanout import simulate_apart
 from campaign.keys import seed_for
-from campaign.simulation import Simulator, simulate_images
+from campaign.simulation import Simulator
 from campaign.stages.generator import WEIGHTS_FILE
 from campaign.stages.labels import STORE as LABELS
 from ganmdn.bayesian import suggest
@@ -81,13 +82,12 @@ class _Search:
             (config["distribution"]["low"], config["distribution"]["high"]),
         )
         images = proposal["image"]
-        outputs = self.context.tasks(simulate_images, [(self.simulator, image[None]) for image in images])
         return {
             "z": proposal["z"].reshape(len(images), *config["latent"]),
             "image": images,
             "iteration": np.asarray(iterations, dtype=np.int64),
             "suggestion_seconds": np.full(len(images), proposal["seconds"] / len(images)),
-            **{name: np.concatenate([output[name] for output in outputs]) for name in outputs[0]},
+            **simulate_apart(self.simulator, images, self.context),
         }
 
 

@@ -9,8 +9,11 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
 
 CALL_SECONDS = 60.0
 FIRST_PAUSE_SECONDS, ATTEMPTS = 2.0, 6  # 2, 4, 8, 16 and 32 s between the attempts
@@ -35,6 +38,8 @@ HOPELESS = (
     "requested node configuration",
     "requested partition configuration",
     "job dependency problem",
+    "configuration source",
+    "no such command",
 )
 BUSY = ("timed out", "temporarily", "unable to contact", "connection refused", "try again", "communication")
 
@@ -48,8 +53,14 @@ class SlurmError(Exception):
 
 
 def has_slurm() -> bool:
-    """Whether jobs can be sent from this machine."""
-    return shutil.which("sbatch") is not None
+    """Whether this machine belongs to a Slurm cluster: its commands are here, and configured."""
+    if shutil.which("sbatch") is None:
+        return False
+    try:
+        call("scontrol", "show", "hostnames", "localhost")  # asks the configuration, not the controller
+    except SlurmError:
+        return False
+    return True
 
 
 def call(*command: str) -> str:
@@ -83,7 +94,7 @@ def is_hopeless(error: SlurmError) -> bool:
     return not any(words in said for words in BUSY) and any(words in said for words in HOPELESS)
 
 
-def patiently(ask: Callable[[], str], what: str, pause: Callable[[float], object] = time.sleep) -> str:
+def patiently(ask: Callable[[], Answer], what: str, pause: Callable[[float], object] = time.sleep) -> Answer:
     """Ask until Slurm answers, with growing pauses.
 
     Args:
@@ -133,7 +144,7 @@ class JobState:
 
 
 def jobs_named(names: str) -> list[JobState]:
-    """This user's jobs of some names, separated by commas, that are known to the controller, ended ones of late included: one call.
+    """This user's jobs of some names, separated by commas, as far as the controller remembers them: one call.
 
     Raises:
         SlurmError: the controller did not answer.

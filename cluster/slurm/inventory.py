@@ -92,11 +92,11 @@ def limit_minutes(text: str) -> int | None:
     days, _, clock = text.rpartition("-")
     parts = [int(part) for part in clock.split(":")]
     if days:  # D-HH, D-HH:MM, D-HH:MM:SS
-        hours, minutes, seconds = (parts + [0, 0])[:3]
+        hours, minutes, seconds = [*parts, 0, 0][:3]
     elif len(parts) == 1:  # minutes
         hours, minutes, seconds = 0, parts[0], 0
     else:  # MM:SS, HH:MM:SS
-        hours, minutes, seconds = ([0] + parts)[-3:]
+        hours, minutes, seconds = [0, *parts][-3:]
     total = ((int(days or 0) * 24 + hours) * 60 + minutes) * 60 + seconds
     return -(-total // 60)
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from campaign.claims import OWNER_FILE
+from campaign.driver import OWNER_NAME
+from campaign.owner import Owner
 from campaign.spec import Spec
 
 SMALL: dict[str, Any] = {
@@ -58,6 +64,27 @@ def small() -> dict[str, Any]:
 
 
 @pytest.fixture
+def small_disk() -> Iterator[Callable[[Path, str], None]]:
+    """Puts a disk of its own, of a size such as "300k", under a folder; asked again, it changes the size.
+
+    Options may follow the size: ``disk(folder, "300k,ro")``. Root alone may mount, so others skip.
+    """
+    mounted: set[Path] = set()
+
+    def mount(folder: Path, size: str) -> None:
+        again = ["remount"] if folder in mounted else []
+        options = ",".join([*again, f"size={size}"])
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip(f"a disk of its own needs the right to mount one: {done.stderr.strip()}")
+        mounted.add(folder)
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.fixture
 def make_spec() -> Callable[..., Spec]:
     """Builds the small spec with changes given as dotted keys: ``make_spec(**{"labels.count": 90})``."""
 
@@ -70,5 +97,18 @@ def make_spec() -> Callable[..., Spec]:
                 block = block[parent]
             block[last] = value
         return Spec.model_validate(data)
+
+    return make
+
+
+@pytest.fixture
+def drive() -> Callable[..., Path]:
+    """Makes this process the driver of a run, or another one: ``drive(folder, process=...)``; the owner's file."""
+
+    def make(folder: Path, **changes: Any) -> Path:
+        path = folder / f"{OWNER_NAME}-token" / OWNER_FILE
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace(Owner.here("token"), **changes).write(path)
+        return path
 
     return make

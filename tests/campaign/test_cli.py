@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from campaign.keys import PROJECT
+from campaign.load import load_spec
+from campaign.optics import optics_of
+from results.store import SimulationStore
 
 QUICKSTART = PROJECT / "specs" / "quickstart.yaml"
 
@@ -31,7 +36,7 @@ def test_plan_shows_the_shipped_specs_and_writes_nothing(name: str, tmp_path: Pa
     done = campaign("plan", PROJECT / "specs" / f"{name}.yaml", "--json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     plan = json.loads(done.stdout)
-    assert plan["counts"] == {"cached": 0, "interrupted": 0, "new": 36}
+    assert plan["counts"] == {"cached": 0, "interrupted": 0, "failed": 0, "changed": 0, "new": 36}
     assert plan["simulations"] == sum(stage["simulations"] for stage in plan["stages"])
     assert plan["core_seconds"] >= plan["wall_seconds"] > 0
     assert list(tmp_path.iterdir()) == []
@@ -119,3 +124,51 @@ def test_the_published_data_can_be_imported_and_queried(authors_dir: Path, tmp_p
     wrong = campaign("query", "published.zarr", "absorbtion>0.5", folder=tmp_path)
     assert wrong.returncode == 2
     assert "absorption" in wrong.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_a_line(
+    tmp_path: Path, small_disk: Callable[[Path, str], None]
+) -> None:
+    (tmp_path / "runs").mkdir()
+    small_disk(tmp_path / "runs", "1m,ro")
+    done = campaign("submit", QUICKSTART, folder=tmp_path)
+    assert done.returncode == 1
+    assert f"folder of runs: {tmp_path / 'runs'} cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_is_told_in_a_line(tmp_path: Path, small_disk: Callable[[Path, str], None]) -> None:
+    (tmp_path / "runs").mkdir()
+    small_disk(tmp_path / "runs", "16k")
+    done = campaign("submit", QUICKSTART, folder=tmp_path)
+    assert done.returncode == 1
+    assert f"GiB are free in {tmp_path / 'runs'}; make room, or name a folder on another disk" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_replay_shows_inputs_outcome_and_traceback(tmp_path: Path) -> None:
+    physics = optics_of(load_spec(QUICKSTART).spec.physics, 1, 64)
+    store = SimulationStore.create(
+        tmp_path / "labels.zarr", capacity=2, latent_shape=None, image_px=64, rows_per_unit=2,
+        inputs={"target": "float64"}, attributes={"physics": physics},
+    )  # fmt: skip
+    images = np.zeros((2, 64, 64), np.uint8)
+    images[:, :32] = 1
+    failed = {"status": [2, 2], "error_class": ["TimeLimit"] * 2, "error_message": ["took longer than 5 s"] * 2}
+    store.write_unit(0, {"image": images, "target": [0.5, 0.6], **failed})
+    done = campaign("replay", "labels.zarr", "1", "--json", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    again = json.loads(done.stdout)
+    assert again["inputs"] == {"target": 0.6, "image": "64 x 64 px, 50.0% white"}
+    assert again["recorded"]["error_class"] == "TimeLimit"
+    assert again["outcome"]["status"] == "done"
+    assert 0 < again["outcome"]["y"] < 1
+
+    (tmp_path / "hasty.yaml").write_text("kind: local\nlimits: {simulation_s: 0.001}\n")
+    done = campaign("replay", "labels.zarr", "1", "--profile", "hasty.yaml", folder=tmp_path)
+    assert done.returncode == 1
+    assert "took longer than 0.001 s" in done.stdout
+    assert "most recent call first" in done.stdout
+    done = campaign("replay", "labels.zarr", "2", folder=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.strip() == "row must be from 0 to 1 in labels.zarr, got 2"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import getpass
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from campaign import dashboard
 from campaign.dashboard import NoDashboard, find_dashboard, read_token, tunnel_command
-from campaign.driver import Driver
 from campaign.events import EventLog
 
 ME = getpass.getuser()
@@ -62,8 +62,10 @@ def test_the_token_of_the_run_comes_before_that_of_the_user(tmp_path: Path) -> N
         ({"dashboard": None, "cpus": 2}, "the profile says dashboard: false"),
     ],
 )
-def test_a_run_without_a_dashboard_says_why(tmp_path: Path, facts: dict | None, reason: str) -> None:
-    Driver.here().write(tmp_path)
+def test_a_run_without_a_dashboard_says_why(
+    tmp_path: Path, drive: Callable[..., Path], facts: dict | None, reason: str
+) -> None:
+    drive(tmp_path)
     log = EventLog(tmp_path)
     log.write("run-started", stages=[], host="login1", process=os.getpid())
     if facts is not None:

@@ -2,62 +2,69 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 import time
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from campaign import driver
-from campaign.driver import Driver, Presence
+from campaign.claims import Busy
+from campaign.driver import drive_alone, has_driver, looking_around
+from campaign.owner import Owner
+
+Drive = Callable[..., Path]
 
 
-def test_this_process_lives_and_its_file_says_so(tmp_path: Path) -> None:
-    assert Driver.of(tmp_path) is None
-    here = Driver.here()
-    here.write(tmp_path)
-    assert Driver.of(tmp_path) == here
-    assert here.is_alive
-    assert replace(here, beat=0.0).is_alive  # the process table counts here, not the clock
+def test_a_run_has_a_driver_while_it_is_driven(tmp_path: Path) -> None:
+    assert not has_driver(tmp_path)
+    with drive_alone(tmp_path):
+        assert has_driver(tmp_path)
+        with pytest.raises(Busy), drive_alone(tmp_path):
+            pass
+    assert not has_driver(tmp_path)
 
 
-def test_another_process_of_the_same_number_is_not_the_driver() -> None:
-    assert not replace(Driver.here(), born="1").is_alive
+def test_here_the_process_counts_and_not_the_clock(tmp_path: Path, drive: Drive) -> None:
+    os.utime(drive(tmp_path), (0, 0))
+    assert has_driver(tmp_path)
 
 
-def test_a_process_that_ended_is_gone_before_and_after_it_was_buried() -> None:
+def test_another_process_of_the_same_number_is_not_the_driver(tmp_path: Path, drive: Drive) -> None:
+    drive(tmp_path, process_started="1")
+    assert not has_driver(tmp_path)
+
+
+def test_a_process_that_was_killed_is_gone(tmp_path: Path, drive: Drive) -> None:
     process = subprocess.Popen(["sleep", "60"])
-    born = driver._born(process.pid)
-    there = replace(Driver.here(), process=process.pid, born=born)
-    assert there.is_alive
+    started = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[19]
+    drive(tmp_path, process=process.pid, process_started=started)
+    assert has_driver(tmp_path)
     process.kill()
-    deadline = time.monotonic() + 60
-    while there.is_alive and time.monotonic() < deadline:  # killed, but a zombie until somebody waits for it
-        time.sleep(0.01)
-    assert not there.is_alive
     process.wait()
-    assert not there.is_alive
+    assert not has_driver(tmp_path)
 
 
 @pytest.mark.parametrize(("silence", "alive"), [(1.0, True), (driver.SILENCE_SECONDS + 60, False)])
-def test_elsewhere_only_its_silence_tells(silence: float, alive: bool) -> None:
-    there = replace(Driver.here(), host="node7", machine="node7/pid:[1]", beat=time.time() - silence)
-    assert there.is_alive is alive
+def test_elsewhere_only_its_silence_tells(tmp_path: Path, drive: Drive, silence: float, alive: bool) -> None:
+    path = drive(tmp_path, host="node7", machine="another", process=2**22 + 1)
+    os.utime(path, (time.time() - silence,) * 2)
+    assert has_driver(tmp_path) is alive
 
 
-def test_presence_beats_looks_around_and_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "POLL_SECONDS", 0.01)
-    monkeypatch.setattr(driver, "BEAT_SECONDS", 0.02)
+def test_half_an_owner_is_none(tmp_path: Path, drive: Drive) -> None:
+    drive(tmp_path).write_text('{"host": ')
+    assert not has_driver(tmp_path)
+    assert Owner.read(tmp_path / ".owner-token" / "owner.json") is None
+
+
+def test_a_driver_looks_around_until_it_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "LOOK_SECONDS", 0.01)
     looked = threading.Semaphore(0)
-    with Presence(tmp_path, looked.release):
-        first = Driver.of(tmp_path)
-        assert first is not None
-        for _ in range(20):
+    with looking_around(looked.release):
+        for _ in range(5):
             assert looked.acquire(timeout=60)
-    last = Driver.of(tmp_path)
-    assert last is not None
-    assert last.beat > first.beat
-    assert replace(last, beat=first.beat) == first
-    assert "presence" not in [thread.name for thread in threading.enumerate()]
+    assert "lookout" not in [thread.name for thread in threading.enumerate()]

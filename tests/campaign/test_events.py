@@ -1,19 +1,16 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from campaign import events
-from campaign.driver import Driver
 from campaign.events import EVENT_FILE, EventLog, EventReader, Follower, read_events, run_status
 
 
-def written(folder: Path, driver: Driver | None) -> EventLog:
-    if driver is not None:
-        driver.write(folder)
+def written(folder: Path) -> EventLog:
     log = EventLog(folder)
     log.write("run-started", stages=["labels/a", "model/a"], host="node1", process=os.getpid())
     log.write("stage-started", stage="labels/a")
@@ -21,8 +18,9 @@ def written(folder: Path, driver: Driver | None) -> EventLog:
     return log
 
 
-def test_status_follows_the_events(tmp_path: Path) -> None:
-    log = written(tmp_path, Driver.here())
+def test_status_follows_the_events(tmp_path: Path, drive: Callable[..., Path]) -> None:
+    drive(tmp_path)
+    log = written(tmp_path)
     status = run_status(tmp_path)
     assert (status.state, status.host, status.failed) == ("running", "node1", 1)
     labels = status.stages["labels/a"]
@@ -34,31 +32,32 @@ def test_status_follows_the_events(tmp_path: Path) -> None:
     assert (status.state, status.stages["labels/a"].state, status.stages["labels/a"].seconds) == ("done", "done", 2.5)
 
 
-def test_a_run_whose_driver_is_gone_was_interrupted(tmp_path: Path) -> None:
-    written(tmp_path, replace(Driver.here(), process=2**22 + 1))  # above the kernel's largest process id
+def test_a_run_whose_driver_is_gone_was_interrupted(tmp_path: Path, drive: Callable[..., Path]) -> None:
+    drive(tmp_path, process=2**22 + 1)  # above the kernel's largest process id
+    written(tmp_path)
     assert run_status(tmp_path).state == "interrupted"
 
 
 def test_a_run_that_never_had_a_driver_was_interrupted(tmp_path: Path) -> None:
-    written(tmp_path, None)
+    written(tmp_path)
     assert run_status(tmp_path).state == "interrupted"
 
 
 def test_the_last_word_of_a_driver_that_ends_between_two_looks_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log = written(tmp_path, Driver.here())
+    log = written(tmp_path)
 
     def ends_meanwhile(folder: Path) -> bool:
         log.write("run-ended", state="done")
         return False
 
-    monkeypatch.setattr(events, "_has_driver", ends_meanwhile)
+    monkeypatch.setattr(events, "has_driver", ends_meanwhile)
     assert run_status(tmp_path).state == "done"
 
 
 def test_a_line_cut_short_by_a_crash_is_passed_over(tmp_path: Path) -> None:
-    written(tmp_path, Driver.here()).close()
+    written(tmp_path).close()
     with (tmp_path / EVENT_FILE).open("a") as stream:
         stream.write('{"time": 1, "event": "stage-en')
     assert [event["event"] for event in read_events(tmp_path)] == ["run-started", "stage-started", "progress"]
@@ -69,7 +68,7 @@ def test_a_line_cut_short_by_a_crash_is_passed_over(tmp_path: Path) -> None:
 def test_a_reader_gets_each_event_once_and_waits_for_whole_lines(tmp_path: Path) -> None:
     reader = EventReader(tmp_path)
     assert list(reader.new()) == []
-    log = written(tmp_path, Driver.here())
+    log = written(tmp_path)
     assert len(list(reader.new())) == 3
     assert list(reader.new()) == []
     with (tmp_path / EVENT_FILE).open("a") as stream:
@@ -82,7 +81,7 @@ def test_a_reader_gets_each_event_once_and_waits_for_whole_lines(tmp_path: Path)
 
 
 def test_a_continued_run_starts_its_stages_afresh(tmp_path: Path) -> None:
-    written(tmp_path, Driver.here())
+    written(tmp_path)
     EventLog(tmp_path).write("run-started", stages=["labels/a"], process=os.getpid())
     assert run_status(tmp_path).stages["labels/a"].state == "waiting"
 

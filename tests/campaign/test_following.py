@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from campaign.control import clear_request, pending_request
-from campaign.driver import Driver
 from campaign.events import EventLog
 from campaign.keys import PROJECT
 from campaign.worker_log import stage_logs
@@ -26,11 +27,9 @@ def campaign(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def begun(folder: Path, dashboard: str | None = "http://127.0.0.1:8265") -> EventLog:
-    """A run of which this process is the driver, half way through."""
-    folder.mkdir(parents=True)
-    Driver.here().write(folder)
+    """The log of a run that is half way through."""
     log = EventLog(folder)
-    log.write("run-started", stages=["labels/a", "model/a"], host=Driver.here().host, process=os.getpid())
+    log.write("run-started", stages=["labels/a", "model/a"], host=platform.node(), process=os.getpid())
     log.write("cluster-started", dashboard=dashboard, cpus=2, gpus=0)
     log.write("stage-started", stage="labels/a")
     log.write("progress", stage="labels/a", done=3, total=9, failed=1, best_rep=0.25, message="simulations")
@@ -42,8 +41,9 @@ def begun(folder: Path, dashboard: str | None = "http://127.0.0.1:8265") -> Even
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Path:
+def run(tmp_path: Path, drive: Callable[..., Path]) -> Path:
     """A run that goes on."""
+    drive(tmp_path / "runs" / "small-1234")
     begun(tmp_path / "runs" / "small-1234").close()
     return tmp_path / "runs" / "small-1234"
 
@@ -51,7 +51,7 @@ def run(tmp_path: Path) -> Path:
 def test_watch_once_shows_where_a_run_stands(run: Path) -> None:
     done = campaign("watch", run, "--once")
     assert done.returncode == 0
-    assert f"running on {Driver.here().host} (2 CPUs) for" in done.stdout
+    assert f"running on {platform.node()} (2 CPUs) for" in done.stdout
     assert "1 simulations failed" in done.stdout
     assert "3/9 simulations, 1 failed, best REP 0.25 %" in done.stdout
     status = json.loads(campaign("watch", "small-1234", "--runs", run.parent, "--once", "--json").stdout)
@@ -74,10 +74,8 @@ def test_watch_ends_with_the_run_and_its_exit_code_says_how(run: Path, state: st
     assert watch.returncode == EXIT_CODES[state]
 
 
-def test_watch_says_that_a_driver_is_gone(run: Path) -> None:
-    driver = Driver.of(run)
-    assert driver is not None
-    Driver(driver.host, driver.machine, driver.process, "another birth", driver.beat).write(run)
+def test_watch_says_that_a_driver_is_gone(run: Path, drive: Callable[..., Path]) -> None:
+    drive(run, process_started="another birth")
     done = campaign("watch", run)
     assert done.returncode == 1
     assert f"campaign resume {run}" in " ".join(done.stdout.split())
@@ -127,7 +125,7 @@ def test_cancel_asks_waits_and_says_how_it_ended(run: Path) -> None:
         time.sleep(0.05)
     request = pending_request(run)
     assert request is not None
-    assert (request.now, request.host) == (False, Driver.here().host)
+    assert (request.now, request.host) == (False, platform.node())
     EventLog(run).write("run-ended", state="cancelled")
     out, _ = cancel.communicate(timeout=60)
     assert out.splitlines() == [

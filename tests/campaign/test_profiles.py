@@ -25,7 +25,7 @@ def test_without_a_file_this_machine_is_used_whole() -> None:
     assert profile == LAPTOP
     assert profile.planned_workers() == available_cpus()
     assert profile.ray_options() == {"cpus": available_cpus(), "dashboard": True, "temp_dir": None}
-    assert (profile.rows_per_unit, profile.cache) == (32, None)
+    assert (profile.rows_per_unit, profile.cache) == (None, None)
 
 
 def test_shipped_laptop_profile_is_the_built_in_one() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -9,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 from campaign import run as run_module
@@ -16,9 +19,11 @@ from campaign.cache import StageCache
 from campaign.context import StageContext
 from campaign.control import CancelRequest
 from campaign.events import read_events, run_status
+from campaign.keys import KeyParts
 from campaign.pipeline import Pipeline, Stage
 from campaign.profiles import LAPTOP
 from campaign.run import CampaignFailed, Cancelled, Executor
+from results.store import SimulationStore
 
 Run = Callable[[Mapping[str, Any], Mapping[str, Path], StageContext], None]
 
@@ -29,6 +34,10 @@ class StagesOnly(Pipeline):
     @property
     def keys(self) -> dict[str, str]:  # type: ignore[override]
         return {stage.name: stage.name.replace("/", "-") for stage in self.stages}
+
+    @property
+    def parts(self) -> dict[str, KeyParts]:  # type: ignore[override]
+        return {stage.name: KeyParts(stage.kind, stage.config, {}, {}, 1, {}) for stage in self.stages}
 
 
 @pytest.fixture
@@ -224,9 +233,9 @@ def test_cancel_now_does_not_wait_for_stages(tmp_path: Path, stages: Any, monkey
     assert run_status(tmp_path / "run").state == "cancelled"
 
 
-def test_the_report_is_part_of_the_run(tmp_path: Path, stages: Any) -> None:
+def test_the_report_is_part_of_the_run(tmp_path: Path, stages: Any, drive: Callable[..., Path]) -> None:
     run_folder = tmp_path / "run"
-    run_folder.mkdir()
+    drive(run_folder)
     seen = []
 
     def write_report() -> None:
@@ -239,3 +248,48 @@ def test_the_report_is_part_of_the_run(tmp_path: Path, stages: Any) -> None:
         executor.execute(write_report)
     assert seen == ["running"]
     assert run_status(run_folder).state == "failed"
+
+
+def test_a_damaged_store_is_found_by_its_checksum_and_mended(tmp_path: Path, stages: Any) -> None:
+    written: list[int] = []
+
+    def simulates(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+        path = context.folder / "labels.zarr"
+        if not path.is_dir():
+            SimulationStore.create(path, capacity=6, latent_shape=None, image_px=8, rows_per_unit=2)
+        store = SimulationStore.open(path, mode="r+")
+        for unit in store.missing_units():
+            written.append(unit)
+            store.write_unit(unit, {"y": np.arange(2.0) + unit, "status": np.ones(2, np.uint8)})
+
+    def reads(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+        total = SimulationStore.open(inputs["a"] / "labels.zarr").read("y")["y"].sum()
+        (context.folder / "out").write_text(str(total))
+
+    executor = execute(tmp_path, stages(a=(simulates, [])))
+    assert written == [0, 1, 2]
+    shard = tmp_path / "cache" / "a" / "a" / "labels.zarr" / "y" / "c" / "1"
+    os.truncate(shard, shard.stat().st_size - 3)
+    executor = execute(tmp_path, stages(a=(simulates, []), b=(reads, ["a"])))
+    assert written == [0, 1, 2, 1]
+    assert {name: outcome.state for name, outcome in executor.outcomes.items()} == {"a": "done", "b": "done"}
+    assert (tmp_path / "run" / "stages" / "b" / "out").read_text() == "9.0"
+
+
+def test_a_stage_that_was_taken_over_waits_for_its_new_owner(tmp_path: Path, stages: Any) -> None:
+    """As if another machine had taken this process for dead."""
+    calls: list[Path] = []
+
+    def loses_its_folder(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+        calls.append(context.folder)
+        if len(calls) == 1:
+            context.folder.rename(context.folder.parent / "a")  # the other one finishes it at once
+            (tmp_path / "cache" / "a" / "a" / "stage.json").write_text(
+                json.dumps({"name": "a", "key": "a", "config": {}, "input_keys": {}, "seconds": 1.0, "facts": {}})
+            )
+        (context.folder / "out").write_text("mine")
+
+    executor = execute(tmp_path, stages(a=(loses_its_folder, [])))
+    assert len(calls) == 1
+    assert executor.outcomes["a"].state == "cached"
+    assert not (tmp_path / "cache" / "a" / "a" / "out").exists()

@@ -8,8 +8,9 @@ import pytest
 
 from campaign.design_set import DesignSet
 from campaign.optics import optics_of
-from campaign.simulation import SimulationJob, Simulator, simulate_images, simulate_unit
+from campaign.simulation import Simulator
 from campaign.spec import Spec
+from campaign.units import SimulationJob, Unit, simulate_unit
 from results.layout import Status, pack_images
 from results.store import SimulationStore
 
@@ -56,13 +57,21 @@ def test_white_pixels_are_the_white_material(make_spec: MakeSpec) -> None:
     assert black["layer_absorption"][0] > 1e-3
 
 
-def test_a_failed_simulation_is_a_row(simulator: Simulator) -> None:
-    outputs = simulate_images(simulator, np.full((2, 64, 64), 7, np.uint8))
-    assert list(outputs["status"]) == [Status.FAILED] * 2
-    assert np.isnan(outputs["y"]).all()
-    assert np.isnan(outputs["layer_absorption"]).all()
-    assert outputs["error_class"][0] == "ValueError"
-    assert "0 and 1" in outputs["error_message"][0]
+def test_a_simulation_without_energy_balance_is_a_failed_row(
+    simulator: Simulator, images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("campaign.simulation.ENERGY_TOLERANCE", -1.0)  # which no simulation keeps
+    row = simulator.row(images[0])
+    assert row["status"] == Status.FAILED
+    assert np.isnan(row["y"])
+    assert np.isnan(row["layer_absorption"]).all()
+    assert row["error_class"] == "FloatingPointError"
+    assert row["error_message"].startswith("energy balance is off by")
+
+
+def test_a_mistake_in_code_or_inputs_is_raised(simulator: Simulator) -> None:
+    with pytest.raises(ValueError, match="0 and 1"):
+        simulator.row(np.full((64, 64), 7, np.uint8))
 
 
 def test_units_in_any_order_make_the_same_store(simulator: Simulator, images: np.ndarray, tmp_path: Path) -> None:
@@ -76,7 +85,7 @@ def test_units_in_any_order_make_the_same_store(simulator: Simulator, images: np
             job.store, capacity=5, latent_shape=(2, 2), image_px=64, rows_per_unit=2,
             layers=simulator.layer_names, wavelengths_nm=simulator.wavelengths_nm, inputs={"target": "float64"},
         )  # fmt: skip
-        summaries = [simulate_unit(job, unit) for unit in order]
+        summaries = [simulate_unit(job, Unit(number)) for number in order]
         assert sum(summary.simulations for summary in summaries) == 5
         read.append(SimulationStore.open(job.store).read("y", "z", "image", "target", "status"))
     np.testing.assert_array_equal(read[0]["z"], z)

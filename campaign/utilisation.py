@@ -1,0 +1,97 @@
+"""How much of its cores a run used, from its event log alone: work that was done against time that was paid for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from campaign.events import read_events
+
+
+@dataclass(frozen=True)
+class StageSpan:
+    """One stage at work: from ``start`` to ``end``, seconds since the epoch, with ``core_seconds`` of work done."""
+
+    stage: str
+    start: float
+    end: float
+    core_seconds: float
+
+    @property
+    def cores(self) -> float:
+        """Cores that the stage kept busy, on average over its time."""
+        return self.core_seconds / (self.end - self.start) if self.end > self.start else 0.0
+
+
+@dataclass(frozen=True)
+class Utilisation:
+    """Core-seconds of work against those that a run had, over all its submissions that started workers.
+
+    Attributes:
+        workers: worker processes of one thread, of the last submission.
+        busy_core_seconds: time that workers spent inside the stages' work.
+        available_core_seconds: workers times wall time, Ray's start and the driver's own work included.
+        spans: every stage at work, in the order of their starts.
+    """
+
+    workers: int
+    busy_core_seconds: float
+    available_core_seconds: float
+    spans: tuple[StageSpan, ...]
+
+    @property
+    def share(self) -> float:
+        """Share of the cores' time that went into work, 0 to 1."""
+        return min(1.0, self.busy_core_seconds / self.available_core_seconds) if self.available_core_seconds else 0.0
+
+
+def utilisation(run_folder: Path) -> Utilisation | None:
+    """Fold a run's events; None for a run that never started workers, such as one answered from the cache."""
+    used = [one for events in _submissions(read_events(run_folder)) if (one := _of_submission(events)) is not None]
+    if not used:
+        return None
+    return Utilisation(
+        workers=used[-1].workers,
+        busy_core_seconds=sum(one.busy_core_seconds for one in used),
+        available_core_seconds=sum(one.available_core_seconds for one in used),
+        spans=tuple(span for one in used for span in one.spans),
+    )
+
+
+def _submissions(events: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """The events of one submission after the other."""
+    current: list[dict[str, Any]] = []
+    for event in events:
+        if event["event"] == "run-started" and current:
+            yield current
+            current = []
+        current.append(event)
+    if current:
+        yield current
+
+
+def _of_submission(events: list[dict[str, Any]]) -> Utilisation | None:
+    workers = next((event["workers"] for event in events if "workers" in event), None)
+    if workers is None:
+        return None
+    spans = tuple(sorted(_spans(events), key=lambda span: span.start))
+    # A submission that was killed ends with the last thing that it said.
+    seconds = events[-1]["time"] - events[0]["time"]
+    return Utilisation(workers, sum(span.core_seconds for span in spans), workers * seconds, spans)
+
+
+def _spans(events: list[dict[str, Any]]) -> Iterator[StageSpan]:
+    started: dict[str, float] = {}
+    known: dict[str, float] = {}  # core-seconds of stages that have not ended
+    for event in events:
+        stage = event.get("stage", "")
+        if event["event"] == "stage-started":
+            started[stage], known[stage] = event["time"], 0.0
+        elif stage in started:
+            known[stage] = max(known[stage], event.get("core_seconds", 0.0))
+            if event["event"] == "stage-ended":
+                yield StageSpan(stage, started.pop(stage), event["time"], known.pop(stage))
+    for stage, start in started.items():
+        yield StageSpan(stage, start, events[-1]["time"], known[stage])

@@ -1,0 +1,188 @@
+"""Folders with one owner: real processes, one of them killed; an owner of another machine, who beats or does not."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from campaign import claims, owner
+from campaign.claims import OWNER_FILE, Busy, ClaimLost, claimed, claimed_at_once, unfinished
+from campaign.owner import Life, Owner, Watch, beat
+
+FORK = multiprocessing.get_context("fork")
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    return tmp_path / "key.partial"
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.01)
+
+
+def patient(busy: Busy) -> None:
+    pass
+
+
+def hold(base: Path) -> None:
+    with claimed(base, patient) as claim:
+        (claim.folder / "half").write_text("done so far")
+        time.sleep(600)
+
+
+def of_elsewhere(base: Path, token: str = "0123456789ab") -> Path:
+    """A folder whose owner's machine cannot be looked at from here; the file of the owner."""
+    folder = base.with_name(f"{base.name}-{token}")
+    folder.mkdir()
+    replace(Owner.here(token), host="node17", machine="another boot").write(folder / OWNER_FILE)
+    return folder / OWNER_FILE
+
+
+def test_a_folder_is_owned_then_left_to_others(base: Path) -> None:
+    with claimed(base, patient) as claim:
+        assert Owner.read(claim.folder / OWNER_FILE).process == os.getpid()
+        assert unfinished(base) == claim.folder != base
+        with pytest.raises(Busy, match=f"process {os.getpid()} on "), claimed_at_once(base):
+            pytest.fail("two owners")
+        (claim.folder / "half").touch()
+    assert unfinished(base) == base
+    assert [path.name for path in base.iterdir()] == ["half"]
+    with claimed_at_once(base) as again:
+        assert (again.folder / "half").exists()
+
+
+def test_a_finished_folder_has_its_final_name_and_no_owner(base: Path) -> None:
+    with claimed(base, patient) as claim:
+        (claim.folder / "whole").touch()
+        claim.finish(base.with_name("key"))
+    assert [path.name for path in base.parent.iterdir()] == ["key"]
+    assert [path.name for path in (base.parent / "key").iterdir()] == ["whole"]
+
+
+def test_a_killed_owner_is_replaced_by_one_of_those_who_wait(base: Path) -> None:
+    victim = FORK.Process(target=hold, args=(base,))
+    victim.start()
+    wait_until(lambda: list(base.parent.glob(f"{base.name}-*/half")))
+    with pytest.raises(Busy), claimed_at_once(base):
+        pytest.fail("two owners")
+    others = [FORK.Process(target=hold, args=(base,)) for _ in range(4)]
+    for other in others:
+        other.start()
+    os.kill(victim.pid, signal.SIGKILL)
+    victim.join()
+    try:
+        wait_until(lambda: (found := unfinished(base)) and _owner_of(found) in {other.pid for other in others})
+        assert len(list(base.parent.glob(f"{base.name}*"))) == 1
+        assert (unfinished(base) / "half").read_text() == "done so far"
+        assert all(other.is_alive() for other in others)
+    finally:
+        for other in others:
+            other.kill()
+            other.join()
+
+
+def _owner_of(folder: Path) -> int | None:
+    found = Owner.read(folder / OWNER_FILE)
+    return found and found.process
+
+
+def increment(base: Path, counter: Path, times: int) -> None:
+    for _ in range(times):
+        with claimed(base, patient) as claim:
+            assert not (claim.folder / "inside").exists()
+            (claim.folder / "inside").touch()
+            counter.write_text(str(int(counter.read_text()) + 1))
+            (claim.folder / "inside").unlink()
+
+
+def test_never_two_owners_of_one_folder(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "POLL_SECONDS", 0.01)
+    counter = base.parent / "counter"
+    counter.write_text("0")
+    processes = [FORK.Process(target=increment, args=(base, counter, 25)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(timeout=120)
+    assert [process.exitcode for process in processes] == [0] * 4
+    assert counter.read_text() == "100"
+
+
+def test_an_owner_elsewhere_lives_as_long_as_its_heart_beats(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owner, "DEAD_AFTER_SECONDS", 1.0)
+    monkeypatch.setattr(claims, "POLL_SECONDS", 0.05)
+    file = of_elsewhere(base)
+    stop = threading.Event()
+
+    def keep_beating() -> None:
+        while not stop.wait(0.05):
+            beat(file)
+
+    heart = threading.Thread(target=keep_beating)
+    heart.start()
+    with pytest.raises(Busy, match="on node17"), claimed_at_once(base):
+        pytest.fail("two owners")
+    threading.Timer(3.0, stop.set).start()
+    started = time.monotonic()
+    with claimed(base, patient) as claim:
+        assert time.monotonic() - started > 3.0
+        assert stop.is_set()
+        assert not file.exists()  # the fence: what the old owner knows is gone
+        with pytest.raises(FileNotFoundError):
+            beat(file)
+        assert claim.folder.is_dir()
+    heart.join()
+
+
+def test_an_owner_that_was_taken_for_dead_cannot_finish(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "BEAT_SECONDS", 0.05)
+    with claimed(base, patient) as mine:
+        mine.raise_if_lost()
+        mine.folder.rename(base.with_name(f"{base.name}-{'f' * 12}"))  # as another does
+        wait_until(lambda: mine._lost)
+        with pytest.raises(ClaimLost):
+            mine.raise_if_lost()
+        mine.folder.mkdir()  # as workers of the old owner do when they write
+        (mine.folder / "shard").touch()
+        with pytest.raises(ClaimLost, match="taken this over"):
+            mine.finish(base.with_name("key"))
+    assert not base.with_name("key").exists()
+    assert unfinished(base) == base.with_name(f"{base.name}-{'f' * 12}")  # not the remains, which have no owner
+
+
+def test_remains_of_lost_owners_go_when_the_work_is_finished(base: Path) -> None:
+    base.with_name(f"{base.name}-{'0' * 12}").mkdir()
+    with claimed_at_once(base) as claim:
+        claim.finish(base.with_name("key"))
+    assert [path.name for path in base.parent.iterdir()] == ["key"]
+
+
+def test_a_process_number_that_was_used_again_is_no_life(tmp_path: Path) -> None:
+    here = Owner.here("0123456789ab")
+    assert here.has_process
+    path = tmp_path / "owner.json"
+    replace(here, process_started="1").write(path)
+    assert Watch().look(path, here.token) is Life.DEAD
+
+
+def test_a_new_owner_that_has_not_written_its_file_yet_has_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "owner.json"
+    replace(Owner.here("0123456789ab"), process_started="1").write(path)
+    watch = Watch()
+    assert watch.look(path, "ba9876543210") is Life.UNKNOWN
+    monkeypatch.setattr(owner, "DEAD_AFTER_SECONDS", 0.0)
+    assert watch.look(path, "ba9876543210") is Life.DEAD
