@@ -32,6 +32,7 @@ import numpy as np
 
 from campaign.design_set import DesignSet
 from campaign.events import EventLog
+from campaign.parking import SECONDS_AT_RISK
 from campaign.sizing import UNIT_S, suitable_rows
 from campaign.units import SimulationJob, Unit, UnitSummary, simulate_unit
 from cluster import pool as pool_module
@@ -284,6 +285,7 @@ class Footprint:
     files: int
     kb: float
     operations: dict[str, int]
+    operations_to_keep: int  # rows of a unit that is not whole yet
     check_ms: float  # a restart verifies the checksums of what is there
     list_us: float  # and lists what is done
 
@@ -334,13 +336,19 @@ def footprint(rows_per_unit: int, count: MetadataCount) -> Footprint:
         for unit in range(1, MEASURED_UNITS):
             simulate_unit(job, Unit(unit))
         asked = {kind: round(times / (MEASURED_UNITS - 1)) for kind, times in count.stop().items() if kind != "open"}
+        count.start(folder)
+        parking = job.parking(0)
+        parking.add(0, job.simulator.row(np.zeros((IMAGE_PX, IMAGE_PX), np.uint8)))
+        parking.keep()
+        parking.clear()
+        kept = sum(times for kind, times in count.stop().items() if kind != "open")
         started = time.process_time()
         assert store.damaged_units() == []
         check = (time.process_time() - started) / MEASURED_UNITS
         started = time.process_time()
         store.read("status")
         listing = (time.process_time() - started) / MEASURED_UNITS
-    return Footprint(rows_per_unit, after - files, (grown - size) / 1e3, asked, 1e3 * check, 1e6 * listing)
+    return Footprint(rows_per_unit, after - files, (grown - size) / 1e3, asked, kept, 1e3 * check, 1e6 * listing)
 
 
 def _new_store(job: SimulationJob, rows: int, rows_per_unit: int) -> SimulationStore:
@@ -398,6 +406,12 @@ def _compared_rows(simulations: int, seconds: float, workers: int) -> list[int]:
     return sorted({suitable_rows(simulations, seconds, workers), int(UNIT_S / seconds)})
 
 
+def _keeping_rate(options: Any, unit: Footprint) -> float:
+    """Operations a second for rows that are kept before their unit is whole, by all workers together."""
+    seconds = unit.rows_per_unit * options.seconds
+    return options.workers * int(seconds // SECONDS_AT_RISK) * unit.operations_to_keep / seconds
+
+
 def _plain(options: Any, call_seconds: float, threads: Ceiling, results: list[tuple[int, Dispatch, Footprint]]) -> Any:
     return {
         "workers": options.workers,
@@ -430,7 +444,11 @@ def _print(options: Any, call_seconds: float, threads: Ceiling, results: list[tu
         ("shared file system: data (GB)", lambda n, d, f: f"{d.units * f.kb / 1e6:.2f}"),
         ("shared file system: files", lambda n, d, f: f"{d.units * f.files:,}"),
         ("metadata operations a unit", lambda n, d, f: f"{f.metadata_operations}"),
-        ("metadata operations a second", lambda n, d, f: f"{d.units * f.metadata_operations / d.hours / 3600:,.0f}"),
+        (
+            "metadata operations a second, units",
+            lambda n, d, f: f"{d.units * f.metadata_operations / d.hours / 3600:,.0f}",
+        ),
+        ("the same, rows of unfinished units", lambda n, d, f: f"{_keeping_rate(options, f):,.0f}"),
         ("restart: checking what is there (min)", lambda n, d, f: f"{d.units * f.check_ms / 6e4:.1f}"),
         ("restart: reading one column (s)", lambda n, d, f: f"{d.units * f.list_us / 1e6:.1f}"),
     ]
