@@ -29,7 +29,8 @@ unit: setup
 	$(BIN)/pytest -m "not slow and not long and not ray and not browser and not slurm" -n 2 --maxfail 5
 
 bench: setup
-	$(BIN)/python benchmarks/rcwa_agreement.py
+	$(BIN)/python benchmarks/rcwa_peers.py --problem D --orders 5
+	$(BIN)/python benchmarks/rcwa_peers.py --problem S --orders 5
 
 setup: .venv/.ready
 

@@ -37,7 +37,7 @@ class TimeBudget:
         """
         self._record = record
         self._clock = clock
-        self._began = clock()
+        self._whole: float | None = None  # seconds that there were when the first piece of work asked
         self._lock = threading.Lock()
         self._past = _read(record)
         self._saved = clock()
@@ -62,14 +62,16 @@ class TimeBudget:
     def admits(self, kind: str, rounds: int = 1) -> bool:
         """Whether ``rounds`` pieces of this kind, one after the other, would end in time.
 
-        What would not fit into the whole of the time is let in while the run is fresh: it can only be tried.
+        What would not have fitted into the time that there was for work at first is let in while that is fresh: it
+        can only be tried, as the next job will have no more.
         """
         left = self.seconds_left
+        if self._whole is None:
+            self._whole = left
         if left == 0.0:
             return False
         needed = rounds * self.expected_seconds(kind)
-        whole = self.ends - self._began
-        return needed <= left or (needed > whole and left > (1 - FRESH_SHARE) * whole)
+        return needed <= left or (needed > self._whole and left >= (1 - FRESH_SHARE) * self._whole)
 
     def note(self, kind: str, seconds: float) -> None:
         """Remember how long one piece took."""

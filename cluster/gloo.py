@@ -35,7 +35,7 @@ class GlooConfig(TorchConfig):
 
 
 class _GlooBackend(_TorchBackend):
-    def on_start(self, worker_group: Any, backend_config: TorchConfig) -> None:
+    def on_start(self, worker_group: Any, backend_config: Any) -> None:
         """Choose the network on every rank, then set up the group."""
         worker_group.execute(choose_interface)
         super().on_start(worker_group, backend_config)

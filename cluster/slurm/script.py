@@ -58,7 +58,6 @@ class JobRequest:
         additional = {
             # To the batch process alone, which is the driver: what it started shall go on until it says otherwise.
             "signal": f"B:{WARNING_SIGNAL}@{min(self.warning_seconds, MOST_SIGNAL_SECONDS)}",
-            "no-kill": True,  # the loss of one node is not the end of the job
             "requeue" if self.requeue else "no-requeue": True,
             **{name: value for name, value in self.options.items() if value is not None},
         }

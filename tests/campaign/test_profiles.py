@@ -36,7 +36,7 @@ def test_shipped_ray_profile_takes_its_address_from_the_environment(monkeypatch:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     assert load_profile(PROFILES / "ray.yaml") == RayProfile(kind="ray", address="auto")
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.7:6379")
-    assert load_profile(PROFILES / "ray.yaml").ray_options() == {"address": "10.0.0.7:6379"}
+    assert load_profile(PROFILES / "ray.yaml").ray_options() == {"address": "10.0.0.7:6379", "token": None, "pip": ()}
 
 
 def test_folders_are_expanded_and_stay_relative_to_the_working_directory(
@@ -65,8 +65,8 @@ def test_overrides_apply_to_profiles_too() -> None:
             "2:10: workers: must be at least 1, got 0; write a number at least 1\n"
             "3:1: dashbord: is not a known key, got 'dashbord'; did you mean 'dashboard'?",
         ),
-        ("workers: 2\n", "1:1: kind: is missing; add 'kind: local', one of 'local', 'ray'"),
-        ("kind: slrum\n", "1:7: kind: must be one of 'local', 'ray', got 'slrum'; write local"),
+        ("workers: 2\n", "1:1: kind: is missing; add 'kind: local', one of 'local', 'ray', 'slurm'"),
+        ("kind: slrum\n", "1:7: kind: must be one of 'local', 'ray', 'slurm', got 'slrum'; did you mean 'slurm'?"),
         (
             "kind: local\ndashboard: 7\n",
             "2:12: dashboard: must be true or false, got 7; write true or false, without quotes",

@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +19,15 @@ import numpy as np
 import pytest
 import yaml
 
+from campaign.context import SHIPPED_PACKAGES
 from campaign.events import read_events, run_status
 from campaign.keys import PROJECT
+from cluster.access import TOKEN_FILE, make_token, token_environment
+from cluster.keeper import public_address
+from cluster.ports import lock_block
+from cluster.ray_node import NodeSize, start_command
+from cluster.rendezvous import answers
+from cluster.temp_folder import make_temp_dir
 from results.store import SimulationStore
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(900)]
@@ -25,8 +35,12 @@ MEASURED = ("seconds",)  # columns that may differ from run to run
 
 
 def start(spec: Path, runs: Path, workers: int) -> subprocess.Popen[str]:
-    profile = runs.parent / f"workers-{workers}.yaml"
-    profile.write_text(yaml.safe_dump({"kind": "local", "workers": workers, "rows_per_unit": 7, "dashboard": False}))
+    return submit(spec, runs, {"kind": "local", "workers": workers, "rows_per_unit": 7, "dashboard": False})
+
+
+def submit(spec: Path, runs: Path, place: dict[str, Any]) -> subprocess.Popen[str]:
+    profile = runs.parent / "profile.yaml"
+    profile.write_text(yaml.safe_dump(place))
     command = [sys.executable, "-m", "campaign", "submit", str(spec), "--runs", str(runs), "--profile", str(profile)]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=PROJECT, start_new_session=True
@@ -152,3 +166,39 @@ def test_ctrl_c_leaves_a_run_that_submit_continues(spec_file: Path, tmp_path: Pa
     status = run_status(run_folder(tmp_path / "runs"))
     assert status.state == "interrupted"
     assert status.stages["microstructures"].state == "done"
+
+
+@contextmanager
+def standing_cluster(folder: Path) -> Iterator[str]:
+    """Address of a Ray with two CPUs and a token that stands elsewhere and has another project of the same name."""
+    for name in SHIPPED_PACKAGES:
+        (folder / name).mkdir()
+        (folder / name / "__init__.py").write_text("raise ImportError('this is the code of the cluster')")
+    host = public_address()
+    with lock_block() as ports, (folder / "ray.log").open("w") as log:
+        temp_dir = make_temp_dir()
+        command = start_command(NodeSize(cpus=2), ports, host, temp_dir, head=None)
+        environment = os.environ | token_environment(make_token(folder)) | {"PYTHONPATH": str(folder)}
+        ray = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+        try:
+            deadline = time.monotonic() + 180
+            while not answers(f"{host}:{ports.node_manager}"):
+                assert ray.poll() is None, (folder / "ray.log").read_text()
+                assert time.monotonic() < deadline, (folder / "ray.log").read_text()
+                time.sleep(0.2)
+            yield f"{host}:{ports.head}"
+        finally:
+            ray.terminate()
+            ray.wait(timeout=120)
+            shutil.rmtree(temp_dir)
+
+
+def test_a_standing_cluster_runs_the_code_of_the_driver_and_gives_the_same_numbers(
+    undisturbed: Path, spec_file: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "cluster").mkdir()
+    with standing_cluster(tmp_path / "cluster") as address:
+        place = {"kind": "ray", "address": address, "token_file": str(tmp_path / "cluster" / TOKEN_FILE)}
+        finish(submit(spec_file, tmp_path / "runs", place))
+        assert answers(address)
+    assert table(run_folder(tmp_path / "runs")) == table(run_folder(undisturbed))

@@ -51,6 +51,8 @@ try:
     ray.init(sys.argv[1], log_to_driver=False, logging_level="CRITICAL")
 except Exception as error:
     print(type(error).__name__)
+else:
+    print("let in")
 """
 
 
@@ -106,7 +108,7 @@ def test_a_cluster_of_two_nodes_asks_for_its_token_and_leaves_nothing_behind(tmp
         assert token.parent == tmp_path
         assert stat.S_IMODE(token.stat().st_mode) == 0o600
         strange = python(STRANGER, head.address, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN="not-the-token")
-        assert strange.communicate(timeout=120)[0] == "AuthenticationError\n"
+        assert strange.communicate(timeout=120)[0].strip() in {"AuthenticationError", "ConnectionError"}
         below = [*descendants(driver.pid), *descendants(worker.pid)]
         commands = [Path(f"/proc/{process}/cmdline").read_text().split("\0")[0] for process in below]
         assert sum(Path(command).name == "raylet" for command in commands) == 2

@@ -295,9 +295,8 @@ def test_a_pool_follows_a_cluster_that_grows_and_shrinks(tmp_path: Path) -> None
         growing.fit(2)
         assert growing.workers == 2
         futures = [growing.submit(hold_until, gate) for _ in range(2)]
-        wait_until(
-            lambda: gate.with_suffix(".pids").is_file() and len(gate.with_suffix(".pids").read_text().split()) == 2
-        )
+        pids = gate.with_suffix(".pids")
+        wait_until(lambda: pids.is_file() and len(pids.read_text().split()) == 2)
         growing.fit(1)
         gate.touch()
         assert len({future.result() for future in futures}) == 2
@@ -308,3 +307,13 @@ def test_a_pool_follows_a_cluster_that_grows_and_shrinks(tmp_path: Path) -> None
         wait_until(lambda: sum(not place.is_filled for place in growing._left) == 1)
         assert growing.workers == 1
         assert growing.statistics().tasks_done == 3
+
+
+def test_a_borrower_gets_other_places_when_the_cluster_has_shrunk() -> None:
+    with WorkerPool(4) as pool:
+        with pool.lend(2):
+            wait_until(lambda: ray.available_resources().get("CPU", 0) == 2, seconds=120)
+            pool.fit(2)  # as after a node went, which may be the one whose CPUs were lent
+            wait_until(lambda: ray.available_resources().get("CPU", 0) == 4, seconds=120)
+        assert pool.submit(str, 1).result(timeout=60) == "1"
+        assert pool.workers == 2

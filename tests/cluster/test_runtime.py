@@ -127,3 +127,10 @@ def test_workers_have_one_thread_and_find_the_source(monkeypatch: pytest.MonkeyP
     environment = runtime.worker_runtime()["env_vars"]
     assert {environment[name] for name in SINGLE_THREAD} == {"1"}
     assert environment["PYTHONPATH"] == f"{Path(runtime.__file__).parents[1]}:/elsewhere"
+
+
+def test_a_cluster_that_is_not_there_is_told() -> None:
+    told = "no Ray answers at 127.0.0.1:1; start it there with `ray start --head`, or correct the address"
+    driver = _start_driver("from cluster import runtime; runtime.join('127.0.0.1:1')")
+    _, errors = driver.communicate(timeout=120)
+    assert errors.rstrip().endswith(f"ConnectionError: {told}")

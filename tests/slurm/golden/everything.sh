@@ -8,7 +8,6 @@
 #SBATCH --gpus-per-node=1
 #SBATCH --job-name=table1-0123abcd-2bea9a8d
 #SBATCH --mem=4608M
-#SBATCH --no-kill
 #SBATCH --no-requeue
 #SBATCH --nodes=2
 #SBATCH --ntasks-per-node=1

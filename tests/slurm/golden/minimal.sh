@@ -3,7 +3,6 @@
 # Parameters
 #SBATCH --cpus-per-task=2
 #SBATCH --job-name=table1-0123abcd-2bea9a8d
-#SBATCH --no-kill
 #SBATCH --nodes=1
 #SBATCH --ntasks-per-node=1
 #SBATCH --open-mode=append
