@@ -186,10 +186,11 @@ class StageContext:
             best_rep: the smallest residual error percentage so far, where there are targets.
             message: what is counted.
         """
-        self._tell(done, total, failed=failed, best_rep=best_rep, message=message)
+        self.tell(done, total, failed=failed, best_rep=best_rep, message=message)
         self.resources.raise_if_stopped()
 
-    def _tell(self, done: int, total: int, *, failed: int = 0, best_rep: float | None = None, message: str) -> None:
+    def tell(self, done: int, total: int, *, failed: int = 0, best_rep: float | None = None, message: str = "") -> None:
+        """As ``progress``, for who still has work in flight: it does not raise."""
         core_seconds = round(self.core_seconds, 3)
         self.report_progress(done, total, failed=failed, best_rep=best_rep, message=message, core_seconds=core_seconds)
 
@@ -299,7 +300,7 @@ class StageContext:
             count()
             reached = int(metrics["step"])
             # Not self.progress: a training that is asked to stop hands in a checkpoint first.
-            self._tell(reached, steps, message="steps")
+            self.tell(reached, steps, message="steps")
 
         placement = self._training_placement(workers)
         with pool.lend(min(workers, pool.workers)), self._borrowed(workers) as count:

@@ -286,8 +286,10 @@ class Executor:
         stage = outcome.stage
         self.outcomes[stage.name] = outcome
         remove_empty_logs(stage_logs(self.run_folder, stage.name))
-        if outcome.state in {"done", "cached"}:
-            self._link(stage, self._folder(stage.name))
+        finished = outcome.state in {"done", "cached"}
+        folder = self._folder(stage.name) if finished else self.cache.partial(stage, self.pipeline.keys[stage.name])
+        if folder.is_dir():  # one that was given up has another name than while it was worked in
+            self._link(stage, folder)
         self._emit(
             "stage-ended",
             stage=stage.name,
