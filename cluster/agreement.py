@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -44,9 +44,26 @@ def check_nodes(packages: Sequence[str], folders: Sequence[Path]) -> None:
         probes = [stack.enter_context(_probe(folder)) for folder in folders]
         own = facts(packages, probes)
         asked = {_name(node): _ask(node, packages, probes) for node in _working_nodes()}
-        problems = [problem for name, answer in asked.items() for problem in _problems(name, answer, own, folders)]
-    if problems:
+        answers = {name: _answer(question) for name, question in asked.items()}
+    if problems := differences(own, answers, folders):
         raise NodesDiffer("\n".join(["this cluster cannot do the work as it is:", *problems]))
+
+
+def differences(own: NodeFacts, answers: Mapping[str, NodeFacts | str], folders: Sequence[Path]) -> list[str]:
+    """A line for each thing that a node lacks; ``answers`` holds, by its name, what it has or why that is unknown."""
+    lines = []
+    for name, there in answers.items():
+        if isinstance(there, str):
+            lines.append(f"{name}: {there}")
+            continue
+        for package, here in own.versions.items():
+            if (found := there.versions[package]) != here:
+                fix = "install the same version on both"
+                lines.append(f"{name}: {package} is {found or 'missing'} there, {here or 'missing'} here; {fix}")
+        for folder, is_seen in zip(folders, there.seen, strict=True):
+            if not is_seen:
+                lines.append(f"{name}: does not see {folder.absolute()}; name a folder that all share (--runs, cache:)")
+    return lines
 
 
 def facts(packages: Sequence[str], probes: Sequence[Path]) -> NodeFacts:
@@ -85,18 +102,11 @@ def _ask(node: dict[str, Any], packages: Sequence[str], probes: Sequence[Path]) 
     return ray.remote(facts).options(num_cpus=0, scheduling_strategy=there).remote(packages, probes)
 
 
-def _problems(name: str, answer: Any, own: NodeFacts, folders: Sequence[Path]) -> Iterator[str]:
+def _answer(question: Any) -> NodeFacts | str:
     try:
-        there: NodeFacts = ray.get(answer, timeout=ANSWER_SECONDS)
+        facts_there: NodeFacts = ray.get(question, timeout=ANSWER_SECONDS)
     except GetTimeoutError:
-        yield f"{name}: runs no task within {ANSWER_SECONDS:g} s; look at its raylet.out and runtime_env_agent.log"
-        return
+        return f"runs no task within {ANSWER_SECONDS:g} s; look at its raylet.out and runtime_env_agent.log"
     except RayError as error:
-        yield f"{name}: cannot run a task: {str(error).strip().splitlines()[-1]}"
-        return
-    for package, here in own.versions.items():
-        if (found := there.versions[package]) != here:
-            yield f"{name}: {package} is {found or 'missing'}, {here or 'missing'} here; install the same version there"
-    for folder, is_seen in zip(folders, there.seen, strict=True):
-        if not is_seen:
-            yield f"{name}: does not see {folder.absolute()}; name a folder that all nodes share (--runs, cache:)"
+        return f"cannot run a task: {str(error).strip().splitlines()[-1]}"
+    return facts_there

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import ray.train
+from ray.exceptions import RayActorError
 from ray.train import Checkpoint, CheckpointConfig, FailureConfig, RunConfig, ScalingConfig, UserCallback
 
 from cluster.coordinator import Mailbox, run_coordinated
@@ -72,16 +73,23 @@ class TrainingResult:
 
 
 class TrainingError(RuntimeError):
-    """The ranks failed more often than was allowed; ``failures`` maps a rank to the type and text of its error."""
+    """The ranks failed more often than was allowed.
 
-    def __init__(self, name: str, failures: dict[int, str]) -> None:
+    Attributes:
+        name: of the training.
+        failures: type and text of an error by rank.
+        is_loss: whether processes or nodes were lost, rather than that the loop raised something.
+    """
+
+    def __init__(self, name: str, failures: dict[int, str], is_loss: bool = False) -> None:
         self.name = name
         self.failures = failures
+        self.is_loss = is_loss
         ranks = "; ".join(f"rank {rank}: {text}" for rank, text in sorted(failures.items()))
         super().__init__(f"training {name!r} failed: {ranks}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return TrainingError, (self.name, self.failures)
+        return TrainingError, (self.name, self.failures, self.is_loss)
 
 
 class RayTrainingSession:
@@ -163,7 +171,7 @@ def run_training(
         placement: where the ranks run.
         storage: folder that all nodes see.
         name: folder below ``storage``; a name must mean the same training for ever.
-        max_failures: restarts that are allowed.
+        max_failures: restarts that are allowed; of losses of processes and nodes, those without a report in between.
         on_report: called in this thread with what rank 0 reported.
         stop: asked now and then in this thread; True lets the loop hand in a checkpoint and return early.
 
@@ -181,11 +189,22 @@ def run_training(
     listener = _Listener(on_report)
     stop_file = run_folder.with_name(run_folder.name + STOP_SUFFIX)
     stop_file.unlink(missing_ok=True)
-    checkpoint, metrics = run_coordinated(
-        partial(_fit, loop=loop, config=config, scaling=scaling, run_folder=run_folder, max_failures=max_failures),
-        listener.hear,
-        while_waiting=lambda: stop_file.touch() if stop() else None,
-    )
+    fit = partial(_fit, loop=loop, config=config, scaling=scaling, run_folder=run_folder, max_failures=max_failures)
+    in_vain = 0
+    while True:
+        reports = listener.reports
+        try:
+            checkpoint, metrics = run_coordinated(
+                fit, listener.hear, while_waiting=lambda: stop_file.touch() if stop() else None
+            )
+            break
+        except TrainingError as error:
+            # A long training outlives any number of nodes, as long as it gets somewhere between two losses.
+            in_vain = 0 if listener.reports > reports else in_vain + 1
+            if not error.is_loss or in_vain > max_failures:
+                raise
+            listener.restarts += 1
+        clean_up_run(run_folder)
     stop_file.unlink(missing_ok=True)
     clean_up_run(run_folder)
     return TrainingResult(checkpoint, listener.last_metrics or metrics, listener.restarts)
@@ -226,12 +245,14 @@ class _Listener:
     def __init__(self, on_report: Callable[[Metrics], None] | None) -> None:
         self._on_report = on_report
         self.last_metrics: Metrics = {}
+        self.reports = 0
         self.restarts = 0
 
     def hear(self, event: _Event) -> None:
         if event.kind == "failure":
             self.restarts += 1
             return
+        self.reports += 1
         self.last_metrics = event.metrics
         if self._on_report is not None:
             self._on_report(event.metrics)
@@ -264,6 +285,8 @@ def _fit(
     """Run the training, in the coordinator's process; returns the newest checkpoint and its metrics."""
     from ray.train.torch import TorchConfig, TorchTrainer
 
+    from cluster.gloo import GlooConfig
+
     def run_rank() -> None:
         import torch
 
@@ -273,7 +296,7 @@ def _fit(
     trainer = TorchTrainer(
         run_rank,
         scaling_config=scaling,
-        torch_config=TorchConfig(backend="nccl" if scaling.use_gpu else "gloo"),
+        torch_config=TorchConfig(backend="nccl") if scaling.use_gpu else GlooConfig(),
         run_config=RunConfig(
             name=run_folder.name,
             storage_path=str(run_folder.parent),
@@ -285,9 +308,15 @@ def _fit(
     try:
         result = trainer.fit()
     except ray.train.WorkerGroupError as error:
-        failures = {
-            rank: "".join(traceback.format_exception_only(failure)).strip()
-            for rank, failure in error.worker_failures.items()
-        }
-        raise TrainingError(run_folder.name, failures) from RemoteTraceback(str(error))
+        failures = {rank: _described(failure) for rank, failure in error.worker_failures.items()}
+        is_loss = any(isinstance(failure, RayActorError) for failure in error.worker_failures.values())
+        raise TrainingError(run_folder.name, failures, is_loss) from RemoteTraceback(str(error))
+    except ray.train.ControllerError as error:
+        # Not the loop: ranks that did not find each other, or were lost before they had.
+        failures = {0: _described(error.controller_failure)}
+        raise TrainingError(run_folder.name, failures, is_loss=True) from RemoteTraceback(str(error))
     return (Path(result.checkpoint.path) if result.checkpoint else None), result.metrics or {}
+
+
+def _described(error: BaseException) -> str:
+    return "".join(traceback.format_exception_only(error)).strip()

@@ -94,6 +94,7 @@ class SlurmRun:
             for job, state in self.lab.job_states().items():
                 if state == "PENDING":
                     self.lab.run("scontrol", "update", f"JobId={job}", "StartTime=now", check=False)
+            assert self.status.state not in {"failed", "cancelled"}
             return self.status.state == "done"
 
         self._wait(ended, "the run's end")
