@@ -19,7 +19,7 @@ from cluster import runtime
 from cluster.training import Placement, run_training
 
 SEED = np.random.SeedSequence(5)
-STEPS, CHECKPOINT_EVERY, KILL_STEP = 60, 5, 15
+STEPS, CHECKPOINT_EVERY, KILL_STEP = 40, 5, 10
 
 
 def main(folder: Path, host: str, nodes: int, cpus: int, ranks: int, killed_rank: int) -> None:
@@ -43,23 +43,28 @@ def main(folder: Path, host: str, nodes: int, cpus: int, ranks: int, killed_rank
 
 def train(task: dict[str, Any], session: Any) -> None:
     """One rank: note where it runs, then train; one of the ranks dies once on the way."""
-    from ganmdn.features import RandomFeatures
     from ganmdn.gan import train_gan
-    from ganmdn.gan_config import GanConfig
-    from ganmdn.microstructures import MicrostructureRanges, draw_microstructures
 
     with (task["folder"] / f"hosts-{session.rank}.txt").open("a") as hosts:
         hosts.write(os.uname().nodename + "\n")
     session.report = partial(_report, session.report, session.rank, task)
-    images = draw_microstructures(32, MicrostructureRanges(), np.random.SeedSequence(0), range(24))[0]
-    config = GanConfig(
-        steps=STEPS,
-        batch_size=12,
-        workers=task["ranks"],
-        checkpoint_every=CHECKPOINT_EVERY,
-        features=RandomFeatures(filters=4),
-    )
-    train_gan(config, images, SEED, session)
+    train_gan(training_config(task["ranks"]), images(), SEED, session)
+
+
+def images() -> np.ndarray:
+    """Microstructures to train with, uint8 (24, 32, 32)."""
+    from ganmdn.microstructures import MicrostructureRanges, draw_microstructures
+
+    return draw_microstructures(32, MicrostructureRanges(), np.random.SeedSequence(0), range(24))[0]
+
+
+def training_config(ranks: int) -> Any:
+    """A small training for so many ranks."""
+    from ganmdn.features import RandomFeatures
+    from ganmdn.gan_config import GanConfig
+
+    features = RandomFeatures(filters=4)
+    return GanConfig(steps=STEPS, batch_size=12, workers=ranks, checkpoint_every=CHECKPOINT_EVERY, features=features)
 
 
 def _report(

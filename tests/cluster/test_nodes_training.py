@@ -19,8 +19,8 @@ from virtual_nodes import VirtualNodes, why_not
 from ganmdn.gan_checkpoint import HISTORY_FILE, LOSSES, TrainingHistory
 
 ROOT = Path(__file__).parents[2]
-DRIVER = Path(__file__).with_name("gan_driver.py")
-NODE_KILL_STEP = 30
+DRIVER, REFERENCE = (Path(__file__).with_name(f"gan_{name}.py") for name in ("driver", "reference"))
+NODE_KILL_STEP = 20
 FLOAT_NOISE = 1e-4
 
 pytestmark = [
@@ -88,12 +88,8 @@ class TrainingOnNodes:
             time.sleep(0.2)
 
 
-def history(checkpoint: str) -> TrainingHistory:
-    return TrainingHistory.load(Path(checkpoint) / HISTORY_FILE)
-
-
-def assert_same_curve(checkpoint: str, undisturbed: str) -> None:
-    ours, theirs = history(checkpoint), history(undisturbed)
+def assert_same_curve(checkpoint: str, undisturbed: Path) -> None:
+    ours, theirs = (TrainingHistory.load(Path(folder) / HISTORY_FILE) for folder in (checkpoint, undisturbed))
     np.testing.assert_array_equal(ours.step, theirs.step)
     for name in LOSSES:
         np.testing.assert_allclose(ours.losses[name], theirs.losses[name], rtol=FLOAT_NOISE)
@@ -112,17 +108,19 @@ def on_nodes(count: int, folder: Path, stack: ExitStack) -> TrainingOnNodes:
     return TrainingOnNodes(nodes, folder, stack)
 
 
-def undisturbed(ranks: int, folder: Path, stack: ExitStack) -> str:
-    """Checkpoint of the same training on one node that nobody disturbs."""
-    with stack.pop_all() as own:
-        training = on_nodes(1, folder, own)
-        training.start([ranks], ranks)
-        assert training.result()["restarts"] == 0
-        return str(training.result()["checkpoint"])
+def undisturbed(ranks: int, folder: Path) -> Path:
+    """Checkpoint of the same training in processes of this machine that torch alone connects."""
+    folder.mkdir()
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+    command = [sys.executable, str(REFERENCE), str(folder)]
+    processes = [subprocess.Popen([*command, str(rank), str(ranks)], env=environment) for rank in range(ranks)]
+    assert [process.wait(timeout=600) for process in processes] == [0] * ranks
+    (checkpoint,) = (folder / "rank-0").iterdir()
+    return checkpoint
 
 
 def test_a_killed_rank_and_a_killed_node_change_nothing(tmp_path: Path, stack: ExitStack) -> None:
-    expected = undisturbed(2, tmp_path / "undisturbed", stack)
+    expected = undisturbed(2, tmp_path / "undisturbed")
     training = on_nodes(2, tmp_path / "disturbed", stack)
     training.start([2, 1], ranks=2, killed_rank=1)
     training.wait_for_step(NODE_KILL_STEP)
@@ -138,7 +136,7 @@ def test_a_killed_rank_and_a_killed_node_change_nothing(tmp_path: Path, stack: E
 
 @pytest.mark.slow
 def test_three_ranks_wait_for_a_node_to_come_back(tmp_path: Path, stack: ExitStack) -> None:
-    expected = undisturbed(3, tmp_path / "undisturbed", stack)
+    expected = undisturbed(3, tmp_path / "undisturbed")
     training = on_nodes(3, tmp_path / "disturbed", stack)
     training.start([1, 1, 1], ranks=3, killed_rank=2)
     training.wait_for_step(NODE_KILL_STEP)
