@@ -87,6 +87,13 @@ class Resources:
             self._on_start(self._runtime)
         return self._runtime
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether Ray was started and has ended under the run."""
+        from cluster.runtime import is_cluster_alive
+
+        return self._runtime is not None and not is_cluster_alive()
+
     def raise_if_stopped(self) -> None:
         """Raise ``Interrupted`` when the run was asked to stop."""
         if self.stop.is_set():

@@ -71,7 +71,8 @@ class Executor:
         self._listener = listener
         self._ended: queue.Queue[Outcome] = queue.Queue()
         self._reopened: set[str] = set()
-        self._resources = Resources(profile, training_workers(pipeline), self._cluster_started)
+        self._resources = self._new_resources()
+        self._revivals = 0
 
     def execute(self) -> None:
         """Run every stage that is not cached.
@@ -112,7 +113,7 @@ class Executor:
                 threads.append(thread)
                 thread.start()
             if not running:
-                waiting |= self._mended()
+                waiting |= self._mended() or self._revived()
                 if not self._ready(waiting):
                     return  # nothing is left, or it waits for a stage that failed
                 continue
@@ -139,6 +140,22 @@ class Executor:
             del self.outcomes[name]
             self._emit("stage-reopened", stage=name, message="its store, or one that it reads, was damaged on the disk")
         return again
+
+    def _revived(self) -> dict[str, Stage]:
+        """Failed stages to run again, since the Ray under them ended; they get a new one."""
+        failed = {name: outcome.stage for name, outcome in self.outcomes.items() if outcome.state == "failed"}
+        if not failed or self._revivals >= self.profile.limits.attempts or not self._resources.is_lost:
+            return {}
+        self._revivals += 1
+        self._resources.close()
+        self._resources = self._new_resources()
+        for name in failed:
+            del self.outcomes[name]
+            self._emit("stage-reopened", stage=name, message="Ray ended under it; it goes on with a new one")
+        return failed
+
+    def _new_resources(self) -> Resources:
+        return Resources(self.profile, training_workers(self.pipeline), self._cluster_started)
 
     def _next_ended(self) -> Outcome:
         while True:  # a wait without end would not hear Ctrl-C
