@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from campaign.cache import StageCache
 from campaign.claims import Busy, claimed_at_once
 from campaign.events import RunStatus, run_status
-from campaign.load import LoadedSpec, load_profile, load_spec
+from campaign.load import LoadedSpec, load_calibration, load_physics, load_profile, load_spec
 from campaign.pipeline import build_pipeline
 from campaign.plan import REPORT_FILE, Plan, make_plan
 from campaign.profiles import Profile
@@ -29,6 +29,8 @@ from campaign.spec import Spec
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from campaign.agreement import Agreement
+    from campaign.calibrate import Outcome
     from campaign.replay import Replay
 
 DEFAULT_RUNS = Path("runs")
@@ -209,6 +211,64 @@ def verify_authors(weights: Path, data: Path) -> dict[str, Any]:
     from ganmdn import authors
 
     return asdict(authors.verify_authors(weights, data))
+
+
+def validate_physics(
+    spec: Path, data: Path, dataset: str | None = None, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Agreement:
+    """Simulate a published data set under a spec's physics, and compare with its published absorption.
+
+    Args:
+        spec: a campaign's spec or a physics file.
+        data: HDF5 file in the published layout.
+        dataset: whose orders to take, where they differ and the size of the images does not tell.
+        progress: hears how many images are done, of how many.
+
+    Raises:
+        load.SpecError, load.DatasetUnknown: see ``load.load_physics``.
+        ValueError, FileNotFoundError: the data are not what they should be, or no image could be simulated.
+    """
+    from campaign.agreement import validate_physics as validate
+    from results.hdf5 import read_published
+
+    published = read_published(data)
+    physics, orders = load_physics(spec, published.images.shape[-1], dataset)
+    return validate(physics, orders, published.images, published.y, progress)
+
+
+def calibrate(
+    spec: Path,
+    data: Path,
+    profile: Path | None = None,
+    runs: Path = DEFAULT_RUNS,
+    dataset: str | None = None,
+    progress: Callable[[int, int, str], None] = lambda done, total, what: None,
+) -> Outcome:
+    """Fit a family of stacks to a published data set on Ray; goes on with a calibration that was interrupted.
+
+    Args:
+        spec: a calibration, or a physics file or campaign around whose values all ranges are made.
+        data: HDF5 file in the published layout.
+        profile: where to run; this machine by default.
+        runs: folder below which results of single steps are kept.
+        dataset: as for ``validate_physics``.
+        progress: hears of every finished task: done, total, and of what.
+
+    Raises:
+        load.SpecError, load.DatasetUnknown, ValueError, FileNotFoundError: as ``validate_physics``.
+        RuntimeError: no start could be simulated.
+    """
+    from campaign.calibrate import Calibrator
+    from cluster.pool import WorkerPool
+    from cluster.runtime import start
+    from results.hdf5 import read_published
+
+    published = read_published(data)
+    calibration, orders = load_calibration(spec, published.images.shape[-1], dataset)
+    calibrator = Calibrator(calibration, orders, published.images, published.y)
+    where = load_profile(profile)
+    with start(**where.ray_options()) as runtime, closing(WorkerPool(runtime.cpus)) as pool:
+        return calibrator.run(pool, runs, progress)
 
 
 def import_data(data: Path, store: Path) -> int:

@@ -36,6 +36,9 @@ SpecFile = Annotated[Path, typer.Argument(help="the campaign's YAML file", metav
 ProfileFile = Annotated[Path | None, typer.Option("--profile", help="where to run; default: this machine")]
 Runs = Annotated[Path, typer.Option("--runs", help="folder of all runs")]
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
+DatasetName = Annotated[
+    str | None, typer.Option("--dataset", help="data set whose orders to take, where image sizes do not tell")
+]
 
 
 @app.command()
@@ -46,7 +49,7 @@ def submit(spec: SpecFile, profile: ProfileFile = None, runs: Runs = api.DEFAULT
     console = _console(stderr=as_json)
     campaign = _open(spec, profile, runs)
     started = time.monotonic()
-    with display(console) as listener, _failures(spec):
+    with display(console) as listener, _failures(f"campaign submit {spec}"):
         run = api.submit(campaign, listener)
     if as_json:
         _print_json({"run_folder": str(run.folder), "from_cache": run.from_cache, "plan": run.plan.to_dict()})
@@ -206,6 +209,55 @@ def verify_authors(
         raise typer.Exit(FAILED)
 
 
+@app.command("validate-physics")
+def validate_physics(
+    spec: Annotated[Path, typer.Argument(help="a campaign's YAML file, or a physics file", metavar="SPEC")],
+    data: Annotated[Path, typer.Argument(help="a data set in the published layout (.hdf5: z, x, y)")],
+    dataset: DatasetName = None,
+    as_json: Json = False,
+) -> None:
+    """Simulate published microstructures under a spec's physics, and compare with their published absorption."""
+    from campaign.progress import counting
+
+    with _located_errors(), _told_errors(), counting(_console(stderr=True)) as progress:
+        found = api.validate_physics(spec, data, dataset, lambda done, total: progress(done, total, "simulations"))
+    if as_json:
+        from dataclasses import asdict
+
+        _print_json(asdict(found))
+    else:
+        from campaign.show import agreement_table
+
+        _console().print(agreement_table({"all pairs": found}))
+
+
+@app.command()
+def calibrate(
+    data: Annotated[Path, typer.Argument(help="a data set in the published layout (.hdf5: z, x, y)")],
+    physics: Annotated[Path, typer.Option("--physics", help="a calibration, a physics file or a campaign's spec")],
+    output: Annotated[Path | None, typer.Option("--output", help="write the physics file found here")] = None,
+    profile: ProfileFile = None,
+    runs: Runs = api.DEFAULT_RUNS,
+    dataset: DatasetName = None,
+    as_json: Json = False,
+) -> None:
+    """Fit a stack to published pairs of image and absorption; judged by pairs that were not fitted to."""
+    from campaign.progress import counting
+    from campaign.show import agreement_table
+    from results.files import write_atomically
+
+    again = f"campaign calibrate {data} --physics {physics}"
+    with _located_errors(), _told_errors(), _failures(again), counting(_console(stderr=True)) as progress:
+        outcome = api.calibrate(physics, data, profile, runs, dataset, progress)
+        if output is not None:
+            write_atomically(output, outcome.physics_file(again))
+    if as_json:
+        _print_json(outcome.to_dict())
+        return
+    _console().print(agreement_table({"pairs fitted to": outcome.fitted, "pairs held out": outcome.held_out}))
+    print(outcome.physics_file(again) if output is None else f"physics file: {output}")
+
+
 @app.command("import")
 def import_data(
     data: Annotated[Path, typer.Argument(help="a data set in the published layout (.hdf5: z, x, y)")],
@@ -244,7 +296,7 @@ def _located_errors() -> Iterator[None]:
 
 
 @contextmanager
-def _failures(what: Path) -> Iterator[None]:
+def _failures(again: str) -> Iterator[None]:
     from campaign.complaints import told
     from campaign.run import CampaignFailed
 
@@ -260,8 +312,20 @@ def _failures(what: Path) -> Iterator[None]:
         print(error, file=sys.stderr)
         raise typer.Exit(BUSY) from None
     except KeyboardInterrupt:
-        print(f"\nstopped; finished work is kept: `campaign submit {what}` goes on", file=sys.stderr)
+        print(f"\nstopped; finished work is kept: `{again}` goes on", file=sys.stderr)
         raise typer.Exit(STOPPED) from None
+
+
+@contextmanager
+def _told_errors() -> Iterator[None]:
+    """What the user can mend, told in one line."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        _complain(str(error))
+    except RuntimeError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(FAILED) from None
 
 
 def _complain(message: str) -> None:

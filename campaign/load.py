@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from campaign.calibration_spec import Calibration
 from campaign.problems import Problem, SpecError, format_problems
 from campaign.profiles import LAPTOP, Profile
 from campaign.reading.files import TreeReader
 from campaign.reading.messages import problems_of
 from campaign.reading.tree import Node
-from campaign.spec import Spec
+from campaign.spec import Physics, Spec
 
-__all__ = ["LoadedSpec", "Problem", "SpecError", "format_problems", "load_profile", "load_spec"]
+__all__ = [
+    "DatasetUnknown",
+    "LoadedSpec",
+    "Problem",
+    "SpecError",
+    "format_problems",
+    "load_calibration",
+    "load_physics",
+    "load_profile",
+    "load_spec",
+]
+
+PAPER_SIZES = {"data-i": 96, "data-ii": 64}  # images of the paper's data sets, in pixels
+
+
+class DatasetUnknown(ValueError):  # noqa: N818
+    """Orders differ between data sets, and which one is meant is not known."""
 
 
 @dataclass(frozen=True)
@@ -65,20 +82,78 @@ def load_profile(path: str | Path | None = None, overrides: Sequence[str] = ()) 
     return _load(Path(path), TypeAdapter(Profile), overrides)[1]
 
 
+def load_physics(path: str | Path, image_px: int, dataset: str | None = None) -> tuple[Physics, int]:
+    """Physics of a campaign's spec or of a physics file, and the diffraction orders that belong to one data set.
+
+    Args:
+        path: the file.
+        image_px: side of the data set's images, which tells data sets apart.
+        dataset: name of the data set where its images do not tell which it is.
+
+    Raises:
+        SpecError: with every mistake, in file order.
+        DatasetUnknown: the file's orders differ between data sets, and none is named or has images of that size.
+    """
+    reader, root = _read(Path(path), ())
+    if isinstance(root.content, dict) and "campaign" in root.content:
+        spec = _checked(reader, root, TypeAdapter(Spec))
+        sizes = {name: data.image_px for name, data in spec.datasets.items()}
+        return spec.physics, _orders_of(spec.physics, sizes, image_px, dataset)
+    physics = _checked(reader, root, TypeAdapter(Physics))
+    return physics, _orders_of(physics, PAPER_SIZES, image_px, dataset)
+
+
+def load_calibration(path: str | Path, image_px: int, dataset: str | None = None) -> tuple[Calibration, int]:
+    """A calibration, or the usual one around a physics file or a campaign's physics; and orders as ``load_physics``.
+
+    Raises:
+        SpecError: with every mistake, in file order.
+        DatasetUnknown: see ``load_physics``.
+    """
+    reader, root = _read(Path(path), ())
+    if not isinstance(root.content, dict) or "physics" not in root.content or "campaign" in root.content:
+        physics, orders = load_physics(path, image_px, dataset)
+        return Calibration(physics=physics), orders
+    calibration = _checked(reader, root, TypeAdapter(Calibration))
+    return calibration, _orders_of(calibration.physics, PAPER_SIZES, image_px, dataset)
+
+
+def _orders_of(physics: Physics, sizes: Mapping[str, int], image_px: int, dataset: str | None) -> int:
+    orders = physics.numerics.orders
+    if isinstance(orders, int):
+        return orders
+    fitting = [dataset] if dataset else [name for name, size in sizes.items() if size == image_px and name in orders]
+    if len(fitting) != 1 or fitting[0] not in orders:
+        raise DatasetUnknown(
+            f"orders differ between data sets ({', '.join(orders)}), and which one has images of {image_px} pixels is "
+            f"not known; name it with --dataset"
+        )
+    return orders[fitting[0]]
+
+
 def _load(path: Path, adapter: TypeAdapter[Any], overrides: Sequence[str]) -> tuple[TreeReader, Any]:
+    reader, root = _read(path, overrides)
+    return reader, _checked(reader, root, adapter)
+
+
+def _read(path: Path, overrides: Sequence[str]) -> tuple[TreeReader, Node]:
     reader = TreeReader()
     root = reader.read(path)
     if root is None:
         raise SpecError(reader.problems)
     for assignment in overrides:
         root = reader.override(root, assignment)
+    return reader, root
+
+
+def _checked(reader: TreeReader, root: Node, adapter: TypeAdapter[Any]) -> Any:
     value, problems = _validated(root, adapter)
     # What YAML itself says of a place comes first; a second line on the same place would be an echo.
     told = {(problem.file, problem.line, problem.column) for problem in reader.problems}
     problems = [problem for problem in problems if (problem.file, problem.line, problem.column) not in told]
     if problems := [*reader.problems, *problems]:
         raise SpecError(_in_file_order(problems, reader))
-    return reader, value
+    return value
 
 
 def _validated(root: Node, adapter: TypeAdapter[Any]) -> tuple[Any, list[Problem]]:

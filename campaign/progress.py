@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 from rich.console import Console
 from rich.live import Live
+from rich.progress import MofNCompleteColumn, Progress, TaskID
 from rich.table import Table
 from rich.text import Text
 
@@ -87,6 +88,31 @@ class _PlainDisplay:
 
     def _print(self, text: str) -> None:
         self._console.print(Text(text), soft_wrap=True)
+
+
+@contextmanager
+def counting(console: Console) -> Iterator[Callable[[int, int, str], None]]:
+    """A bar on a terminal, a line a minute elsewhere; the block calls it with done, total, and of what."""
+    if console.is_terminal:
+        with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=console, transient=True) as bars:
+            tasks: dict[str, TaskID] = {}
+
+            def draw(done: int, total: int, what: str) -> None:
+                if what not in tasks:
+                    tasks[what] = bars.add_task(what, total=total)
+                bars.update(tasks[what], completed=done, total=total)
+
+            yield draw
+        return
+    last = time.monotonic()
+
+    def tell(done: int, total: int, what: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= PLAIN_SECONDS:
+            last = time.monotonic()
+            console.print(Text(f"{done} of {total} {what}"), soft_wrap=True)
+
+    yield tell
 
 
 def status_line(status: RunStatus, now: float) -> str:

@@ -14,6 +14,7 @@ from campaign.events import RunStatus
 from campaign.progress import format_seconds, status_line, status_table
 
 if TYPE_CHECKING:
+    from campaign.agreement import Agreement
     from campaign.doctor import Check
     from campaign.plan import Plan
     from campaign.replay import Replay
@@ -52,6 +53,18 @@ def run_table(status: RunStatus) -> Group:
     """One run, stage by stage."""
     head = f"{status.state}, last event {format_seconds(time.time() - (status.updated or 0.0))} ago"
     return Group(Text(head), status_table(status, now=time.time()))
+
+
+def agreement_table(found: Mapping[str, Agreement]) -> Table:
+    """How simulated absorption compares with the published one, a line for each set of pairs."""
+    table = _table(
+        ("", "left"), ("r", "right"), ("rmse", "right"), ("bias", "right"), ("std ratio", "right"), ("pairs", "right")
+    )
+    for name, agreement in found.items():
+        pairs = f"{agreement.n}, {agreement.failed} failed" if agreement.failed else str(agreement.n)
+        figures = f"{agreement.r:.3f}", f"{agreement.rmse:.4f}", f"{agreement.bias:+.4f}", f"{agreement.std_ratio:.2f}"
+        table.add_row(name, *figures, pairs)
+    return table
 
 
 def runs_table(states: Mapping[str, RunStatus]) -> Table | Text:

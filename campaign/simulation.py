@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from photonics.rcwa import Numerics, SolverError, solve_spectrum
+from photonics.solution import POLARIZATIONS
 from photonics.stack import Incidence, PatternLayer, Stack, UniformLayer
 from results.layout import Status
 
 ENERGY_TOLERANCE = 1e-6
 QUARANTINED = (SolverError, ArithmeticError, np.linalg.LinAlgError)  # what an image may do to the numerics
-POLARIZATIONS = ("s", "p")  # the order of the solver's polarisation axis
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,7 @@ class Simulator:
 
     def _polarised(self, fractions: np.ndarray) -> np.ndarray:
         """The one image's fractions (1, 2, ...) in the polarisation of the light, (...)."""
-        if self.polarization == "unpolarised":
-            return fractions[0].mean(axis=0)
-        return fractions[0][POLARIZATIONS.index(self.polarization)]
+        return np.tensordot(POLARIZATIONS[self.polarization], fractions[0], axes=1)
 
 
 def _stack(physics: Mapping[str, Any], position: int) -> Stack:

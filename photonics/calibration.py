@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,9 +20,12 @@ from torch import Tensor
 from photonics.materials import TabulatedMaterial
 from photonics.rcwa import Numerics, SolverError, solve
 from photonics.rcwa.differentiable import TensorPattern, TensorStack, TensorUniform, powers
-from photonics.stack import PatternLayer, Stack, UniformLayer
+from photonics.solution import POLARIZATIONS
+from photonics.stack import Incidence, PatternLayer, Stack, UniformLayer
 
 Material = complex | TabulatedMaterial
+Fractions = TypeVar("Fractions", np.ndarray, Tensor)
+NORMAL_INCIDENCE = Incidence()
 WAVELENGTH, PERIOD = "wavelength_nm", "period_nm"
 
 
@@ -39,7 +43,7 @@ class Family:
 
     ``bounds`` holds lowest and highest value of every free parameter, ``fixed`` the values of the others; together they
     name the wavelength, the period and every layer, whose value is its thickness in nm. ``wanted`` is 'total' or the
-    layer whose absorption is compared.
+    layer whose absorption is compared, ``polarization`` a key of ``POLARIZATIONS``.
     """
 
     layers: tuple[FamilyLayer, ...]
@@ -50,6 +54,8 @@ class Family:
     wanted: str
     bounds: Mapping[str, tuple[float, float]]
     fixed: Mapping[str, float]
+    incidence: Incidence = NORMAL_INCIDENCE
+    polarization: str = "unpolarised"
 
     def __post_init__(self) -> None:
         wanted = {WAVELENGTH, PERIOD, *(layer.name for layer in self.layers)}
@@ -120,13 +126,11 @@ class Family:
             index[self.substrate],
         )
 
-    @property
-    def wanted_layers(self) -> slice:
-        """Which layers' absorption adds up to the property; all for 'total', beside what the substrate takes."""
+    def property_of(self, absorption: Fractions, layer_absorption: Fractions) -> Fractions:
+        """The property, (B, 2), of the absorption in all, (B, 2), and by layer, (B, 2, layers); arrays or tensors."""
         if self.wanted == "total":
-            return slice(None)
-        position = [layer.name for layer in self.layers].index(self.wanted)
-        return slice(position, position + 1)
+            return absorption
+        return layer_absorption[..., [layer.name for layer in self.layers].index(self.wanted)]
 
 
 def _index(material: Material, wavelength: Tensor) -> Tensor:
@@ -152,14 +156,10 @@ def screen(family: Family, values: np.ndarray, images: np.ndarray) -> np.ndarray
     property_ = np.full((len(values), len(images)), np.nan)
     for row, parameters in zip(property_, values, strict=True):
         try:
-            solution = solve(family.stack(parameters), images, family.numerics).unpolarised()
+            solution = solve(family.stack(parameters), images, family.numerics, family.incidence)
         except (ValueError, SolverError):
             continue  # an order grazes, or a wavelength lies outside of a table: no stack to start from
-        row[:] = (
-            solution.absorption
-            if family.wanted == "total"
-            else solution.layer_absorption[:, family.wanted_layers].sum(axis=1)
-        )
+        row[:] = family.property_of(solution.absorption, solution.layer_absorption) @ POLARIZATIONS[family.polarization]
     return property_
 
 
@@ -168,15 +168,15 @@ def loss_and_gradient(
 ) -> tuple[float, np.ndarray]:
     """Mean squared error of the property of images (B, H, W) against targets (B,), and its gradient (P,)."""
     parameters = torch.tensor(values, dtype=torch.float64, requires_grad=True)
+    shares = torch.tensor(POLARIZATIONS[family.polarization], dtype=torch.float64)
     loss, gradient = 0.0, np.zeros(len(values))
     # Image by image, for their intermediate results would fill the memory; each builds its stack anew.
     for image, target in zip(images, targets, strict=True):
         stack = family.tensor_stack(parameters)
         pattern = torch.as_tensor(image, dtype=torch.float64).expand(1, len(stack.patterns), -1, -1)
-        solved = powers(stack, stack.permittivities(pattern), family.numerics)
-        total = 1 - solved.reflection - solved.transmission
-        absorbed = total if family.wanted == "total" else solved.layer_absorption[..., family.wanted_layers].sum(dim=-1)
-        error = (absorbed.mean() - float(target)) ** 2 / len(images)
+        solved = powers(stack, stack.permittivities(pattern), family.numerics, family.incidence)
+        absorbed = family.property_of(1 - solved.reflection - solved.transmission, solved.layer_absorption)
+        error = (absorbed[0] @ shares - float(target)) ** 2 / len(images)
         loss += error.item()
         gradient += torch.autograd.grad(error, parameters)[0].numpy()
     return loss, gradient

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+# Shares of s and p light by what a spec calls the polarisation.
+POLARIZATIONS = {"unpolarised": (0.5, 0.5), "s": (1.0, 0.0), "p": (0.0, 1.0)}
+
 
 def _absorption(reflection: np.ndarray, transmission: np.ndarray) -> np.ndarray:
     return 1 - reflection - transmission

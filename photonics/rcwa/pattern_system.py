@@ -104,14 +104,14 @@ class PatternSystem:
             wanted = max(self.tolerance / reached, self._noise)
             (du, de), residual, used = block_gmres(apply, right, wanted, MOST_ITERATIONS)
             u, e_top, iterations = u + du, e_top + de, iterations + used
-            estimate = reached * max(residual, self._noise)
+            estimate = reached * max(residual, self._noise, self._single.tail)
             if estimate <= self.tolerance:
                 return self._solution(u, e_top, estimate, iterations, refinements)
             top = operator.carry_up(Fields(u, self.below * u), self._double)
             e_top, right = top.e, self.source - (top.h + self.above * top.e)
             before, reached = reached, self._relative(right)
             if reached <= self.tolerance:
-                return self._solution(u, e_top, reached, iterations, refinements + 1)
+                return self._solution(u, e_top, max(reached, self._double.tail), iterations, refinements + 1)
             if not reached < before / 2:
                 break
         raise SolverError(

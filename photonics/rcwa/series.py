@@ -13,6 +13,7 @@ from photonics.rcwa.chebyshev import Spectrum
 SAMPLES = 512
 # Coefficients below this part of the largest are rounding errors of the transform.
 ROUNDING = 1e-15
+SMALLEST_PHASE = 1e-8
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,10 @@ def chebyshev_coefficients(low: float, high: float, thickness: float) -> tuple[n
     """Coefficients (SAMPLES / 2,) of cos(d sqrt x) and sin(d sqrt x) / sqrt x on [low, high]."""
     nodes = np.cos((np.arange(SAMPLES) + 0.5) * math.pi / SAMPLES)
     root = np.sqrt((high + low) / 2 + (high - low) / 2 * nodes + 0j)
-    values = np.stack([np.cos(thickness * root), thickness * np.sinc(thickness * root / math.pi)]).real
+    phase = thickness * root
+    # The sinc of a phase so small that its quotients lose their digits is 1.
+    phase[np.abs(phase) < SMALLEST_PHASE] = 0.0
+    values = np.stack([np.cos(phase), thickness * np.sinc(phase / math.pi)]).real
     coefficients = dct(values, axis=1)[:, : SAMPLES // 2] / SAMPLES
     coefficients[:, 0] /= 2
     return coefficients[0], coefficients[1]

@@ -75,7 +75,10 @@ def solve(
     patterns = _patterns(stack, images, numerics)
     with one_blas_thread():
         solver = _make_solver(stack, numerics, incidence, device)
-        powers = [_solve_image(solver, image, i, len(patterns)) for i, image in enumerate(patterns)]
+        if isinstance(solver, TransferSolver):
+            powers = solver.powers_batch(patterns)
+        else:
+            powers = [_solve_image(solver, image, i, len(patterns)) for i, image in enumerate(patterns)]
     orders = np.stack(harmonics(numerics.orders, numerics.truncation), axis=1)
     return gather(powers, len(stack.layers), orders)
 

@@ -29,9 +29,16 @@ def stacks(draw: st.DrawFn) -> Stack:
     layers.append(PatternLayer("pattern", thickness, draw(dielectrics), draw(dielectrics)))  # type: ignore[arg-type]
     layers += [UniformLayer(f"below {i}", *film) for i, film in enumerate(draw(films))]
     substrate = draw(st.sampled_from([1.5, 100j, 0.08 + 4.1j, 3.8 + 0.02j]))
-    # Irrational steps between orders keep every order away from grazing.
+    # Irrational steps between orders keep nearly every order away from grazing.
     step = draw(st.floats(0.1, 2)) * np.sqrt(2)
     return Stack(600, 600 / step, draw(st.sampled_from([1.0, 1.5])), tuple(layers), substrate)
+
+
+def can_be_solved(stack: Stack, numerics: Numerics) -> bool:
+    try:
+        return why_not(stack, numerics, NORMAL) is None
+    except ValueError:  # an index that is a multiple of the step: an order grazes
+        return False
 
 
 # The same examples every time: a lossless stack drawn exactly onto a resonance has no digits to compare.
@@ -58,7 +65,7 @@ def test_agrees_with_the_eigen_solver_to_the_accuracy_asked_for(
     if pixels == "dft":
         orders = min(orders, 3)
     numerics = Numerics(orders, truncation, pixels=pixels, solver="preconditioned", accuracy=accuracy)  # type: ignore[arg-type]
-    assume(why_not(stack, numerics, NORMAL) is None)
+    assume(can_be_solved(stack, numerics))
     image = make_image(seed, white=white)[None]
     fast, slow = solve(stack, image, numerics), solve(stack, image, replace(numerics, solver="eigen"))
     np.testing.assert_allclose(fast.reflection, slow.reflection, atol=accuracy, rtol=0)
