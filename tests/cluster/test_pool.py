@@ -295,7 +295,9 @@ def test_a_pool_follows_a_cluster_that_grows_and_shrinks(tmp_path: Path) -> None
         growing.fit(2)
         assert growing.workers == 2
         futures = [growing.submit(hold_until, gate) for _ in range(2)]
-        wait_until(lambda: gate.with_suffix(".pids").is_file() and len(gate.with_suffix(".pids").read_text().split()) == 2)
+        wait_until(
+            lambda: gate.with_suffix(".pids").is_file() and len(gate.with_suffix(".pids").read_text().split()) == 2
+        )
         growing.fit(1)
         gate.touch()
         assert len({future.result() for future in futures}) == 2
