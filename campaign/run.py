@@ -94,6 +94,7 @@ class Executor:
         self._gauges_shown = 0.0
         self._next_fit = 0.0
         self._ended: queue.Queue[Outcome] = queue.Queue()
+        self._untold: dict[str, dict[str, Any]] = {}  # progress between two events, by stage
         self._reopened: set[str] = set()
         self._cancelled: str | None = None  # "orderly" or "now" once somebody asked for it
         self._budget = budget
@@ -310,6 +311,7 @@ class Executor:
         folder = self._folder(stage.name) if finished else self.cache.partial(stage, self.pipeline.keys[stage.name])
         if folder.is_dir():  # one that was given up has another name than while it was worked in
             self._link(stage, folder)
+        self._tell_progress(stage)
         self._emit(
             "stage-ended",
             stage=stage.name,
@@ -336,12 +338,18 @@ class Executor:
             claim.raise_if_lost()
             if best_rep is not None:
                 facts["best_rep"] = best_rep
+            self._untold[stage.name] = {"done": done, "total": total, **facts}
             now = time.monotonic()
             if done >= total or now - last >= PROGRESS_SECONDS:
                 last = now
-                self._emit("progress", stage=stage.name, done=done, total=total, **facts)
+                self._tell_progress(stage)
 
         return progress
+
+    def _tell_progress(self, stage: Stage) -> None:
+        """The latest progress of a stage, if it has not been told."""
+        if (facts := self._untold.pop(stage.name, None)) is not None:
+            self._emit("progress", stage=stage.name, **facts)
 
     def _waiting(self, stage: Stage) -> Callable[[Busy], None]:
         told: set[Owner] = set()

@@ -235,6 +235,18 @@ def test_cancel_now_does_not_wait_for_stages(tmp_path: Path, stages: Any, monkey
     assert run_status(tmp_path / "run").state == "cancelled"
 
 
+def test_the_last_progress_of_a_stage_is_told_however_soon_it_came(tmp_path: Path, stages: Any) -> None:
+    def stops_short(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+        for done in range(5):
+            context.progress(done, 100, message="simulations")
+        raise ValueError("no such luck")
+
+    with pytest.raises(CampaignFailed):
+        execute(tmp_path, stages(a=(stops_short, [])))
+    told = [event["done"] for event in read_events(tmp_path / "run") if event["event"] == "progress"]
+    assert told == [0, 4]
+
+
 def test_the_report_is_part_of_the_run(tmp_path: Path, stages: Any, drive: Callable[..., Path]) -> None:
     run_folder = tmp_path / "run"
     drive(run_folder)
