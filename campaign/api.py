@@ -26,6 +26,7 @@ from campaign.driver import drive_alone
 from campaign.events import EVENT_FILE, EventLog, RunStatus, run_status
 from campaign.footprint import Footprint
 from campaign.frozen import FrozenRun, freeze
+from campaign.installed import read_spec
 from campaign.load import LoadedSpec, load_calibration, load_physics, load_profile, load_spec
 from campaign.logs import driver_log_handler
 from campaign.pipeline import build_pipeline
@@ -351,7 +352,7 @@ def _frozen(run_folder: Path) -> tuple[Spec, dict[str, Any]]:
     if not frozen.is_file():
         raise FileNotFoundError(f"{run_folder}: not a run's folder (no {SPEC_FILE})")
     planned = json.loads((run_folder / PLAN_FILE).read_text(encoding="utf-8"))
-    return Spec.model_validate_json(frozen.read_text(encoding="utf-8")), planned
+    return read_spec(json.loads(frozen.read_text(encoding="utf-8"))), planned
 
 
 def _keys_of(planned: dict[str, Any]) -> dict[str, str]:

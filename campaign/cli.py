@@ -13,13 +13,16 @@ from typing import Annotated
 import typer
 
 from campaign import api, following
+from campaign.installed import PluginError
 from campaign.slurm.profile import SlurmProfile
 from campaign.terminal import (
     FAILED,
+    Format,
     Json,
     ProfileFile,
     Runs,
     SpecFile,
+    Style,
     complain,
     console,
     located_errors,
@@ -52,11 +55,13 @@ def submit(
     wait: Wait = False,
     dry_run: DryRun = False,
     as_json: Json = False,
+    style: Format = Style.TEXT,
 ) -> None:
     """Run a campaign to its tables, figures and report; go on with one that was interrupted."""
     from campaign.driving import drive
 
-    campaign = _open(spec, profile, runs, on_cluster=True)
+    as_json = as_json or style is Style.JSON
+    campaign = _open(spec, profile, runs, as_json, on_cluster=True)
     if isinstance(campaign.profile, SlurmProfile):
         return _queue(campaign, f"campaign submit {spec}", wait, dry_run, as_json)
     if dry_run:
@@ -78,7 +83,7 @@ def resume(
     try:
         with located_errors():
             campaign = api.frozen_campaign(run, profile)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, PluginError) as error:
         complain(str(error))
     except api.CodeChanged as error:
         if FROZEN_VARIABLE in os.environ or not (run / CODE_FOLDER).is_dir():
@@ -94,9 +99,16 @@ for command in (following.watch, following.logs, following.cancel, following.das
 
 
 @app.command()
-def plan(spec: SpecFile, profile: ProfileFile = None, runs: Runs = api.DEFAULT_RUNS, as_json: Json = False) -> None:
+def plan(
+    spec: SpecFile,
+    profile: ProfileFile = None,
+    runs: Runs = api.DEFAULT_RUNS,
+    as_json: Json = False,
+    style: Format = Style.TEXT,
+) -> None:
     """Show what a submission would do: stages, simulations, cost, and what is cached. Writes nothing."""
-    made = _open(spec, profile, runs).plan()
+    as_json = as_json or style is Style.JSON
+    made = _open(spec, profile, runs, as_json).plan()
     if as_json:
         print_json(made.to_dict())
     else:
@@ -114,13 +126,15 @@ def why(
     profile: ProfileFile = None,
     runs: Runs = api.DEFAULT_RUNS,
     as_json: Json = False,
+    style: Format = Style.TEXT,
 ) -> None:
     """Say why a stage is cached or not: each field, input, file and module that differs from the nearest result."""
     from campaign.show import explanation_table
 
+    as_json = as_json or style is Style.JSON
     try:
         file, name = (api.latest_spec(runs), spec) if stage is None else (Path(spec), stage)
-        explanation = _open(file, profile, runs).why(name)
+        explanation = _open(file, profile, runs, as_json).why(name)
     except (FileNotFoundError, api.UnknownStage) as error:
         complain(str(error))
     if as_json:
@@ -207,7 +221,7 @@ def report(run: Annotated[Path, typer.Argument(help="a run's folder")]) -> None:
     """Write a run's tables, figures and report again from its results."""
     try:
         path = api.rewrite_report(run)
-    except (FileNotFoundError, api.NotFinished) as error:
+    except (FileNotFoundError, PluginError, api.NotFinished) as error:
         complain(str(error))
     console().print(f"report: {path}", soft_wrap=True)
 
@@ -361,6 +375,6 @@ def _queue(campaign: api.Campaign, again: str, wait: bool, dry_run: bool, as_jso
         console().print(f"`campaign watch {run.folder}` follows it", soft_wrap=True)
 
 
-def _open(spec: Path, profile: Path | None, runs: Path, on_cluster: bool = False) -> api.Campaign:
-    with located_errors():
+def _open(spec: Path, profile: Path | None, runs: Path, as_json: bool, on_cluster: bool = False) -> api.Campaign:
+    with located_errors(as_json):
         return api.Campaign.open(spec, profile, runs, on_cluster=on_cluster)

@@ -12,6 +12,7 @@ import numpy as np
 from campaign.cache import StageCache, StageRecord
 from campaign.design_set import DesignSet
 from campaign.pipeline import Pipeline, Stage
+from campaign.plugin import OptimizerConfig
 from campaign.spec import BayesianOptimization
 from campaign.stages.labels import STORE as LABELS
 from campaign.stages.model import HISTORY_FILE
@@ -33,7 +34,6 @@ from results.store import SimulationStore
 from results.tables import TableRow
 from results.truncation import TruncationError
 
-BAYESIAN = "bayesian-optimization"
 STATISTICS_IMAGES = 1000  # enough for means and spreads; all of a large set would only take longer
 
 
@@ -64,7 +64,9 @@ class RunResults:
     def table_rows(self) -> list[TableRow]:
         """Table 1: data set by data set, methods in the order of the spec."""
         return [
-            self._search_row(dataset, target) if kind == BAYESIAN else self._design_row(kind, dataset, target)
+            self._search_row(kind, dataset, target)
+            if kind in self.searches
+            else self._design_row(kind, dataset, target)
             for dataset in self.spec.datasets
             for kind in self.method_kinds
             for target in self.spec.targets
@@ -86,17 +88,17 @@ class RunResults:
             truncation=self._truncation.get(dataset),
         )
 
-    def _search_row(self, dataset: str, target: float) -> TableRow:
+    def _search_row(self, method: str, dataset: str, target: float) -> TableRow:
         """A search yields one design, its best; the starting pairs are part of it."""
-        y = self._search(dataset, target)
+        y = self._search(method, dataset, target)
         summary = RepSummary.of(y, target)
-        facts = self.record(f"optimization/{dataset}/{target:g}").facts
+        facts = self.record(f"optimization/{method}/{dataset}/{target:g}").facts
         labels = self.record(f"labels/{dataset}").facts["seconds_per_simulation"]
-        seconds = facts["search_seconds"] + labels * self.optimization.initial
+        seconds = facts["search_seconds"] + labels * self.searches[method]
         best = _number(summary.minimum)
         return TableRow(
             dataset,
-            BAYESIAN,
+            method,
             target,
             best,
             None,
@@ -125,9 +127,10 @@ class RunResults:
         return [method.kind for method in self.spec.methods]
 
     @property
-    def optimization(self) -> BayesianOptimization:
-        """The spec's Bayesian optimisation; only where it has one."""
-        return next(method for method in self.spec.methods if isinstance(method, BayesianOptimization))
+    def searches(self) -> dict[str, int]:
+        """Names of the methods that search, with the number of labelled pairs that each starts from."""
+        kinds = BayesianOptimization | OptimizerConfig
+        return {method.kind: method.initial for method in self.spec.methods if isinstance(method, kinds)}
 
     # --- designs ---------------------------------------------------------------------------------------------
 
@@ -154,10 +157,10 @@ class RunResults:
         ]
 
     def _best(self, dataset: str, method: str, target: float) -> BestDesign:
-        if method == BAYESIAN:
+        if method in self.searches:
             stores = [
-                (self._trials(dataset, target), slice(None)),
-                (self._labels(dataset), slice(self.optimization.initial)),
+                (self._trials(method, dataset, target), slice(None)),
+                (self._labels(dataset), slice(self.searches[method])),
             ]
         else:
             store = SimulationStore.open(self.folder(f"verification/{method}/{dataset}") / DESIGNS)
@@ -169,26 +172,26 @@ class RunResults:
     def _labels(self, dataset: str) -> SimulationStore:
         return SimulationStore.open(self.folder(f"labels/{dataset}") / LABELS)
 
-    def _trials(self, dataset: str, target: float) -> SimulationStore:
-        return SimulationStore.open(self.folder(f"optimization/{dataset}/{target:g}") / TRIALS)
+    def _trials(self, method: str, dataset: str, target: float) -> SimulationStore:
+        return SimulationStore.open(self.folder(f"optimization/{method}/{dataset}/{target:g}") / TRIALS)
 
-    def _search(self, dataset: str, target: float) -> np.ndarray:
+    def _search(self, method: str, dataset: str, target: float) -> np.ndarray:
         """Properties that one search saw, starting pairs first."""
-        initial = self._labels(dataset).read("y", rows=slice(self.optimization.initial))["y"]
-        return np.concatenate([initial, self._trials(dataset, target).read("y")["y"]])
+        initial = self._labels(dataset).read("y", rows=slice(self.searches[method]))["y"]
+        return np.concatenate([initial, self._trials(method, dataset, target).read("y")["y"]])
 
     def histories(self) -> list[SearchHistory]:
         """REP of every simulation of every search."""
         return [
             SearchHistory(
-                dataset,
+                dataset if len(self.searches) == 1 else f"{dataset}, {method}",
                 target,
-                residual_error_percentage(self._search(dataset, target), target),
-                self.optimization.initial,
+                residual_error_percentage(self._search(method, dataset, target), target),
+                initial,
             )
             for dataset in self.spec.datasets
+            for method, initial in self.searches.items()
             for target in self.spec.targets
-            if BAYESIAN in self.method_kinds
         ]
 
     # --- images and training ---------------------------------------------------------------------------------

@@ -57,21 +57,29 @@ def _own_seconds(stage: Stage, pipeline: Pipeline, index: RecordIndex) -> tuple[
 def seconds_per_simulation(stage: Stage, index: RecordIndex) -> tuple[float, bool]:
     """Seconds that one RCWA simulation of ``stage`` takes on one core, and whether that was measured."""
     physics = stage.config["physics"]
+    effort = _effort(physics)
     measured = [
         record.facts["seconds_per_simulation"]
         for kind in ("labels", "truncation", "verification")
         for record in index.records(kind)
-        if "seconds_per_simulation" in record.facts and _effort(record.config["physics"]) == _effort(physics)
+        if "seconds_per_simulation" in record.facts and _effort(record.config["physics"]) == effort
     ]
     if measured:
         return statistics.median(measured), True
-    numerics, wavelengths, patterns = _effort(physics)
+    if stage.seconds_each is not None:
+        return stage.seconds_each, False
+    numerics, wavelengths, patterns = effort
     harmonics = (2 * numerics["orders"] + 1) ** 2 * (CIRCLE_IN_SQUARE if numerics["truncation"] == "circular" else 1.0)
     return SECONDS_PER_HARMONIC_CUBED[numerics["solver"]] * harmonics**3 * wavelengths * patterns, False
 
 
 def _effort(physics: Mapping[str, Any]) -> tuple[Mapping[str, Any], int, int]:
-    """What the time of a simulation follows: the numerics, the number of wavelengths and that of pattern layers."""
+    """What the time of a simulation follows: the numerics, the number of wavelengths and that of pattern layers.
+
+    Of a simulator of somebody else's nothing is known: the same block, the same time.
+    """
+    if "implementation" in physics:
+        return physics, 1, 1
     patterns = sum(layer["kind"] == "pattern" for layer in physics["layers"])
     return physics["numerics"], len(physics.get("wavelengths_nm", ())), patterns
 

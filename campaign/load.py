@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from campaign.calibration_spec import Calibration
+from campaign.installed import BUILT_IN, PluginError, find_plugin, installed_plugins, kinds_asked_for, spec_type
 from campaign.problems import Problem, SpecError, format_problems
 from campaign.profiles import LAPTOP, Profile
 from campaign.reading.files import TreeReader
 from campaign.reading.messages import problems_of
-from campaign.reading.tree import Node
+from campaign.reading.tree import Node, key_text, node_at
 from campaign.slurm.profile import INVENTORY, SlurmProfile
 from campaign.spec import Physics, Spec
 from cluster.slurm.controller import has_slurm, patiently
@@ -69,7 +71,9 @@ def load_spec(path: str | Path, overrides: Sequence[str] = ()) -> LoadedSpec:
     Raises:
         SpecError: with every mistake, in file order.
     """
-    reader, spec = _load(Path(path), TypeAdapter(Spec), overrides)
+    reader, root = _read(Path(path), overrides)
+    kind, unjudged = _spec_type(reader, root)
+    spec = _checked(reader, root, TypeAdapter(kind), unjudged=unjudged)
     text, sources = reader.texts[Path(path)], tuple(reader.texts)
     return LoadedSpec(spec, Path(path), text, sources, tuple(overrides))
 
@@ -150,6 +154,31 @@ def _load(
     return reader, _checked(reader, root, adapter, context)
 
 
+def _spec_type(reader: TreeReader, root: Node) -> tuple[type[Spec], list[str]]:
+    """The spec's type with the parts of installed packages that it asks for; tells those that cannot be had.
+
+    Blocks whose kind is not known, so that nothing in them can be judged, come second, as the beginning of their keys.
+    """
+    configs, unjudged = [], []
+    for block, kind, at in kinds_asked_for(root):
+        place = node_at(root, at)
+        plugin = find_plugin(block, kind)
+        if plugin is None:
+            known = [*BUILT_IN[block], *(each.kind for each in installed_plugins() if each.block == block)]
+            rule = f"must be {'one of ' if len(known) > 1 else ''}{', '.join(map(repr, known))}"
+            close = difflib.get_close_matches(kind, known, n=1)
+            fix = f"did you mean '{close[0]}'?" if close else f"or install the package that brings '{kind}'"
+            reader.tell(place.mark, key_text(at), rule, place.shown(), fix)
+            unjudged += [f"{block}."] if close != ["rcwa"] else []
+            continue
+        try:
+            configs.append(plugin.config_type())
+        except PluginError as error:
+            reader.tell(place.mark, key_text(at), error.rule, place.shown(), error.fix)
+            unjudged.append(f"{block}.")
+    return spec_type(configs), unjudged
+
+
 def _read(path: Path, overrides: Sequence[str]) -> tuple[TreeReader, Node]:
     reader = TreeReader()
     root = reader.read(path)
@@ -160,11 +189,18 @@ def _read(path: Path, overrides: Sequence[str]) -> tuple[TreeReader, Node]:
     return reader, root
 
 
-def _checked(reader: TreeReader, root: Node, adapter: TypeAdapter[Any], context: dict[str, Any] | None = None) -> Any:
+def _checked(
+    reader: TreeReader,
+    root: Node,
+    adapter: TypeAdapter[Any],
+    context: dict[str, Any] | None = None,
+    unjudged: Sequence[str] = (),
+) -> Any:
     value, problems = _validated(root, adapter, context)
     # What YAML itself says of a place comes first; a second line on the same place would be an echo.
     told = {(problem.file, problem.line, problem.column) for problem in reader.problems}
     problems = [problem for problem in problems if (problem.file, problem.line, problem.column) not in told]
+    problems = [problem for problem in problems if not problem.key.startswith(tuple(unjudged))]
     if problems := [*reader.problems, *problems]:
         raise SpecError(_in_file_order(problems, reader))
     return value

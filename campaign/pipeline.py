@@ -9,14 +9,16 @@ microstructures -> generator -> latents -> labels -> model -> designs -> verific
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from campaign.fingerprint import code_behind
+from campaign.fingerprint import SCIENCE, code_behind
+from campaign.installed import Provider, provider_of
 from campaign.keys import KeyParts, digest, file_digest
 from campaign.optics import Optics, optics_of, with_orders
+from campaign.plugin import InverseModelConfig, OptimizerConfig, PluginConfig, SimulatorConfig
 from campaign.spec import (
     AuthorsGenerator,
     AuthorsMdn,
@@ -44,7 +46,11 @@ SCHEMA_VERSIONS: Mapping[str, int] = {
 
 @dataclass(frozen=True)
 class Stage:
-    """One unit of cached work. ``config`` is all the science in it; ``files`` count by content, not by path."""
+    """One unit of cached work. ``config`` is all the science in it; ``files`` count by content, not by path.
+
+    ``providers`` are packages outside of the project whose code computes it too; ``seconds_each`` is what one of them
+    expects a simulation to take, and counts in no key.
+    """
 
     kind: str
     where: tuple[str, ...]
@@ -52,6 +58,8 @@ class Stage:
     inputs: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, Path] = field(default_factory=dict)
     simulations: int = 0
+    providers: tuple[Provider, ...] = ()
+    seconds_each: float | None = None
 
     @property
     def name(self) -> str:
@@ -90,13 +98,26 @@ class Pipeline:
         return parts
 
     def code_of(self, stage: Stage, root: Path | None = None) -> Mapping[str, str]:
-        """Digests of the modules that compute ``stage``; those below ``root`` if it holds a copy of all of them."""
-        return code_behind(f"campaign.stages.{stage.kind}", root=root)
+        """Digests of the modules that compute ``stage``, and versions of the packages that plug in.
+
+        Modules are those below ``root`` if it holds a copy of all of them.
+        """
+        modules = [module for provider in stage.providers for module in provider.modules]
+        science = (*SCIENCE, *(name for provider in stage.providers for name in provider.roots))
+        code = code_behind(f"campaign.stages.{stage.kind}", *modules, science=science, root=root)
+        return code | {f"version of {provider.package}": provider.version for provider in stage.providers}
 
     @property
     def packages(self) -> tuple[str, ...]:
         """Packages outside of the project that compute some of the stages."""
-        return ()
+        roots = [name for stage in self.stages for provider in stage.providers for name in provider.roots]
+        return tuple(dict.fromkeys(roots))
+
+    @property
+    def providers(self) -> tuple[Provider, ...]:
+        """Where the parts come from that are not the project's own."""
+        found = {(each.package, each.version): each for stage in self.stages for each in stage.providers}
+        return tuple(found.values())
 
     @cached_property
     def keys(self) -> Mapping[str, str]:
@@ -147,7 +168,7 @@ def _generator_stages(spec: Spec) -> list[Stage]:
 
 def _dataset_stages(spec: Spec, name: str, dataset: DataSet) -> list[Stage]:
     size = {"dataset": name, "image_px": dataset.image_px, "latent": list(dataset.latent)}
-    physics = optics_of(spec.physics, spec.physics.orders_of(name), dataset.image_px)
+    physics, simulators = _physics_of(spec, name, dataset)
     draw = {
         "seed": spec.seed,
         "count": spec.labels.count,
@@ -162,16 +183,37 @@ def _dataset_stages(spec: Spec, name: str, dataset: DataSet) -> list[Stage]:
         inputs={"latents": latents.name},
         simulations=spec.labels.count,
     )
-    stages = [latents, labels, *_truncation_stages(spec, name, physics, size)]
+    stages = [latents, labels, *([] if simulators else _truncation_stages(spec, name, physics, size))]
     if spec.tune is not None:
         sweep = {"seed": spec.seed, "mdn": spec.mdn.model_dump(), "tune": spec.tune.model_dump(mode="json")}
         stages.append(Stage("tuning", (name,), sweep, inputs={"labels": labels.name}))
     for method in spec.methods:
-        if isinstance(method, BayesianOptimization):
+        if isinstance(method, BayesianOptimization | OptimizerConfig):
             stages += _optimization_stages(spec, name, method, physics, size)
         else:
             stages += _inverse_model_stages(spec, name, method, physics, size)
+    if isinstance(spec.physics, SimulatorConfig):
+        seconds = spec.physics.expected_seconds(dataset.image_px)
+        return [_simulated_by(simulators, seconds, stage) for stage in stages]
     return stages
+
+
+def _simulated_by(simulators: tuple[Provider, ...], seconds: float, stage: Stage) -> Stage:
+    if not stage.simulations:
+        return stage
+    return replace(stage, providers=(*simulators, *stage.providers), seconds_each=seconds)
+
+
+def _physics_of(spec: Spec, name: str, dataset: DataSet) -> tuple[Optics, tuple[Provider, ...]]:
+    """What a simulation of a data set is made from, and the package that simulates, if it is not this project."""
+    if isinstance(spec.physics, SimulatorConfig):
+        return {**_plugged(spec.physics), "image_px": dataset.image_px}, (provider_of(spec.physics),)
+    return optics_of(spec.physics, spec.physics.orders_of(name), dataset.image_px), ()
+
+
+def _plugged(config: PluginConfig) -> dict[str, Any]:
+    """A part of somebody else's as stages hold it."""
+    return {"kind": config.kind, "implementation": config.implementation, "options": config.options()}
 
 
 def _truncation_stages(spec: Spec, name: str, physics: Optics, size: dict) -> list[Stage]:
@@ -186,7 +228,13 @@ def _truncation_stages(spec: Spec, name: str, physics: Optics, size: dict) -> li
 def _inverse_model_stages(spec: Spec, name: str, method: Any, physics: Optics, size: dict) -> list[Stage]:
     where = (method.kind, name)
     options = method.model_dump(mode="json", exclude={"weights", "sampling"})
-    if isinstance(method, AuthorsMdn):
+    providers: tuple[Provider, ...] = ()
+    if isinstance(method, InverseModelConfig):
+        providers = (provider_of(method),)
+        config = {**_plugged(method), **size, "seed": spec.seed}
+        inputs = {"labels": f"labels/{name}", "generator": "generator"}
+        model = Stage("model", where, config, inputs, providers=providers)
+    elif isinstance(method, AuthorsMdn):
         model = Stage("model", where, {**options, **size}, files={"weights": method.weights})
     else:
         inputs = {"labels": f"labels/{name}"}
@@ -198,6 +246,7 @@ def _inverse_model_stages(spec: Spec, name: str, method: Any, physics: Optics, s
         where,
         {
             "kind": method.kind,
+            **({"implementation": method.implementation} if providers else {}),
             "sampling": getattr(method, "sampling", "component"),
             "seed": spec.seed,
             "targets": list(spec.targets),
@@ -205,6 +254,7 @@ def _inverse_model_stages(spec: Spec, name: str, method: Any, physics: Optics, s
             **size,
         },
         inputs={"model": model.name, "generator": "generator"},
+        providers=providers,
     )
     verification = Stage(
         "verification",
@@ -217,22 +267,27 @@ def _inverse_model_stages(spec: Spec, name: str, method: Any, physics: Optics, s
 
 
 def _optimization_stages(
-    spec: Spec, name: str, method: BayesianOptimization, physics: Optics, size: dict
+    spec: Spec, name: str, method: BayesianOptimization | OptimizerConfig, physics: Optics, size: dict
 ) -> list[Stage]:
     common = {
         "seed": spec.seed,
         "physics": physics,
         "distribution": spec.latent.model_dump(),
-        **method.model_dump(),
+        **{field: getattr(method, field) for field in ("kind", "initial", "iterations", "batch")},
         **size,
     }
+    providers: tuple[Provider, ...] = ()
+    if isinstance(method, OptimizerConfig):
+        common |= _plugged(method)
+        providers = (provider_of(method),)
     return [
         Stage(
             "optimization",
-            (name, f"{target:g}"),
+            (method.kind, name, f"{target:g}"),
             {**common, "target": target},
             inputs={"labels": f"labels/{name}", "generator": "generator"},
             simulations=method.iterations,
+            providers=providers,
         )
         for target in spec.targets
     ]

@@ -65,6 +65,7 @@ class Plan:
     wall_seconds: float
     disk_bytes: int
     files: int
+    packages: tuple[str, ...] = ()  # that plug in, with their versions
     obstacles: tuple[Check, ...] = ()
 
     @property
@@ -119,6 +120,7 @@ def make_plan(spec: Spec, runs: Path, cache: StageCache, workers: int, rows_want
         wall_seconds=_wall_seconds(left, workers),
         disk_bytes=room.size if left else 0,
         files=room.files if left else 0,
+        packages=tuple(f"{provider.package} {provider.version}" for provider in pipeline.providers),
     )
 
 

@@ -224,7 +224,8 @@ def spec_rules(spec: Spec) -> Iterator[Breach]:
     kinds = [method.kind for method in spec.methods]
     yield from _repeats(kinds, "methods", "must stand once among the methods")
     yield from _repeats(spec.targets, "targets", "must stand once among the targets")
-    yield from _order_rules(spec)
+    if spec.physics.kind == "rcwa":
+        yield from _order_rules(spec)
     yield from _label_rules(spec)
     if spec.tune is not None and "gan-mdn" not in kinds:
         rule = "needs 'gan-mdn' among the methods, whose MDN it tunes"
@@ -309,9 +310,10 @@ def _label_rules(spec: Spec) -> Iterator[Breach]:
         if size > training:
             yield Breach(("tune", "batch_size", index), rule, fix, str(size))
     for index, method in enumerate(spec.methods):
-        if method.kind == "bayesian-optimization" and method.initial > count:
+        initial = getattr(method, "initial", 0)  # of optimisers
+        if initial > count:
             rule = f"must not exceed labels.count, {count}"
-            yield Breach(("methods", index, "initial"), rule, f"write {count} or less", str(method.initial))
+            yield Breach(("methods", index, "initial"), rule, f"write {count} or less", str(initial))
         elif method.kind == "pca-mdn":
             widest = max(dataset.latent_dimension for dataset in spec.datasets.values())
             if widest > count:

@@ -6,13 +6,17 @@ its schema in a comment, ``# yaml-language-server: $schema=spec.schema.json``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from campaign.installed import PluginError, installed_plugins, spec_type
+from campaign.plugin import PluginConfig
 from campaign.profiles import Profile
 from campaign.reading.files import INCLUDE
-from campaign.spec import Range, Spec
+from campaign.spec import Range
 
 JsonSchema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -20,12 +24,19 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def spec_json_schema() -> JsonSchema:
     """Schema of a campaign's YAML file, as it is written: with includes, names of methods and pairs for ranges."""
-    schema = _schema(Spec, "Campaign spec")
+    schema = _schema(spec_type(_usable()), "Campaign spec")
     definitions = schema["$defs"]
     definitions[Range.__name__] = _pair(definitions[Range.__name__])
     methods = schema["properties"]["methods"]["items"]["anyOf"]
     methods.insert(0, {"enum": _names_that_suffice(methods, definitions)})
     return schema
+
+
+def _usable() -> Iterator[type[PluginConfig]]:
+    """Configurations of the parts that installed packages bring, without those that cannot be imported."""
+    for plugin in installed_plugins():
+        with suppress(PluginError):
+            yield plugin.config_type()
 
 
 def profile_json_schema() -> JsonSchema:

@@ -315,6 +315,7 @@ class Numerics(Model):
 class Physics(Model):
     """An optical stack, top to bottom, lit from above; y is its absorption, the mean over the wavelengths."""
 
+    kind: Literal["rcwa"] = Field(default="rcwa", exclude=True, description="simulated by this project's RCWA")
     wavelength_nm: Wavelengths = Field(description="vacuum wavelength, or a list of them over which y is the mean")
     pixel_nm: LengthNm = Field(description="side of one image pixel; the period is image_px x pixel_nm")
     materials: dict[Name, Material] = Field(description="each material by name: {n: ..., k: ...} or {table: ...}")
@@ -419,9 +420,17 @@ class BayesianOptimization(Model):
     batch: Count = Field(default=8, description="suggestions simulated at the same time")
 
 
+BUILT_IN_METHODS = (GanMdn, PcaMdn, DirectMdn, AuthorsMdn, BayesianOptimization)
+
+
+def method_by_name(value: Any) -> Any:
+    """A name alone takes the method's defaults."""
+    return {"kind": value} if isinstance(value, str) else value
+
+
 Method = Annotated[
     Annotated[GanMdn | PcaMdn | DirectMdn | AuthorsMdn | BayesianOptimization, Field(discriminator="kind")],
-    BeforeValidator(lambda value: {"kind": value} if isinstance(value, str) else value),
+    BeforeValidator(method_by_name),
 ]
 
 

@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -25,6 +26,16 @@ Runs = Annotated[Path, typer.Option("--runs", help="folder of all runs")]
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
 
 
+class Style(StrEnum):
+    """How a command answers."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+Format = Annotated[Style, typer.Option("--format", help="json: the answer, or a list of mistakes, for machines")]
+
+
 def console(stderr: bool = False) -> Console:
     """The terminal, or lines of fixed width where there is none."""
     made = Console(stderr=stderr)
@@ -38,11 +49,14 @@ def complain(message: str) -> NoReturn:
 
 
 @contextmanager
-def located_errors() -> Iterator[None]:
-    """Tell every mistake in a spec or profile with its place, and end."""
+def located_errors(as_json: bool = False) -> Iterator[None]:
+    """Tell every mistake in a spec or profile with its place, and end; as JSON it is the command's answer."""
     try:
         yield
     except SpecError as error:
+        if as_json:
+            print(format_problems(error.problems, style="json"))
+            raise typer.Exit(MISTAKE) from None
         complain(format_problems(error.problems))
     except SlurmError as error:
         print(f"the profile cannot be checked against the cluster: {error}", file=sys.stderr)

@@ -223,7 +223,7 @@ def _refuse_second_ray() -> None:
 def _kept_node(arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
     """A node of this machine that ends with the block, or with this process; yields what its keeper announces."""
     keeper = subprocess.Popen(
-        [sys.executable, "-m", "cluster.keeper", *arguments, "--lifeline"],
+        [sys.executable, "-P", "-m", "cluster.keeper", *arguments, "--lifeline"],  # -P: not from the working directory
         env=os.environ | source_path(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -32,7 +32,8 @@ def missing_key(place: Place) -> Advice:
 def nearest(place: Place, choices: list[str]) -> str:
     """The choice that was probably meant, else the first."""
     text = place.node.text if place.node else ""
-    close = difflib.get_close_matches(text, choices, n=1)
+    same = [choice for choice in choices if choice.lower() == text.lower()]
+    close = same or difflib.get_close_matches(text, choices, n=1)
     return f"did you mean '{close[0]}'?" if close else f"write {choices[0]}"
 
 

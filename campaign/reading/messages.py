@@ -21,6 +21,9 @@ from campaign.reading.places import Place, find_place, place_below
 from campaign.reading.tree import KeyPath, Node, key_text
 from campaign.rules import suggestion
 
+# Keys that do not exist, the ones to write instead, and how.
+OTHER_KEYS = {"period_nm": ("pixel_nm", "write pixel_nm, the period divided by image_px, in nanometres")}
+
 
 def problems_of(errors: Iterable[ErrorDetails], root: Node, schema: Any) -> list[Problem]:
     """One problem for each mistake.
@@ -46,7 +49,9 @@ def _meant(error: ErrorDetails, root: Node, schema: Any) -> KeyPath | None:
     if error["type"] != "extra_forbidden":
         return None
     place = find_place(root, schema, error["loc"])
-    close = difflib.get_close_matches(place.name, place.owner.model_fields if place.owner else (), n=1)
+    known = place.owner.model_fields if place.owner else {}
+    other = OTHER_KEYS.get(place.name, ("", ""))[0]
+    close = [other] if other in known else difflib.get_close_matches(place.name, known, n=1)
     return (*place.path[:-1], close[0]) if close else None
 
 
@@ -63,9 +68,11 @@ def _problems(error: ErrorDetails, root: Node, schema: Any) -> Iterator[Problem]
         if place.parent is None or not place.parent.incomplete:
             yield _problem(place, missing_key(place))
     elif kind == "extra_forbidden":
-        known = place.owner.model_fields if place.owner else ()
+        known = place.owner.model_fields if place.owner else {}
+        other, fix = OTHER_KEYS.get(place.name, ("", ""))
         at_key = replace(place, mark=place.key_mark or place.mark)
-        yield _problem(at_key, Advice("is not a known key", suggestion(place.name, known)), f"'{place.name}'")
+        advice = Advice("is not a known key", fix if other in known else suggestion(place.name, known))
+        yield _problem(at_key, advice, f"'{place.name}'")
     elif kind in {"union_tag_invalid", "union_tag_not_found"}:
         if place.node is None or not place.node.incomplete:
             yield _wrong_kind(place)

@@ -79,6 +79,15 @@ def key_text(path: Sequence[str | int]) -> str:
     return text.removeprefix(".") or "(top level)"
 
 
+def node_at(root: Node, path: KeyPath) -> Node:
+    """The node at a path that is there."""
+    for part in path:
+        child = root.child(part)
+        assert child is not None
+        root = child
+    return root
+
+
 def merge(base: Node, over: Node) -> Node:
     """``over`` laid over ``base``, mapping by mapping; anything else in ``over`` replaces what is below it.
 

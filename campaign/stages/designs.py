@@ -13,6 +13,7 @@ import numpy as np
 from campaign.context import StageContext
 from campaign.design_set import DesignSet
 from campaign.keys import seed_for
+from campaign.plugin import implementation_of
 from campaign.stages.generator import WEIGHTS_FILE
 from ganmdn.direct_mdn import DirectMdn
 from ganmdn.inverse import Designs, InverseModel
@@ -54,6 +55,9 @@ def design_all(
 
 def load_model(config: Mapping[str, Any], folder: Path, weights: Path) -> InverseModel:
     """Read a fitted model of any method, with the generator where it needs one."""
+    if "implementation" in config:
+        generate = partial(generate_images, load_generator(weights))
+        return implementation_of(config["implementation"]).load(folder, generate)
     match config["kind"]:
         case "gan-mdn" | "authors-mdn":
             generate = partial(generate_images, load_generator(weights))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import numpy as np
 from campaign.context import StageContext
 from campaign.heartbeat import Heartbeat
 from campaign.keys import seed_for
+from campaign.plugin import LabelledImages, implementation_of
+from campaign.stages.generator import WEIGHTS_FILE
 from campaign.stages.labels import STORE as LABELS
 from campaign.stages.labels import read_labels
 from campaign.stages.tuning import BEST_FILE
@@ -21,6 +24,7 @@ from ganmdn.inverse import InverseModel
 from ganmdn.latent_mdn import WEIGHTS, fit_latent_mdn
 from ganmdn.mdn import save_mdn
 from ganmdn.mdn_training import EpochReport, MdnFit, MdnTraining
+from ganmdn.networks import generate_images, load_generator
 from ganmdn.pca_mdn import fit_pca_mdn
 
 HISTORY_FILE = "fit.npz"
@@ -30,6 +34,10 @@ def run(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageCon
     """Leave a fitted model in the stage's folder; ``fit.npz`` holds its losses where it was fitted here."""
     if config["kind"] == "authors-mdn":
         context.task(convert_authors, inputs["weights"], context.folder)
+        return
+    if "implementation" in config:
+        labels, weights = inputs["labels"] / LABELS, inputs["generator"] / WEIGHTS_FILE
+        context.task(fit_plugged, config, labels, weights, context.folder)
         return
     training = dict(config["mdn"])
     if "tuning" in inputs:
@@ -75,6 +83,14 @@ def _fit_method(
         case "direct-mdn":
             return fit_direct_mdn(labels["y"], labels["image"], mdn, seed, report=report)
     raise ValueError(f"kind must be a method with a model of its own, got {config['kind']!r}")
+
+
+def fit_plugged(config: Mapping[str, Any], labels: Path, weights: Path, folder: Path) -> None:
+    """Fit an inverse model of somebody else's package; runs on a worker."""
+    generate = partial(generate_images, load_generator(weights))
+    seed = seed_for(config["seed"], "model", config["kind"], config["dataset"])
+    learnt_from = LabelledImages(**read_labels(labels))
+    implementation_of(config["implementation"]).fit(config["options"], learnt_from, generate, seed).save(folder)
 
 
 def _not_here(z: np.ndarray) -> np.ndarray:

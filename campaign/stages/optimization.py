@@ -12,6 +12,7 @@ import numpy as np
 from campaign.context import StageContext
 from campaign.fanout import simulate_apart
 from campaign.keys import seed_for
+from campaign.plugin import implementation_of
 from campaign.simulation import Simulator
 from campaign.stages.generator import WEIGHTS_FILE
 from campaign.stages.labels import STORE as LABELS
@@ -80,6 +81,7 @@ class _Search:
             len(iterations),
             seed_for(config["seed"], "optimization", config["dataset"], repr(target), str(iterations.start)),
             (config["distribution"]["low"], config["distribution"]["high"]),
+            (config["implementation"], config["options"]) if "implementation" in config else None,
         )
         images = proposal["image"]
         return {
@@ -99,14 +101,28 @@ def propose(
     count: int,
     seed: np.random.SeedSequence,
     bounds: tuple[float, float],
+    plugged: tuple[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """The next ``count`` latents to try and their images; runs on a worker."""
+    """The next ``count`` latents to try and their images, as Ax or a ``plugged`` search says; runs on a worker."""
     started = time.perf_counter()
-    suggested = suggest(z, y, target, count, seed, *bounds).z.astype(np.float32)
+    if plugged is None:
+        suggested = suggest(z, y, target, count, seed, *bounds).z.astype(np.float32)
+    else:
+        suggested = _asked(plugged, (z, y, target, count, seed, *bounds))
     seconds = time.perf_counter() - started
     side = int(np.sqrt(suggested.shape[1]))
     images = generate_images(load_generator(weights), suggested.reshape(count, side, side))
     return {"z": suggested, "image": images, "seconds": seconds}
+
+
+def _asked(plugged: tuple[str, Mapping[str, Any]], question: tuple[Any, ...]) -> np.ndarray:
+    """Suggestions of somebody else's optimiser, (count, M) float32; ValueError where they are not."""
+    reference, options = plugged
+    z, count = question[0], question[3]
+    answer = np.asarray(implementation_of(reference)(*question, **options), dtype=np.float32)
+    if answer.shape != (count, z.shape[1]) or not np.isfinite(answer).all():
+        raise ValueError(f"{reference} must suggest finite latents ({count}, {z.shape[1]}), got shape {answer.shape}")
+    return answer
 
 
 def _open_or_create(config: Mapping[str, Any], simulator: Simulator, context: StageContext) -> SimulationStore:

@@ -40,8 +40,8 @@ def test_stages_of_the_small_spec(make_spec: MakeSpec) -> None:
                 for method in ("gan-mdn", "pca-mdn", "direct-mdn")
                 for kind in ("model", "designs", "verification")
             ),
-            f"optimization/{data}/0.6",
-            f"optimization/{data}/0.7",
+            f"optimization/bayesian-optimization/{data}/0.6",
+            f"optimization/bayesian-optimization/{data}/0.7",
         )
     ]
 
@@ -64,7 +64,7 @@ def test_a_change_reaches_what_depends_on_it_and_nothing_else(make_spec: MakeSpe
 def test_changing_the_targets_keeps_labels_and_models(make_spec: MakeSpec) -> None:
     changed = changed_stages(build_pipeline(make_spec()), build_pipeline(make_spec(targets=[0.6, 0.71])))
     assert {name.split("/")[0] for name in changed} == {"designs", "verification", "optimization"}
-    assert "optimization/data-i/0.6" not in changed
+    assert "optimization/bayesian-optimization/data-i/0.6" not in changed
 
 
 def test_the_seed_reaches_every_random_draw(make_spec: MakeSpec) -> None:
