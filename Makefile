@@ -26,7 +26,7 @@ lint: setup
 	$(BIN)/mypy
 
 unit: setup
-	$(BIN)/pytest -m "not slow and not long and not ray and not browser" -n 2 --maxfail 5
+	$(BIN)/pytest -m "not slow and not long and not ray and not browser and not slurm" -n 2 --maxfail 5
 
 # A hundred kills at random moments of small campaigns; half an hour or more on two cores.
 chaos: setup
@@ -49,6 +49,7 @@ debian:
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } \
 	  >/dev/null 2>&1; } || echo "chromium is not here and could not be installed: browser tests will skip"
+	@PYTHONPATH=tests/slurm $(PYTHON) -m slurm_lab install || echo "tests on Slurm will skip"
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -8,17 +8,20 @@ same time, wherever they run.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from campaign.claims import Busy, Claim, claimed, unfinished
+from campaign.keys import KeyParts
 from campaign.pipeline import Stage
 from results.files import write_atomically
 
 RECORD_FILE = "stage.json"
+FAILURE_FILE = "failure.json"  # in the folder of an unfinished stage that failed
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class StageRecord:
     """What a finished stage says of itself; lies in its folder as ``stage.json``.
 
     ``seconds`` is wall time since the last start, waits for workers included; ``core_seconds`` is work alone.
+    ``config``, ``input_keys``, ``file_keys``, ``schema`` and ``code`` are what its key was made of; records of earlier
+    versions lack the last three.
     """
 
     name: str
@@ -35,6 +40,27 @@ class StageRecord:
     seconds: float
     facts: dict[str, Any]
     core_seconds: float = 0.0
+    file_keys: dict[str, str] = field(default_factory=dict)
+    schema: int | None = None
+    code: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, name: str, key: str, parts: KeyParts, seconds: float, facts: dict[str, Any], core_seconds: float
+    ) -> StageRecord:
+        """Record of the stage ``name``, whose ``key`` was made of ``parts``."""
+        return cls(
+            name,
+            key,
+            dict(parts.config),
+            dict(parts.inputs),
+            seconds,
+            facts,
+            core_seconds,
+            dict(parts.files),
+            parts.schema,
+            dict(parts.code),
+        )
 
 
 class StageCache:
@@ -77,6 +103,21 @@ class StageCache:
         base.parent.mkdir(parents=True, exist_ok=True)
         return claimed(base, while_waiting)
 
+    def note_failure(self, claim: Claim, message: str) -> None:
+        """Leave word in the unfinished folder that the stage failed, for the next plan."""
+        write_atomically(claim.folder / FAILURE_FILE, json.dumps({"time": time.time(), "message": message}) + "\n")
+
+    def forget_failure(self, claim: Claim) -> None:
+        """The stage is tried again."""
+        (claim.folder / FAILURE_FILE).unlink(missing_ok=True)
+
+    def failure(self, stage: Stage, key: str) -> str | None:
+        """Why the stage failed when it was last tried, None if it did not."""
+        try:
+            return json.loads((self.partial(stage, key) / FAILURE_FILE).read_text(encoding="utf-8"))["message"]
+        except (FileNotFoundError, ValueError, KeyError):  # the last two: cut short by a crash
+            return None
+
     def finish(self, claim: Claim, stage: Stage, record: StageRecord) -> None:
         """Turn the unfinished folder into the finished one; raises ``claims.ClaimLost`` when it is another's."""
         write_atomically(claim.folder / RECORD_FILE, json.dumps(asdict(record), indent=2))
@@ -88,3 +129,17 @@ class StageCache:
         self.folder(stage, key).rename(base)
         (base / RECORD_FILE).unlink()
         return base
+
+
+class RecordIndex:
+    """Records of finished stages, each kind read once: what a plan looks things up in."""
+
+    def __init__(self, cache: StageCache) -> None:
+        self._cache = cache
+        self._kinds: dict[str, list[StageRecord]] = {}
+
+    def records(self, kind: str) -> list[StageRecord]:
+        """Records of all finished stages of one kind, whatever campaign made them."""
+        if kind not in self._kinds:
+            self._kinds[kind] = list(self._cache.records(kind))
+        return self._kinds[kind]

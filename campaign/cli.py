@@ -1,27 +1,31 @@
 """The command line, thin over ``campaign.api``.
 
 Exit codes: 0 done; 1 a stage failed or a check did; 2 a mistake in what the user wrote; 3 another process has the run;
-130 stopped by Ctrl-C.
+4 the run was cancelled; 130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import sys
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from campaign import api
-from campaign.load import SpecError, format_problems
-
-PLAIN_WIDTH = 110  # columns where there is no terminal to ask: the widest table fits
+from campaign import api, following
+from campaign.slurm.profile import SlurmProfile
+from campaign.terminal import (
+    FAILED,
+    Json,
+    ProfileFile,
+    Runs,
+    SpecFile,
+    complain,
+    console,
+    located_errors,
+    print_json,
+    told_errors,
+)
 
 app = typer.Typer(
     name="campaign",
@@ -30,34 +34,63 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-FAILED, MISTAKE, BUSY, STOPPED = 1, 2, 3, 130
 
-SpecFile = Annotated[Path, typer.Argument(help="the campaign's YAML file", metavar="SPEC")]
-ProfileFile = Annotated[Path | None, typer.Option("--profile", help="where to run; default: this machine")]
-Runs = Annotated[Path, typer.Option("--runs", help="folder of all runs")]
-Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
 DatasetName = Annotated[
     str | None, typer.Option("--dataset", help="data set whose orders to take, where image sizes do not tell")
 ]
 
 
-@app.command()
-def submit(spec: SpecFile, profile: ProfileFile = None, runs: Runs = api.DEFAULT_RUNS, as_json: Json = False) -> None:
-    """Run a campaign to its tables, figures and report; go on with one that was interrupted."""
-    from campaign.progress import display, format_seconds
+Wait = Annotated[bool, typer.Option("--wait", help="under Slurm: follow the run until it ends")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="under Slurm: show the sbatch script and send nothing")]
 
-    console = _console(stderr=as_json)
-    campaign = _open(spec, profile, runs)
-    started = time.monotonic()
-    with display(console) as listener, _failures(f"campaign submit {spec}"):
-        run = api.submit(campaign, listener)
-    if as_json:
-        _print_json({"run_folder": str(run.folder), "from_cache": run.from_cache, "plan": run.plan.to_dict()})
-        return
-    console.print(api.table(run.folder))
-    how = "answered from the cache in" if run.from_cache else "finished in"
-    console.print(f"\n{how} {format_seconds(time.monotonic() - started)}: [bold]{run.folder}[/bold]")
-    console.print(f"report: {run.folder / 'report.html'}", soft_wrap=True)
+
+@app.command()
+def submit(
+    spec: SpecFile,
+    profile: ProfileFile = None,
+    runs: Runs = api.DEFAULT_RUNS,
+    wait: Wait = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Run a campaign to its tables, figures and report; go on with one that was interrupted."""
+    from campaign.driving import drive
+
+    campaign = _open(spec, profile, runs, on_cluster=True)
+    if isinstance(campaign.profile, SlurmProfile):
+        return _queue(campaign, f"campaign submit {spec}", wait, dry_run, as_json)
+    if dry_run:
+        complain("--dry-run shows what is sent to Slurm; it needs a profile of kind slurm")
+    drive(lambda listener: api.submit(campaign, listener), f"campaign submit {spec}", as_json)
+
+
+@app.command()
+def resume(
+    run: Annotated[Path, typer.Argument(help="a run's folder")],
+    profile: Annotated[Path | None, typer.Option("--profile", help="where to go on; default: as before")] = None,
+    wait: Wait = False,
+    as_json: Json = False,
+) -> None:
+    """Go on with a run by the spec and the code that it froze, under the same profile or another one."""
+    from campaign.driving import FROZEN_VARIABLE, drive, drive_frozen
+    from campaign.frozen import CODE_FOLDER
+
+    try:
+        with located_errors():
+            campaign = api.frozen_campaign(run, profile)
+    except FileNotFoundError as error:
+        complain(str(error))
+    except api.CodeChanged as error:
+        if FROZEN_VARIABLE in os.environ or not (run / CODE_FOLDER).is_dir():
+            complain(str(error))
+        drive_frozen(run / CODE_FOLDER)
+    if isinstance(campaign.profile, SlurmProfile):
+        return _queue(campaign, f"campaign resume {run}", wait, dry_run=False, as_json=as_json)
+    drive(lambda listener: api.submit(campaign, listener), f"campaign resume {run}", as_json)
+
+
+for command in (following.watch, following.logs, following.cancel, following.dashboard):
+    app.command()(command)
 
 
 @app.command()
@@ -65,11 +98,35 @@ def plan(spec: SpecFile, profile: ProfileFile = None, runs: Runs = api.DEFAULT_R
     """Show what a submission would do: stages, simulations, cost, and what is cached. Writes nothing."""
     made = _open(spec, profile, runs).plan()
     if as_json:
-        _print_json(made.to_dict())
+        print_json(made.to_dict())
     else:
         from campaign.show import plan_table
 
-        _console().print(plan_table(made))
+        console().print(plan_table(made))
+    if made.obstacles:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def why(
+    spec: Annotated[str, typer.Argument(help="the campaign's YAML file; left out: that of the latest run")],
+    stage: Annotated[str | None, typer.Argument(help="for example labels/data-i")] = None,
+    profile: ProfileFile = None,
+    runs: Runs = api.DEFAULT_RUNS,
+    as_json: Json = False,
+) -> None:
+    """Say why a stage is cached or not: each field, input, file and module that differs from the nearest result."""
+    from campaign.show import explanation_table
+
+    try:
+        file, name = (api.latest_spec(runs), spec) if stage is None else (Path(spec), stage)
+        explanation = _open(file, profile, runs).why(name)
+    except (FileNotFoundError, api.UnknownStage) as error:
+        complain(str(error))
+    if as_json:
+        print_json(explanation.to_dict())
+    else:
+        console().print(explanation_table(explanation))
 
 
 @app.command()
@@ -83,14 +140,14 @@ def status(
 
     folders = [run] if run is not None else api.find_runs(runs)
     if run is not None and not (run / "events.jsonl").is_file():
-        _complain(f"{run}: not a run's folder (no events.jsonl); `campaign status` lists the runs below {runs}")
+        complain(f"{run}: not a run's folder (no events.jsonl); `campaign status` lists the runs below {runs}")
     states = {str(folder): api.status(folder) for folder in folders}
     if as_json:
         from dataclasses import asdict
 
-        _print_json({folder: asdict(state) for folder, state in states.items()})
+        print_json({folder: asdict(state) for folder, state in states.items()})
     else:
-        _console().print(run_table(states[str(run)]) if run is not None else runs_table(states))
+        console().print(run_table(states[str(run)]) if run is not None else runs_table(states))
 
 
 @app.command()
@@ -106,11 +163,11 @@ def query(
     try:
         rows = api.query(store, expression, limit)
     except (ValueError, FileNotFoundError) as error:
-        _complain(str(error))
+        complain(str(error))
     if as_json:
-        _print_json(rows)
+        print_json(rows)
     else:
-        _console().print(rows_table(rows))
+        console().print(rows_table(rows))
 
 
 @app.command()
@@ -127,18 +184,18 @@ def replay(
     from campaign.load import load_profile
     from campaign.show import replay_table
 
-    with _located_errors():
+    with located_errors():
         loaded = load_profile(profile)
     try:
         again = api.replay(store, row, loaded)
     except (ValueError, FileNotFoundError) as error:
-        _complain(str(error))
+        complain(str(error))
     if as_json:
         from dataclasses import asdict
 
-        _print_json(asdict(again))
+        print_json(asdict(again))
     else:
-        _console().print(replay_table(again))
+        console().print(replay_table(again))
         if again.traceback:
             print(again.traceback)
     if again.failed:
@@ -151,8 +208,8 @@ def report(run: Annotated[Path, typer.Argument(help="a run's folder")]) -> None:
     try:
         path = api.rewrite_report(run)
     except (FileNotFoundError, api.NotFinished) as error:
-        _complain(str(error))
-    _console().print(f"report: {path}", soft_wrap=True)
+        complain(str(error))
+    console().print(f"report: {path}", soft_wrap=True)
 
 
 @app.command()
@@ -160,7 +217,7 @@ def schema() -> None:
     """Print the JSON Schema of specs, for editors."""
     from campaign.schema import spec_json_schema
 
-    _print_json(spec_json_schema())
+    print_json(spec_json_schema())
 
 
 @app.command()
@@ -175,14 +232,14 @@ def doctor(
     from campaign.load import load_profile
     from campaign.show import checks_table
 
-    with _located_errors():
+    with located_errors():
         checks = diagnose(load_profile(profile), runs, deep=deep)
     if as_json:
         from dataclasses import asdict
 
-        _print_json([asdict(check) for check in checks])
+        print_json([asdict(check) for check in checks])
     else:
-        _console().print(checks_table(checks))
+        console().print(checks_table(checks))
     if any(check.status == "failure" for check in checks):
         raise typer.Exit(FAILED)
 
@@ -197,11 +254,11 @@ def verify_authors(
     try:
         result = api.verify_authors(weights, data)
     except (ValueError, OSError) as error:
-        _complain(str(error))
+        complain(str(error))
     if as_json:
-        _print_json(result)
+        print_json(result)
     else:
-        _console().print(
+        console().print(
             f"{result['identical']} of {result['images']} images identical; "
             f"{result['pixel_agreement']:.6%} of all pixels agree"
         )
@@ -219,16 +276,16 @@ def validate_physics(
     """Simulate published microstructures under a spec's physics, and compare with their published absorption."""
     from campaign.progress import counting
 
-    with _located_errors(), _told_errors(), counting(_console(stderr=True)) as progress:
+    with located_errors(), told_errors(), counting(console(stderr=True)) as progress:
         found = api.validate_physics(spec, data, dataset, lambda done, total: progress(done, total, "simulations"))
     if as_json:
         from dataclasses import asdict
 
-        _print_json(asdict(found))
+        print_json(asdict(found))
     else:
         from campaign.show import agreement_table
 
-        _console().print(agreement_table({"all pairs": found}))
+        console().print(agreement_table({"all pairs": found}))
 
 
 @app.command()
@@ -242,19 +299,20 @@ def calibrate(
     as_json: Json = False,
 ) -> None:
     """Fit a stack to published pairs of image and absorption; judged by pairs that were not fitted to."""
+    from campaign.driving import endings
     from campaign.progress import counting
     from campaign.show import agreement_table
     from results.files import write_atomically
 
     again = f"campaign calibrate {data} --physics {physics}"
-    with _located_errors(), _told_errors(), _failures(again), counting(_console(stderr=True)) as progress:
+    with located_errors(), told_errors(), endings(again), counting(console(stderr=True)) as progress:
         outcome = api.calibrate(physics, data, profile, runs, dataset, progress)
         if output is not None:
             write_atomically(output, outcome.physics_file(again))
     if as_json:
-        _print_json(outcome.to_dict())
+        print_json(outcome.to_dict())
         return
-    _console().print(agreement_table({"pairs fitted to": outcome.fitted, "pairs held out": outcome.held_out}))
+    console().print(agreement_table({"pairs fitted to": outcome.fitted, "pairs held out": outcome.held_out}))
     print(outcome.physics_file(again) if output is None else f"physics file: {output}")
 
 
@@ -267,8 +325,8 @@ def import_data(
     try:
         rows = api.import_data(data, store)
     except (ValueError, OSError) as error:
-        _complain(str(error))
-    _console().print(f"{rows} labelled microstructures in {store}", soft_wrap=True)
+        complain(str(error))
+    console().print(f"{rows} labelled microstructures in {store}", soft_wrap=True)
 
 
 def main() -> None:
@@ -276,75 +334,33 @@ def main() -> None:
     app()
 
 
-def _console(stderr: bool = False) -> Console:
-    console = Console(stderr=stderr)
-    return console if console.is_terminal else Console(stderr=stderr, width=PLAIN_WIDTH)
+def _queue(campaign: api.Campaign, again: str, wait: bool, dry_run: bool, as_json: bool) -> None:
+    """Send a campaign to Slurm, and tell its job."""
+    from campaign.driving import endings
+    from campaign.slurm import submission
+
+    if dry_run:
+        print(submission.script(campaign))
+        return
+    with endings(again):
+        run = submission.send(campaign)
+    if isinstance(run, api.FinishedRun):
+        if as_json:
+            print_json({"run_folder": str(run.folder), "from_cache": True, "plan": run.plan.to_dict()})
+        else:
+            console().print(api.table(run.folder))
+            console().print(f"answered from the cache: {run.folder}", soft_wrap=True)
+        return
+    if as_json and not wait:
+        print_json({"run_folder": str(run.folder), "job": run.job, "is_new": run.is_new})
+    elif not as_json:
+        console().print(f"{'job' if run.is_new else 'queued before as job'} {run.job}: {run.folder}", soft_wrap=True)
+    if wait:
+        following.follow_to_end(run.folder, as_json)
+    elif not as_json:
+        console().print(f"`campaign watch {run.folder}` follows it", soft_wrap=True)
 
 
-def _open(spec: Path, profile: Path | None, runs: Path) -> api.Campaign:
-    with _located_errors():
-        return api.Campaign.open(spec, profile, runs)
-
-
-@contextmanager
-def _located_errors() -> Iterator[None]:
-    try:
-        yield
-    except SpecError as error:
-        print(format_problems(error.problems), file=sys.stderr)
-        raise typer.Exit(MISTAKE) from None
-
-
-@contextmanager
-def _failures(again: str) -> Iterator[None]:
-    from campaign.complaints import told
-    from campaign.run import CampaignFailed
-
-    try:
-        yield
-    except CampaignFailed as error:
-        print(f"failed:\n{error}", file=sys.stderr)
-        raise typer.Exit(FAILED) from None
-    except OSError as error:
-        print(f"failed:\n{told(error)}", file=sys.stderr)
-        raise typer.Exit(FAILED) from None
-    except api.RunBusy as error:
-        print(error, file=sys.stderr)
-        raise typer.Exit(BUSY) from None
-    except KeyboardInterrupt:
-        print(f"\nstopped; finished work is kept: `{again}` goes on", file=sys.stderr)
-        raise typer.Exit(STOPPED) from None
-
-
-@contextmanager
-def _told_errors() -> Iterator[None]:
-    """What the user can mend, told in one line."""
-    try:
-        yield
-    except (ValueError, OSError) as error:
-        _complain(str(error))
-    except RuntimeError as error:
-        print(error, file=sys.stderr)
-        raise typer.Exit(FAILED) from None
-
-
-def _complain(message: str) -> None:
-    print(message, file=sys.stderr)
-    raise typer.Exit(MISTAKE)
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(_plain(value), indent=2, allow_nan=False))
-
-
-def _plain(value: Any) -> Any:
-    """The value as JSON knows it: NumPy numbers as Python's, paths as text, not-a-number as null."""
-    if isinstance(value, Mapping):
-        return {str(name): _plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return str(value) if isinstance(value, Path) else value
+def _open(spec: Path, profile: Path | None, runs: Path, on_cluster: bool = False) -> api.Campaign:
+    with located_errors():
+        return api.Campaign.open(spec, profile, runs, on_cluster=on_cluster)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,7 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from campaign.heartbeat import SECONDS_BETWEEN_BEATS, Heartbeat
-from campaign.profiles import Limits, Profile
+from campaign.keys import PROJECT
+from campaign.profiles import Limits, LocalProfile, Profile, RayProfile
+from campaign.time_budget import TimeBudget
+from campaign.worker_log import Logged
 
 if TYPE_CHECKING:
     from numpy.random import SeedSequence
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     from cluster.fanout import FanOutSummary
     from cluster.pool import WorkerPool
     from cluster.runtime import RayRuntime
+    from cluster.training import Placement
     from cluster.tuning import TuningResult
 
 
@@ -29,15 +34,26 @@ TRAINING_FOLDER = "ray-train"
 SWEEP_FOLDER = "ray-tune"
 HEARTBEAT_FILE = "heartbeat"
 
+SHIPPED_PACKAGES = ("campaign", "ganmdn", "photonics", "cluster", "results")
+# Distributions on which numbers or pickles depend: the same on the driver and on every node of a standing cluster.
+EQUAL_VERSIONS = ("ray", "torch", "numpy", "scipy", "scikit-learn", "scikit-image", "zarr", "ax-platform", "botorch")
+
 
 class Interrupted(Exception):  # noqa: N818  (not an error: the user asked for it)
-    """The run was asked to stop; what is done so far is kept."""
+    """The run was asked to stop, or its time is over; what is done so far is kept."""
 
 
 class Resources:
     """Ray and its workers, started when the first stage needs them: a cached campaign starts nothing."""
 
-    def __init__(self, profile: Profile, training_workers: int, on_start: Callable[[RayRuntime], None]) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        training_workers: int,
+        on_start: Callable[[RayRuntime], None],
+        budget: TimeBudget | None = None,
+        shared_folders: Sequence[Path] = (),
+    ) -> None:
         """Start nothing yet.
 
         Args:
@@ -45,7 +61,11 @@ class Resources:
             training_workers: data-parallel workers that a training will ask for; a local Ray offers at least so many
                 CPUs, since their number is part of the science and must not follow the machine.
             on_start: called with the runtime as soon as it is up.
+            budget: how long the run may go on; default: for ever.
+            shared_folders: where stages and workers write, for all nodes of a standing cluster to see.
         """
+        self.shared_folders = tuple(shared_folders)
+        self.budget = budget or TimeBudget()
         self.profile = profile
         self.training_workers = training_workers
         self.stop = threading.Event()
@@ -77,15 +97,37 @@ class Resources:
         return min(self.profile.workers or runtime.cpus, runtime.cpus)
 
     def _started(self) -> RayRuntime:
+        if self._runtime is None:
+            if isinstance(self.profile, RayProfile):
+                runtime = self._joined(self.profile)
+            elif isinstance(self.profile, LocalProfile):
+                runtime = self._begun(self.profile)
+            else:
+                raise TypeError("a run under Slurm is driven by its job, with the Ray there as its profile")
+            self._runtime = runtime
+            self._on_start(runtime)
+        return self._runtime
+
+    def _begun(self, profile: LocalProfile) -> RayRuntime:
         from cluster.runtime import start
 
-        if self._runtime is None:
-            options = self.profile.ray_options()
-            if "cpus" in options:
-                options["cpus"] = max(options["cpus"], self.training_workers)
-            self._runtime = self._stack.enter_context(start(**options))
-            self._on_start(self._runtime)
-        return self._runtime
+        options = profile.ray_options()
+        return self._stack.enter_context(start(**options | {"cpus": max(options["cpus"], self.training_workers)}))
+
+    def _joined(self, profile: RayProfile) -> RayRuntime:
+        from cluster.agreement import check_nodes
+        from cluster.runtime import join
+        from cluster.shipping import Source
+
+        source = Source(PROJECT, SHIPPED_PACKAGES)
+        runtime = self._stack.enter_context(join(**profile.ray_options(), source=source))
+        check_nodes(EQUAL_VERSIONS, self.shared_folders)
+        return runtime
+
+    def fit_pool(self) -> None:
+        """Have as many workers as the cluster has CPUs by now: nodes may come and go."""
+        if self._pool is not None and self._runtime is not None and (cpus := self._runtime.present_cpus()):
+            self._pool.fit(min(self.profile.workers or cpus, cpus))
 
     @property
     def is_lost(self) -> bool:
@@ -99,6 +141,12 @@ class Resources:
         if self.stop.is_set():
             raise Interrupted
 
+    def raise_unless_admitted(self, kind: str, rounds: int = 1) -> None:
+        """Raise ``Interrupted`` when so many pieces of work, one after the other, would not end in time."""
+        self.raise_if_stopped()
+        if not self.budget.admits(kind, rounds):
+            raise Interrupted
+
     def close(self) -> None:
         """End workers and Ray; work in flight is given up."""
         self.stop.set()
@@ -109,7 +157,9 @@ class Resources:
 class ProgressSink(Protocol):
     """Receives how far a stage is."""
 
-    def __call__(self, done: int, total: int, *, failed: int, message: str, core_seconds: float) -> None:
+    def __call__(
+        self, done: int, total: int, *, failed: int, best_rep: float | None, message: str, core_seconds: float
+    ) -> None:
         """``done`` of ``total``, for so much work; ``message`` says of what."""
 
 
@@ -121,6 +171,8 @@ class StageContext:
     resources: Resources
     report_progress: ProgressSink
     rows_per_unit: int
+    log_folder: Path
+    name: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     core_seconds: float = 0.0
 
@@ -129,11 +181,24 @@ class StageContext:
         """What a simulation may cost before it is given up."""
         return self.resources.profile.limits
 
-    def progress(self, done: int, total: int, *, failed: int = 0, message: str = "") -> None:
-        """Say how far the stage is; raises ``Interrupted`` when the run was asked to stop."""
-        core_seconds = round(self.core_seconds, 3)
-        self.report_progress(done, total, failed=failed, message=message, core_seconds=core_seconds)
+    def progress(
+        self, done: int, total: int, *, failed: int = 0, best_rep: float | None = None, message: str = ""
+    ) -> None:
+        """Say how far the stage is; raises ``Interrupted`` when the run was asked to stop.
+
+        Args:
+            done: of ``total``, whatever ``message`` names.
+            total: where the stage ends.
+            failed: how many of those done failed.
+            best_rep: the smallest residual error percentage so far, where there are targets.
+            message: what is counted.
+        """
+        self._tell(done, total, failed=failed, best_rep=best_rep, message=message)
         self.resources.raise_if_stopped()
+
+    def _tell(self, done: int, total: int, *, failed: int = 0, best_rep: float | None = None, message: str) -> None:
+        core_seconds = round(self.core_seconds, 3)
+        self.report_progress(done, total, failed=failed, best_rep=best_rep, message=message, core_seconds=core_seconds)
 
     def task(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run one function on a worker and wait for its result."""
@@ -141,19 +206,24 @@ class StageContext:
 
     def watched_task(self, function: Callable[..., Any], *arguments: Any, message: str) -> Any:
         """Run ``function(*arguments, heartbeat)`` on a worker; the progress follows its heartbeat."""
+        kind = self._kind(function)
+        self.resources.raise_unless_admitted(kind)
         heartbeat = Heartbeat(self.folder / HEARTBEAT_FILE)
         heartbeat.clear()  # one of a run that was killed
-        future = self.resources.pool.submit(_Timed(function), *arguments, heartbeat)
+        future = self.resources.pool.submit(self._remote(function), *arguments, heartbeat)
         while not wait([future], timeout=SECONDS_BETWEEN_BEATS).done:
             if (beat := heartbeat.read()) is not None:
                 self.progress(*beat, message=message)
         heartbeat.clear()
-        return self._count(future.result())
+        return self._count(kind, future.result())
 
     def tasks(self, function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Run one function on the workers for each tuple of arguments, and wait for all results, in order."""
-        futures = [self.resources.pool.submit(_Timed(function), *each) for each in arguments]
-        return [self._count(future.result()) for future in futures]
+        kind, pool = self._kind(function), self.resources.pool
+        self.resources.raise_unless_admitted(kind, rounds=math.ceil(len(arguments) / pool.workers))
+        remote = self._remote(function)
+        futures = [pool.submit(remote, *each) for each in arguments]
+        return [self._count(kind, future.result()) for future in futures]
 
     def fan_out(
         self,
@@ -171,23 +241,43 @@ class StageContext:
         """
         from cluster.fanout import fan_out
 
+        kind, out_of_time = self._kind(work), False
+
+        def stop() -> bool:
+            nonlocal out_of_time
+            # A unit that is handed out now may have to wait for the one that its worker is at.
+            out_of_time = not self.resources.budget.admits(kind, rounds=2)
+            return out_of_time or self.resources.stop.is_set()
+
         pool = self.resources.pool
         attempts = None if on_lost is None else 1
         summary = fan_out(
             pool,
             units,
-            pool.share(_Timed(work), max_attempts=attempts, time_limit_s=time_limit_s),
-            on_done=lambda unit, timed: on_done(unit, self._count(timed)),
+            pool.share(self._remote(work), max_attempts=attempts, time_limit_s=time_limit_s),
+            on_done=lambda unit, timed: on_done(unit, self._count(kind, timed)),
             on_lost=on_lost,
-            stop=self.resources.stop.is_set,
+            stop=stop,
         )
         self.resources.raise_if_stopped()  # a fan-out that was stopped returns as if it had been asked for less
+        if out_of_time:
+            raise Interrupted
         return summary
 
-    def _count(self, timed: tuple[float, Any]) -> Any:
+    def _remote(self, function: Callable[..., Any]) -> _Timed:
+        """The function as workers run it: timed, and its output in the stage's log."""
+        return _Timed(Logged(function, self.log_folder))
+
+    def _kind(self, function: Callable[..., Any]) -> str:
+        """Name under which durations of this work are remembered."""
+        inner = getattr(function, "func", function)  # of a functools.partial
+        return f"{self.name} {getattr(inner, '__qualname__', type(inner).__qualname__)}"
+
+    def _count(self, kind: str, timed: tuple[float, Any]) -> Any:
         """Note a worker's time; the result that came with it."""
         seconds, result = timed
         self.core_seconds += seconds
+        self.resources.budget.note(kind, seconds)
         return result
 
     def train(self, loop: Callable[[Any, Any], None], config: Any, *, workers: int, steps: int) -> Path:
@@ -196,7 +286,7 @@ class StageContext:
         Args:
             loop: called as ``loop(config, session)`` on every worker; reports a metric ``step``.
             config: picklable configuration of the loop.
-            workers: number of workers, each with a GPU where the cluster has enough of them.
+            workers: number of workers, each with a GPU where the profile says so.
             steps: the last value of ``step``, for the progress.
 
         Returns:
@@ -204,25 +294,51 @@ class StageContext:
         """
         from cluster.training import run_training
 
-        runtime, pool = self.resources.runtime, self.resources.pool
+        pool, budget = self.resources.pool, self.resources.budget
+        kind = f"{self.name} until the first step"
+        self.resources.raise_unless_admitted(kind)
+        started, reached = time.monotonic(), 0
 
         def report(metrics: Mapping[str, float]) -> None:
+            nonlocal reached
+            if not reached:
+                budget.note(kind, time.monotonic() - started)
             count()
-            self.progress(int(metrics["step"]), steps, message="steps")
+            reached = int(metrics["step"])
+            # Not self.progress: a training that is asked to stop hands in a checkpoint first.
+            self._tell(reached, steps, message="steps")
 
+        placement = self._training_placement(workers)
         with pool.lend(min(workers, pool.workers)), self._borrowed(workers) as count:
             result = run_training(
-                loop,
+                Logged(loop, self.log_folder),
                 config,
                 workers=workers,
-                use_gpu=runtime.gpus >= workers,
+                placement=placement,
                 storage=self.folder,
                 name=TRAINING_FOLDER,
                 on_report=report,
+                stop=lambda: self.resources.stop.is_set() or budget.seconds_left == 0.0,
             )
+        if 0 < reached < steps:
+            raise Interrupted
         if result.checkpoint is None:
             raise RuntimeError(f"the training in {self.folder / TRAINING_FOLDER} ended without a checkpoint")
         return result.checkpoint
+
+    def _training_placement(self, workers: int) -> Placement:
+        """Where the profile puts data-parallel workers; raises ``ValueError`` when the cluster has not got it."""
+        from cluster.training import Placement
+
+        profile, runtime = self.resources.profile, self.resources.runtime
+        kind, offered = ("GPUs", runtime.gpus) if profile.use_gpu else ("CPUs", runtime.present_cpus() or runtime.cpus)
+        if offered < workers:
+            raise ValueError(
+                f"the training asks for {workers} data-parallel workers, which are part of the science, with one of "
+                f"the {kind} each, and Ray offers {offered}; run it where there are more"
+                + (", or without use_gpu" if profile.use_gpu else "")
+            )
+        return Placement(use_gpu=profile.use_gpu, spread=profile.training_placement == "spread")
 
     def tune(
         self,
@@ -240,16 +356,22 @@ class StageContext:
         from cluster.tuning import run_tuning
 
         pool, epochs = self.resources.pool, options["trials"] * options["max_epochs"]
-        reached: dict[int, int] = {}
+        kind = f"{self.name} until the first epoch"
+        self.resources.raise_unless_admitted(kind)
+        started, reached = time.monotonic(), dict[int, int]()
 
         def report(trial: int, epoch: int, metrics: Mapping[str, float]) -> None:
+            if not reached:
+                self.resources.budget.note(kind, time.monotonic() - started)
             reached[trial] = epoch
             count()
+            if self.resources.budget.seconds_left == 0.0:
+                raise Interrupted
             self.progress(sum(reached.values()), epochs, message="epochs at most")
 
         with pool.lend(pool.workers), self._borrowed(pool.workers) as count:
             result = run_tuning(
-                trainable,
+                Logged(trainable, self.log_folder),
                 space,
                 metric=metric,
                 mode="min",

@@ -10,7 +10,7 @@ import statistics
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from campaign.cache import StageCache
+from campaign.cache import RecordIndex
 from campaign.pipeline import Pipeline, Stage
 
 # GEMM, LU and eigenproblems grow as N^3.
@@ -23,34 +23,51 @@ SECONDS_PER_LABEL_EPOCH_OUTPUT = 1.0e-6  # and its mixture of 40 Gaussians, per 
 TYPICAL_EPOCHS = 120  # until early stopping
 SECONDS_PER_SUGGESTION_DIMENSION = 0.08  # Bayesian optimisation from 250 to 650 points
 SECONDS_TO_START = 1.0  # a task that does next to nothing
+SCALABLE = ("generator", "latents")  # whose configuration alone says how much there is to do
 
 
-def core_seconds(stage: Stage, pipeline: Pipeline, cache: StageCache) -> float:
-    """Estimated work of ``stage`` on one core, in seconds."""
-    measured = [record.core_seconds for record in cache.records(stage.kind) if record.config == stage.config]
-    if measured and not stage.simulations:
-        return statistics.median(measured)
-    simulating = stage.simulations * seconds_per_simulation(stage, cache) if stage.simulations else 0.0
+def core_seconds(stage: Stage, pipeline: Pipeline, index: RecordIndex) -> tuple[float, bool]:
+    """Work of ``stage`` on one core, in seconds, and whether it follows from earlier timings or is a rough estimate."""
+    same = [record.core_seconds for record in index.records(stage.kind) if record.config == stage.config]
+    if same and not stage.simulations:
+        return statistics.median(same), True
+    own, timed = _own_seconds(stage, pipeline, index)
+    if stage.simulations:
+        each, timed = seconds_per_simulation(stage, index)
+        own += stage.simulations * each
+    return SECONDS_TO_START + own, timed
+
+
+def _own_seconds(stage: Stage, pipeline: Pipeline, index: RecordIndex) -> tuple[float, bool]:
+    """What a stage does besides simulations; scaled by how long its like took on this machine."""
     estimate = _ESTIMATES.get(stage.kind)
-    return (
-        SECONDS_TO_START + simulating + (estimate(stage.config, _labels_behind(stage, pipeline)) if estimate else 0.0)
-    )
+    if estimate is None:
+        return 0.0, False
+    seconds = estimate(stage.config, _labels_behind(stage, pipeline))
+    ratios = [
+        record.core_seconds / expected
+        for record in index.records(stage.kind)
+        if stage.kind in SCALABLE
+        and record.config.get("kind") == stage.config.get("kind")
+        and (expected := estimate(record.config, 0)) > 0
+    ]
+    return (seconds * statistics.median(ratios), True) if ratios else (seconds, False)
 
 
-def seconds_per_simulation(stage: Stage, cache: StageCache) -> float:
-    """Seconds that one RCWA simulation of ``stage`` takes on one core."""
+def seconds_per_simulation(stage: Stage, index: RecordIndex) -> tuple[float, bool]:
+    """Seconds that one RCWA simulation of ``stage`` takes on one core, and whether that was measured."""
     physics = stage.config["physics"]
     measured = [
         record.facts["seconds_per_simulation"]
         for kind in ("labels", "truncation", "verification")
-        for record in cache.records(kind)
+        for record in index.records(kind)
         if "seconds_per_simulation" in record.facts and _effort(record.config["physics"]) == _effort(physics)
     ]
     if measured:
-        return statistics.median(measured)
+        return statistics.median(measured), True
     numerics, wavelengths, patterns = _effort(physics)
     harmonics = (2 * numerics["orders"] + 1) ** 2 * (CIRCLE_IN_SQUARE if numerics["truncation"] == "circular" else 1.0)
-    return SECONDS_PER_HARMONIC_CUBED[numerics["solver"]] * harmonics**3 * wavelengths * patterns
+    return SECONDS_PER_HARMONIC_CUBED[numerics["solver"]] * harmonics**3 * wavelengths * patterns, False
 
 
 def _effort(physics: Mapping[str, Any]) -> tuple[Mapping[str, Any], int, int]:

@@ -8,17 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from campaign.diagnosis.check import Check
-from campaign.diagnosis.machine import (
-    check_cpus,
-    check_gpu,
-    check_memory,
-    check_open_files,
-    check_shared_memory,
-    check_slurm,
-)
-from campaign.diagnosis.network import check_cluster, check_loopback
+from campaign.diagnosis.gpu import check_gpu
+from campaign.diagnosis.machine import check_cpus, check_memory, check_open_files, check_processes, check_shared_memory
+from campaign.diagnosis.mounts import check_clock, check_shared
+from campaign.diagnosis.network import check_cluster, check_host_name, check_loopback, check_ports
+from campaign.diagnosis.ray import check_joining, check_ray
+from campaign.diagnosis.slurm import check_slurm
 from campaign.diagnosis.software import check_libraries, check_packages, check_python, check_threads
-from campaign.diagnosis.storage import check_disk, check_file_system, check_temp_dir
+from campaign.diagnosis.storage import check_disk, check_file_system, check_temp_dir, nearest_folder
 from campaign.profiles import LAPTOP, Profile, RayProfile
 
 __all__ = ["Check", "diagnose"]
@@ -33,22 +30,34 @@ def diagnose(profile: Profile | None = None, runs: Path = Path("runs"), deep: bo
         deep: also load torch and Ray in a process of their own and solve a system; takes seconds.
     """
     profile = profile or LAPTOP
+    folder = nearest_folder(runs)
     checks = [
         check_python(),
         *check_packages(),
+        check_ray(),
+        check_threads(),
         check_cpus(profile),
         check_memory(profile),
-        check_disk(runs),
-        check_file_system(runs),
         check_shared_memory(),
         check_open_files(),
-        check_loopback(),
-        check_threads(),
+        check_processes(profile),
         check_gpu(),
-        check_slurm(),
+        check_disk(runs),
+        check_file_system(runs),
+        check_shared(folder, profile),
+        check_clock(folder),
+        check_loopback(),
+        check_host_name(),
+        *check_slurm(profile),
     ]
     if isinstance(profile, RayProfile):
-        checks.append(check_cluster(profile.address))
-    elif profile.temp_dir is not None:
-        checks.append(check_temp_dir(profile.temp_dir))
+        checks += _check_standing(profile.address)
+    else:
+        checks += [check_ports(), check_temp_dir(profile.temp_dir)]
     return [*checks, check_libraries()] if deep else checks
+
+
+def _check_standing(address: str) -> list[Check]:
+    """A cluster that stands already; nobody tries to join where nothing answers."""
+    found = check_cluster(address)
+    return [found] if found.status == "failure" else [found, check_joining(address)]

@@ -14,10 +14,10 @@ import numpy as np
 from campaign.context import StageContext
 from campaign.design_set import DesignSet
 from campaign.failures import FailureClass, Quarantine, check_share, treat
-from campaign.profiles import Limits
 from campaign.simulation import Simulator, columns_of
 from campaign.units import UNFINISHED_FOLDER, SimulationJob, Unit, UnitSummary, simulate_unit
 from campaign.watchdog import Watchdog, read_note
+from ganmdn.metrics import residual_error_percentage
 from results.layout import Status
 from results.store import SimulationStore
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 STORE_COLUMNS = {"z", "image"}  # columns that every store has; all others are inputs of its own
 DESIGNS_ATTRIBUTE = "designs"  # of a store: where its inputs lie, seen from its folder
+UNITS_CHECKED = 50  # in one call of a worker, after a restart; takes a second
 GRACE_S = 120.0  # for reading and writing, beside the simulations' own time
 
 
@@ -48,7 +49,7 @@ def simulate_designs(
     """
     job = SimulationJob(simulator, designs, context.folder / name, context.limits.simulation_s)
     store = _open_or_create(config, job, context)
-    _prepare(store, context.limits)
+    _prepare(store, context)
     _StoreFanOut(job, store, context).run()
     columns = SimulationStore.open(job.store).read("seconds", "status")
     done = columns["status"] == Status.DONE
@@ -67,6 +68,7 @@ class _StoreFanOut:
         self._missing = store.missing_units()
         self._done = store.capacity - sum(map(self._length, self._missing))
         self._failed = len(failed_rows(store))
+        self._best = BestRep(store)
 
     def run(self) -> None:
         """Simulate until no unit is missing."""
@@ -84,6 +86,7 @@ class _StoreFanOut:
             return
         self._done += summary.simulations
         self._failed += summary.failed
+        self._best.add_unit(unit.number)
         self._tell()
         check_share(self._failed, self._store.capacity, self._context.limits)
 
@@ -105,7 +108,13 @@ class _StoreFanOut:
         return rows.stop - rows.start
 
     def _tell(self) -> None:
-        self._context.progress(self._done, self._store.capacity, failed=self._failed, message="simulations")
+        self._context.progress(
+            self._done,
+            self._store.capacity,
+            failed=self._failed,
+            best_rep=self._best.percent,
+            message="simulations",
+        )
 
 
 def simulate_apart(simulator: Simulator, images: np.ndarray, context: StageContext) -> dict[str, np.ndarray]:
@@ -147,25 +156,56 @@ def _quarantined(simulator: Simulator, quarantine: Quarantine, seconds: float) -
     return simulator.failed_row(str(quarantine.error_class), quarantine.message, seconds)
 
 
-def _prepare(store: SimulationStore, limits: Limits) -> None:
+def _prepare(store: SimulationStore, context: StageContext) -> None:
     """Discard what an earlier run left that has to be done again.
 
     That are shards that do not match their checksums; and, in a store that was given up for its many failures, those
     for which its machines were to blame: they, or their limits, may be better now.
     """
-    for unit in store.damaged_units():
-        store.discard_unit(unit)
+    done = store.done_units()
+    parts = [done[start : start + UNITS_CHECKED] for start in range(0, len(done), UNITS_CHECKED)]
+    for damaged in context.tasks(damaged_units, [(store.path, part) for part in parts]) if parts else ():
+        for unit in damaged:
+            store.discard_unit(unit)
     failed = failed_rows(store)
-    if len(failed) > limits.failed_share * store.capacity:
+    if len(failed) > context.limits.failed_share * store.capacity:
         classes = store.read("error_class", rows=failed)["error_class"]
         of_machines = [row for row, name in zip(failed, classes, strict=True) if name in set(FailureClass)]
         for unit in {row // store.rows_per_unit for row in of_machines}:
             store.discard_unit(unit)
 
 
+def damaged_units(store: Path, units: list[int]) -> list[int]:
+    """Those of some units whose shards are damaged; runs on a worker."""
+    return SimulationStore.open(store).damaged_units(units)
+
+
 def failed_rows(store: SimulationStore) -> list[int]:
     """Numbers of the rows whose simulation failed."""
     return np.flatnonzero(store.read("status")["status"] == Status.FAILED).tolist()
+
+
+class BestRep:
+    """The smallest residual error so far in a store whose rows have targets; nothing in any other."""
+
+    def __init__(self, store: SimulationStore) -> None:
+        self._store = store
+        self._has_targets = "target" in store.names
+        self._best = np.inf
+        for unit in store.done_units() if self._has_targets else ():  # by a run that was stopped
+            self.add_unit(unit)
+
+    @property
+    def percent(self) -> float | None:
+        """In percent; None where there are no targets, or only failures so far."""
+        return float(self._best) if np.isfinite(self._best) else None
+
+    def add_unit(self, unit: int) -> None:
+        """Take in one more unit that is done."""
+        if self._has_targets:
+            rows = self._store.read("y", "target", rows=self._store.unit_rows(unit))
+            rep = residual_error_percentage(rows["y"], rows["target"])
+            self._best = min(self._best, np.nanmin(rep, initial=np.inf))
 
 
 def _open_or_create(config: Mapping[str, Any], job: SimulationJob, context: StageContext) -> SimulationStore:

@@ -15,7 +15,10 @@ from campaign.profiles import LAPTOP, Profile
 from campaign.reading.files import TreeReader
 from campaign.reading.messages import problems_of
 from campaign.reading.tree import Node
+from campaign.slurm.profile import INVENTORY, SlurmProfile
 from campaign.spec import Physics, Spec
+from cluster.slurm.controller import has_slurm, patiently
+from cluster.slurm.inventory import read_inventory
 
 __all__ = [
     "DatasetUnknown",
@@ -71,15 +74,24 @@ def load_spec(path: str | Path, overrides: Sequence[str] = ()) -> LoadedSpec:
     return LoadedSpec(spec, Path(path), text, sources, tuple(overrides))
 
 
-def load_profile(path: str | Path | None = None, overrides: Sequence[str] = ()) -> Profile:
+def load_profile(path: str | Path | None = None, overrides: Sequence[str] = (), *, on_cluster: bool = False) -> Profile:
     """Read and check a profile; without a path, this machine with all its CPUs.
+
+    Args:
+        path: the file.
+        overrides: assignments that are laid over it.
+        on_cluster: also check a Slurm profile against the cluster of this machine, where there is one.
 
     Raises:
         SpecError: with every mistake, in file order.
+        cluster.slurm.controller.SlurmError: the cluster does not say what it has.
     """
     if path is None:
         return LAPTOP
-    return _load(Path(path), TypeAdapter(Profile), overrides)[1]
+    profile: Profile = _load(Path(path), TypeAdapter(Profile), overrides)[1]
+    if isinstance(profile, SlurmProfile) and on_cluster and has_slurm():
+        return _load(Path(path), TypeAdapter(Profile), overrides, {INVENTORY: patiently(read_inventory, "sinfo")})[1]
+    return profile
 
 
 def load_physics(path: str | Path, image_px: int, dataset: str | None = None) -> tuple[Physics, int]:
@@ -131,9 +143,11 @@ def _orders_of(physics: Physics, sizes: Mapping[str, int], image_px: int, datase
     return orders[fitting[0]]
 
 
-def _load(path: Path, adapter: TypeAdapter[Any], overrides: Sequence[str]) -> tuple[TreeReader, Any]:
+def _load(
+    path: Path, adapter: TypeAdapter[Any], overrides: Sequence[str], context: dict[str, Any] | None = None
+) -> tuple[TreeReader, Any]:
     reader, root = _read(path, overrides)
-    return reader, _checked(reader, root, adapter)
+    return reader, _checked(reader, root, adapter, context)
 
 
 def _read(path: Path, overrides: Sequence[str]) -> tuple[TreeReader, Node]:
@@ -146,8 +160,8 @@ def _read(path: Path, overrides: Sequence[str]) -> tuple[TreeReader, Node]:
     return reader, root
 
 
-def _checked(reader: TreeReader, root: Node, adapter: TypeAdapter[Any]) -> Any:
-    value, problems = _validated(root, adapter)
+def _checked(reader: TreeReader, root: Node, adapter: TypeAdapter[Any], context: dict[str, Any] | None = None) -> Any:
+    value, problems = _validated(root, adapter, context)
     # What YAML itself says of a place comes first; a second line on the same place would be an echo.
     told = {(problem.file, problem.line, problem.column) for problem in reader.problems}
     problems = [problem for problem in problems if (problem.file, problem.line, problem.column) not in told]
@@ -156,9 +170,9 @@ def _checked(reader: TreeReader, root: Node, adapter: TypeAdapter[Any]) -> Any:
     return value
 
 
-def _validated(root: Node, adapter: TypeAdapter[Any]) -> tuple[Any, list[Problem]]:
+def _validated(root: Node, adapter: TypeAdapter[Any], context: dict[str, Any] | None) -> tuple[Any, list[Problem]]:
     try:
-        return adapter.validate_python(root.plain()), []
+        return adapter.validate_python(root.plain(), context=context), []
     except ValidationError as error:
         return None, problems_of(error.errors(include_url=False), root, adapter._type)
 

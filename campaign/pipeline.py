@@ -14,7 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from campaign.keys import code_fingerprint, digest, file_digest, stage_key
+from campaign.fingerprint import code_behind
+from campaign.keys import KeyParts, digest, file_digest
 from campaign.optics import Optics, optics_of, with_orders
 from campaign.spec import (
     AuthorsGenerator,
@@ -62,29 +63,45 @@ class Stage:
 class Pipeline:
     """All stages of a spec, each after the stages it reads.
 
-    ``frozen_keys`` are those of a run that was made before, perhaps by other code; without them keys follow the code.
+    ``frozen_keys`` are those of a run that was made before, perhaps by other code, and ``frozen_parts`` what the keys
+    of a run were made of when it was submitted; without them both follow the code and the files as they are.
     """
 
     spec: Spec
     stages: tuple[Stage, ...]
     frozen_keys: Mapping[str, str] | None = None
+    frozen_parts: Mapping[str, KeyParts] | None = None
+
+    @cached_property
+    def parts(self) -> Mapping[str, KeyParts]:
+        """What every stage's key is made of, by name."""
+        if self.frozen_parts is not None:
+            return self.frozen_parts
+        parts: dict[str, KeyParts] = {}
+        for stage in self.stages:
+            parts[stage.name] = KeyParts(
+                stage.kind,
+                stage.config,
+                {role: parts[name].key for role, name in stage.inputs.items()},
+                {role: file_digest(path) for role, path in stage.files.items()},
+                SCHEMA_VERSIONS[stage.kind],
+                self.code_of(stage),
+            )
+        return parts
+
+    def code_of(self, stage: Stage, root: Path | None = None) -> Mapping[str, str]:
+        """Digests of the modules that compute ``stage``; those below ``root`` if it holds a copy of all of them."""
+        return code_behind(f"campaign.stages.{stage.kind}", root=root)
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Packages outside of the project that compute some of the stages."""
+        return ()
 
     @cached_property
     def keys(self) -> Mapping[str, str]:
         """Content address of every stage, by name."""
-        if self.frozen_keys is not None:
-            return self.frozen_keys
-        keys: dict[str, str] = {}
-        for stage in self.stages:
-            keys[stage.name] = stage_key(
-                stage.kind,
-                stage.config,
-                {role: keys[name] for role, name in stage.inputs.items()},
-                {role: file_digest(path) for role, path in stage.files.items()},
-                SCHEMA_VERSIONS[stage.kind],
-                code_fingerprint(f"campaign.stages.{stage.kind}"),
-            )
-        return keys
+        return self.frozen_keys or {name: parts.key for name, parts in self.parts.items()}
 
     @property
     def key(self) -> str:

@@ -1,4 +1,4 @@
-"""Where a campaign runs: this machine or a standing Ray cluster, and how much of it.
+"""Where a campaign runs: this machine, a standing Ray cluster or Slurm, and how much of it.
 
 A profile is never part of a key. Workers, units of work, folders and addresses change how soon a result is there,
 never what it is, so a run may go on under another profile than the one it began with.
@@ -6,52 +6,23 @@ never what it is, so a run may go on under another profile than the one it began
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from campaign.execution import Execution, Limits
 from campaign.paths import ExpandedText, WorkFolder
-from campaign.spec import NO_TEXT, Count, Model, Positive
+from campaign.slurm.profile import Number, SlurmProfile
+from cluster.allocation import available_cpus
 
-CGROUP_CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
-
-
-class Limits(Model):
-    """What a simulation may cost before it is given up; it never changes the numbers of those that end well."""
-
-    simulation_s: Positive = Field(
-        default=1800.0, description="seconds after which a simulation is ended and quarantined, at most 10 % later"
-    )
-    attempts: Count = Field(
-        default=3, description="workers that may die over the same work before it is taken apart to find the culprit"
-    )
-    failed_share: Annotated[float, Field(gt=0, le=1), NO_TEXT] = Field(
-        default=0.2, description="share of a store's simulations that may fail before its stage gives up"
-    )
+__all__ = ["LAPTOP", "Limits", "LocalProfile", "Profile", "RayProfile", "SlurmProfile", "available_cpus"]
 
 
-class _Execution(Model):
-    """What every profile says."""
-
-    workers: Count | None = Field(default=None, description="worker processes of one thread each; default: all CPUs")
-    rows_per_unit: Count | None = Field(
-        default=None,
-        description="simulations in one unit of work, which one worker does and writes at once; default: what suits "
-        "their number and their cost",
-    )
-    cache: WorkFolder | None = Field(
-        default=None,
-        description="folder of finished stages that campaigns share; default: cache in the runs folder",
-    )
-    limits: Limits = Field(default=Limits(), description="what a simulation may cost before it is given up")
-
-
-class LocalProfile(_Execution):
+class LocalProfile(Execution):
     """This machine alone, with a Ray of its own that ends with the run."""
 
     kind: Literal["local"]
+    gpus: Number | None = Field(default=None, description="GPUs to use; default: those that Slurm granted, else none")
     dashboard: bool = Field(default=True, description="start Ray's dashboard on the loopback interface")
     temp_dir: WorkFolder | None = Field(
         default=None,
@@ -60,40 +31,39 @@ class LocalProfile(_Execution):
 
     def ray_options(self) -> dict[str, Any]:
         """Arguments of ``cluster.runtime.start``."""
-        return {"cpus": self.planned_workers(), "dashboard": self.dashboard, "temp_dir": self.temp_dir}
+        options = {"cpus": self.planned_workers(), "dashboard": self.dashboard, "temp_dir": self.temp_dir}
+        return options if self.gpus is None else {**options, "gpus": self.gpus}
 
     def planned_workers(self) -> int:
         """Worker processes that a run will have."""
         return self.workers or available_cpus()
 
 
-class RayProfile(_Execution):
+class RayProfile(Execution):
     """A Ray cluster that stands already; it is joined, and left as it was."""
 
     kind: Literal["ray"]
     address: ExpandedText = Field(
         default="auto", description="host:port of the cluster's head, or 'auto' for the one on this machine"
     )
+    token_file: WorkFolder | None = Field(
+        default=None,
+        description="file with the cluster's token; default: RAY_AUTH_TOKEN_PATH, or Ray's own of the user",
+    )
+    pip: tuple[str, ...] = Field(
+        default=(),
+        description="requirements that Ray installs on the nodes for this campaign's workers, as pip reads them",
+    )
 
     def ray_options(self) -> dict[str, Any]:
-        """Arguments of ``cluster.runtime.start``."""
-        return {"address": self.address}
+        """Arguments of ``cluster.runtime.join``."""
+        return {"address": self.address, "token": self.token_file, "pip": self.pip}
 
     def planned_workers(self) -> int:
         """Worker processes to plan with; the cluster's own number is known only when it has been joined."""
         return self.workers or available_cpus()
 
 
-Profile = Annotated[LocalProfile | RayProfile, Field(discriminator="kind")]
+Profile = Annotated[LocalProfile | RayProfile | SlurmProfile, Field(discriminator="kind")]
 LAPTOP = LocalProfile(kind="local")
 """What runs where nothing is said: all CPUs of this machine."""
-
-
-def available_cpus() -> int:
-    """CPUs that this process may use: its affinity, and a container's share rounded up."""
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = CGROUP_CPU_LIMIT.read_text(encoding="ascii").split()
-    except (OSError, ValueError):
-        return cpus
-    return cpus if quota == "max" else min(cpus, max(1, -(-int(quota) // int(period))))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import MofNCompleteColumn, Progress, TaskID
 from rich.table import Table
@@ -35,22 +35,28 @@ class Display(Protocol):
 
 
 @contextmanager
-def display(console: Console) -> Iterator[Display]:
-    """A live display on a terminal, a plain one elsewhere; the block may call it from any thread."""
+def display(console: Console, followed: RunStatus | None = None) -> Iterator[Display]:
+    """A live display on a terminal, a plain one elsewhere; the block may call it from any thread.
+
+    ``followed`` is a status that somebody else keeps up to date by the same events.
+    """
     if console.is_terminal:
-        with _LiveDisplay(console) as live:
+        with _LiveDisplay(console, followed) as live:
             yield live
     else:
-        yield _PlainDisplay(console)
+        yield _PlainDisplay(console, followed)
 
 
 class _LiveDisplay:
     """Redraws a table of stages."""
 
-    def __init__(self, console: Console) -> None:
-        self._status = RunStatus()
+    def __init__(self, console: Console, followed: RunStatus | None) -> None:
+        self._status = followed or RunStatus()
+        self._applies = followed is None
         self._console = console
-        self._live = Live(get_renderable=self._render, console=console, refresh_per_second=4)
+        self._live = Live(
+            get_renderable=self._render, console=console, refresh_per_second=4, transient=not self._applies
+        )
 
     def __enter__(self) -> _LiveDisplay:
         self._live.start()
@@ -60,34 +66,66 @@ class _LiveDisplay:
         self._live.stop()
 
     def __call__(self, event: dict[str, Any]) -> None:
-        self._status.apply(event)
-        if event["event"] == "cluster-started" and event.get("dashboard"):
-            self._console.print(DASHBOARD_LINE.format(event["dashboard"]))
+        if self._applies:
+            self._status.apply(event)
+        for line in notices(event):
+            self._console.print(line, soft_wrap=True)
 
-    def _render(self) -> Table:
-        return status_table(self._status, now=time.time(), most=self._console.height - 3)
+    def _render(self) -> Group:
+        now = time.time()
+        return Group(Text(status_head(self._status, now)), status_table(self._status, now, self._console.height - 4))
 
 
 class _PlainDisplay:
-    """One line a minute, and one for every stage that fails: logs of batch jobs stay readable."""
+    """One line a minute, and one for what a person should know: logs of batch jobs stay readable."""
 
-    def __init__(self, console: Console) -> None:
-        self._status = RunStatus()
+    def __init__(self, console: Console, followed: RunStatus | None) -> None:
+        self._status = followed or RunStatus()
+        self._applies = followed is None
         self._console = console
         self._last = time.monotonic()
+        if not self._applies:
+            self._tell()
 
     def __call__(self, event: dict[str, Any]) -> None:
-        self._status.apply(event)
-        if event["event"] == "cluster-started" and event.get("dashboard"):
-            self._print(DASHBOARD_LINE.format(event["dashboard"]))
-        if event["event"] == "stage-ended" and event["state"] == "failed":
-            self._print(f"failed: {event['stage']}: {event['message']}")
+        if self._applies:
+            self._status.apply(event)
+        for line in notices(event):
+            self._print(line)
         if time.monotonic() - self._last >= PLAIN_SECONDS:
-            self._last = time.monotonic()
-            self._print(status_line(self._status, now=time.time()))
+            self._tell()
+
+    def _tell(self) -> None:
+        self._last = time.monotonic()
+        self._print(status_line(self._status, now=time.time()))
 
     def _print(self, text: str) -> None:
         self._console.print(Text(text), soft_wrap=True)
+
+
+def notices(event: dict[str, Any]) -> Iterator[str]:
+    """What of an event is worth a line of its own."""
+    if event["event"] == "cluster-started" and event.get("dashboard"):
+        yield DASHBOARD_LINE.format(event["dashboard"])
+    elif event["event"] == "cancel-requested":
+        how = "at once" if event["how"] == "now" else "when simulations in flight have finished"
+        yield f"cancelled by {event['user']} from {event['host']}: stops {how}"
+    elif event["event"] == "stage-ended" and event["state"] == "failed":
+        yield f"failed: {event['stage']}: {event['message']}"
+
+
+def status_head(status: RunStatus, now: float) -> str:
+    """The run as a whole: its state, where it runs and since when, and what failed."""
+    if status.updated is None or status.started is None:
+        return "waiting for the run to begin"
+    facts = [status.message if status.state == "cancelled" and status.message else status.state]
+    if status.state == "running":
+        cpus = f" ({status.cpus} CPUs)" if status.cpus else ""
+        facts[0] += f" on {status.host}{cpus} for {format_seconds(now - status.started)}"
+    facts.append(f"last event {format_seconds(max(0.0, now - status.updated))} ago")
+    if status.failed:
+        facts.append(f"{status.failed} simulations failed")
+    return "; ".join(facts)
 
 
 @contextmanager
@@ -151,20 +189,20 @@ def _share(stage: StageStatus) -> str:
     if not stage.total:
         return ""
     failures = f", {stage.failed} failed" if stage.failed else ""
-    return f"{stage.done}/{stage.total} {stage.message}{failures}".rstrip()
+    best = f", best REP {stage.best_rep:.2g} %" if stage.best_rep is not None else ""
+    return f"{stage.done}/{stage.total} {stage.message}{failures}{best}".rstrip()
 
 
 def _rate(stage: StageStatus, now: float) -> str:
-    if stage.state != "running" or stage.started is None or not stage.done:
+    rate = stage.rate(now)
+    if rate is None:
         return ""
-    rate = stage.done / max(now - stage.started, 1e-3)
     return f"{rate:.1f}/s" if rate >= 1 else f"{60 * rate:.1f}/min"
 
 
 def _left(stage: StageStatus, now: float) -> str:
-    if stage.state != "running" or stage.started is None or not stage.done:
-        return ""
-    return f"{format_seconds((now - stage.started) / stage.done * (stage.total - stage.done))} left"
+    rate = stage.rate(now)
+    return "" if rate is None else f"{format_seconds((stage.total - stage.done) / rate)} left"
 
 
 def _elapsed(stage: StageStatus, now: float) -> str:

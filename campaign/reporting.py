@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +16,12 @@ from campaign.collecting import RunResults
 from campaign.events import read_events
 from campaign.pipeline import Pipeline
 from campaign.plan import REPORT_FILE
+from campaign.utilisation import Utilisation, utilisation
 from results.figures.gallery import gallery, image_sheet
 from results.figures.morphology import label_distribution, morphology_statistics
 from results.figures.style import save_figure
 from results.figures.targets import achieved_against_target, optimization_history
+from results.figures.timeline import Bar, core_timeline
 from results.figures.training import gan_losses, mdn_training
 from results.figures.truncation import truncation_error
 from results.report import DataTable, Report, ReportFigure, StageRecord
@@ -29,6 +32,8 @@ TABLES_FOLDER = "tables"
 FIGURES_FOLDER = "figures"
 SHEET_IMAGES = 8
 MAX_FAILURES_SHOWN = 50
+UTILISATION_GOAL = 0.85
+LONGEST_GAP_SECONDS = 60.0  # between two stages at work that a timeline still shows
 
 
 def write_report(folder: Path, pipeline: Pipeline, cache: StageCache) -> Path:
@@ -52,6 +57,7 @@ def write_report(folder: Path, pipeline: Pipeline, cache: StageCache) -> Path:
         microstructures=tuple(pictures.microstructures()),
         training=tuple(pictures.training()),
         labels=tuple(pictures.labels()),
+        cores=tuple(pictures.cores(utilisation(folder))),
         tune=_tuning_table(results),
         failures=_failure_table(results),
         stages=tuple(_stage_records(folder)),
@@ -144,6 +150,32 @@ class _Pictures:
             told = " ".join(sample.error.sentence(sample.dataset) for sample in samples)
             yield self._picture("truncation", truncation_error(samples), f"Truncation of the labels. {told}")
 
+    def cores(self, used: Utilisation | None) -> Iterator[ReportFigure]:
+        """What the cores did; nothing for a run that came from the cache."""
+        if used is not None and used.spans:
+            yield self._picture("cores", core_timeline(list(_bars(used)), used.workers), _told_utilisation(used))
+
+
+def _bars(used: Utilisation) -> Iterator[Bar]:
+    """Stages on one axis of time, from which long times are taken out in which no stage was at work."""
+    latest = used.spans[0].start
+    cut = latest  # what is taken from every time: the first start, and all gaps so far
+    for span in used.spans:
+        if span.start - latest > LONGEST_GAP_SECONDS:  # between two submissions
+            cut += span.start - latest
+        latest = max(latest, span.end)
+        yield Bar(span.stage, span.start - cut, span.end - cut, span.cores)
+
+
+def _told_utilisation(used: Utilisation) -> str:
+    verdict = "reached" if used.share >= UTILISATION_GOAL else "missed"
+    return (
+        f"Core utilisation {used.share:.1%} (goal {UTILISATION_GOAL:.0%}: {verdict}): "
+        f"{used.busy_core_seconds / 3600:.2f} core-hours of work in {used.available_core_seconds / 3600:.2f} that "
+        f"{used.workers} workers had, the start of Ray and waits for the last stages included. Grey: a stage at work; "
+        "blue: the share of the cores that it kept busy."
+    )
+
 
 def _tuning_table(results: RunResults) -> DataTable | None:
     sweeps = results.tuning_trials()
@@ -170,9 +202,13 @@ def _failure_table(results: RunResults) -> DataTable | None:
     if not failures:
         return None
     shown = tuple((stage, str(row), kind, message) for stage, row, kind, message in failures[:MAX_FAILURES_SHOWN])
-    return DataTable(
-        ("stage", "row", "class", "message"), shown, f"{len(failures)} simulations failed; {len(shown)} are shown."
+    classes = Counter(kind for _, _, kind, _ in failures)
+    told = ", ".join(f"{count} {kind}" for kind, count in classes.most_common())
+    caption = (
+        f"{len(failures)} simulations were quarantined ({told}); {len(shown)} are shown. Their inputs are in the "
+        "stores: `campaign replay stages/STAGE/STORE.zarr ROW` runs one again."
     )
+    return DataTable(("stage", "row", "class", "message"), shown, caption)
 
 
 def _stage_records(folder: Path) -> Iterator[StageRecord]:

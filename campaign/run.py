@@ -6,6 +6,7 @@ import importlib
 import json
 import logging
 import os
+import platform
 import queue
 import threading
 import time
@@ -13,19 +14,29 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from campaign.cache import StageCache, StageRecord
+from campaign.cache import RecordIndex, StageCache, StageRecord
 from campaign.claims import Busy, Claim
 from campaign.complaints import told
-from campaign.context import Resources, StageContext
-from campaign.events import EventLog
+from campaign.context import Interrupted, Resources, StageContext
+from campaign.control import pending_request
+from campaign.driver import looking_around
+from campaign.events import EventLog, RunStatus
 from campaign.owner import Owner
 from campaign.pipeline import Pipeline, Stage
 from campaign.profiles import Profile
 from campaign.sizing import rows_per_unit
+from campaign.time_budget import TimeBudget
+from campaign.worker_log import DRIVER_LOG, LOGS_FOLDER, remove_empty_logs, stage_logs
+
+if TYPE_CHECKING:
+    from cluster.metrics import SimulationGauges
 
 log = logging.getLogger(__name__)
+GAUGE_SECONDS = 5.0
+FIT_SECONDS = 5.0  # between looks at how many CPUs the cluster has
+LEAVE_SECONDS = 30.0  # for a stage's thread to notice that its workers are gone
 PROGRESS_SECONDS = 1.0  # at most one progress event a stage in this time
 
 Listener = Callable[[dict[str, Any]], None]
@@ -33,6 +44,14 @@ Listener = Callable[[dict[str, Any]], None]
 
 class CampaignFailed(Exception):  # noqa: N818  (reads as what happened)
     """Some stages failed; the message names each with its reason and where the traceback is."""
+
+
+class Cancelled(Exception):  # noqa: N818
+    """The run was cancelled; what is done so far is kept."""
+
+
+class OutOfTime(Exception):  # noqa: N818
+    """The time of this process ended before the run did; what is done so far is kept."""
 
 
 @dataclass
@@ -61,6 +80,7 @@ class Executor:
         profile: Profile,
         run_folder: Path,
         listener: Listener | None = None,
+        budget: TimeBudget | None = None,
     ) -> None:
         self.pipeline = pipeline
         self.cache = cache
@@ -69,38 +89,87 @@ class Executor:
         self.outcomes: dict[str, Outcome] = {}
         self._events = EventLog(run_folder)
         self._listener = listener
+        self._status = RunStatus()
+        self._gauges: SimulationGauges | None = None
+        self._gauges_shown = 0.0
+        self._next_fit = 0.0
         self._ended: queue.Queue[Outcome] = queue.Queue()
         self._reopened: set[str] = set()
+        self._cancelled: str | None = None  # "orderly" or "now" once somebody asked for it
+        self._budget = budget
         self._resources = self._new_resources()
         self._revivals = 0
 
-    def execute(self) -> None:
-        """Run every stage that is not cached.
+    def execute(self, write_report: Callable[[], object] | None = None) -> None:
+        """Run every stage that is not cached, then write the report.
 
         Raises:
             CampaignFailed: when a stage failed; every stage that does not depend on it was still run.
+            Cancelled: another process asked the run to stop; finished work is kept.
+            OutOfTime: what is left would not end in time; finished work is kept.
             KeyboardInterrupt: when the user stopped the run; finished work is kept.
         """
-        self._emit("run-started", stages=[stage.name for stage in self.pipeline.stages], process=os.getpid())
         threads: list[threading.Thread] = []
         state = "failed"
-        try:
-            self._run_all(threads)
-            failures = [outcome for outcome in self.outcomes.values() if outcome.state == "failed"]
-            if failures:
-                raise CampaignFailed(self._describe(failures))
-            state = "done"
-        except KeyboardInterrupt:
-            state = "interrupted"
-            raise
-        finally:
-            self._resources.close()
-            for thread in threads:
-                thread.join(timeout=30)
-            while not self._ended.empty():
-                self._record(self._ended.get())
-            self._emit("run-ended", state=state)
-            self._events.close()
+        with looking_around(self._look_around):
+            self._emit(
+                "run-started",
+                stages=[stage.name for stage in self.pipeline.stages],
+                host=platform.node(),
+                process=os.getpid(),
+            )
+            try:
+                self._run_all(threads)
+                self._raise_unless_complete()
+                self._resources.close()  # the report needs no cluster
+                if write_report is not None:
+                    write_report()
+                state = "done"
+            except KeyboardInterrupt:
+                state = "interrupted"
+                raise
+            except Cancelled:
+                state = "cancelled"
+                raise
+            except OutOfTime:
+                state = "queued"
+                raise
+            finally:
+                self._resources.close()
+                for thread in threads:
+                    thread.join(timeout=LEAVE_SECONDS)
+                while not self._ended.empty():
+                    self._record(self._ended.get())
+                self._resources.budget.save()
+                self._emit("run-ended", state=state)
+        self._events.close()
+
+    def _raise_unless_complete(self) -> None:
+        failures = [outcome for outcome in self.outcomes.values() if outcome.state == "failed"]
+        if failures:
+            raise CampaignFailed(self._describe(failures))
+        if len(self.outcomes) < len(self.pipeline.stages) or any(
+            outcome.state == "interrupted" for outcome in self.outcomes.values()
+        ):
+            raise Cancelled if self._cancelled else OutOfTime
+
+    def _look_around(self) -> None:
+        """What the driver does beside its stages, twice a second, in a thread of its own."""
+        self._look_for_request()
+        self._show_gauges()
+        if time.monotonic() >= self._next_fit:
+            self._next_fit = time.monotonic() + FIT_SECONDS
+            self._resources.fit_pool()
+
+    def _look_for_request(self) -> None:
+        """Hear what `campaign cancel` asks, from whatever node."""
+        if self._cancelled == "now" or (request := pending_request(self.run_folder)) is None:
+            return
+        how = "now" if request.now else "orderly"
+        if how != self._cancelled:
+            self._emit("cancel-requested", how=how, user=request.user, host=request.host)
+            self._cancelled = how
+            self._resources.stop.set()  # no more work is handed out; what is in flight ends by itself
 
     def _run_all(self, threads: list[threading.Thread]) -> None:
         waiting = {stage.name: stage for stage in self.pipeline.stages}
@@ -113,15 +182,18 @@ class Executor:
                 threads.append(thread)
                 thread.start()
             if not running:
-                waiting |= self._mended() or self._revived()
+                if not self._resources.stop.is_set():
+                    waiting |= self._mended() or self._revived()
                 if not self._ready(waiting):
-                    return  # nothing is left, or it waits for a stage that failed
+                    return  # nothing is left, or it waits for a stage that failed, or the run was asked to stop
                 continue
             outcome = self._next_ended()
             running.discard(outcome.stage.name)
             self._record(outcome)
 
     def _ready(self, waiting: dict[str, Stage]) -> list[Stage]:
+        if self._resources.stop.is_set() or self._resources.budget.seconds_left == 0.0:
+            return []
         finished = {name for name, outcome in self.outcomes.items() if outcome.state in {"done", "cached"}}
         return [stage for stage in waiting.values() if finished.issuperset(stage.inputs.values())]
 
@@ -149,16 +221,22 @@ class Executor:
         self._revivals += 1
         self._resources.close()
         self._resources = self._new_resources()
+        if self._cancelled:  # asked for while the old ones were closing
+            self._resources.stop.set()
         for name in failed:
             del self.outcomes[name]
             self._emit("stage-reopened", stage=name, message="Ray ended under it; it goes on with a new one")
         return failed
 
     def _new_resources(self) -> Resources:
-        return Resources(self.profile, training_workers(self.pipeline), self._cluster_started)
+        shared = (self.cache.root, self.run_folder)
+        workers = training_workers(self.pipeline)
+        return Resources(self.profile, workers, self._cluster_started, self._budget, shared)
 
     def _next_ended(self) -> Outcome:
-        while True:  # a wait without end would not hear Ctrl-C
+        while True:  # a wait without end would hear neither Ctrl-C nor a cancel that cannot wait
+            if self._cancelled == "now":
+                raise Cancelled
             try:
                 return self._ended.get(timeout=0.5)
             except queue.Empty:
@@ -167,11 +245,13 @@ class Executor:
     def _run_stage(self, stage: Stage) -> None:
         try:
             outcome = self._compute(stage, self.pipeline.keys[stage.name])
+        except Interrupted:
+            outcome = Outcome(stage, "interrupted")
         except Exception as error:
             if self._resources.stop.is_set():
                 outcome = Outcome(stage, "interrupted")
             else:
-                log.error("stage %s failed\n%s", stage.name, traceback.format_exc())
+                log.error("failed\n%s", traceback.format_exc(), extra={"stage": stage.name})
                 outcome = Outcome(stage, "failed", message=told(error))
         self._ended.put(outcome)
 
@@ -183,8 +263,12 @@ class Executor:
                     break
                 try:
                     return self._run_in(claim, stage, key)
-                except Exception:
+                except Interrupted:
+                    raise
+                except Exception as error:
                     if not claim.is_lost:
+                        if not self._resources.stop.is_set():
+                            self.cache.note_failure(claim, told(error))
                         raise
                     self._emit("stage-waiting", stage=stage.name, message="another run has taken this stage over")
         record = self.cache.record(stage, key)
@@ -193,19 +277,28 @@ class Executor:
     def _run_in(self, claim: Claim, stage: Stage, key: str) -> Outcome:
         self._emit("stage-started", stage=stage.name, key=key)
         self._link(stage, claim.folder)
+        self.cache.forget_failure(claim)
         started = time.monotonic()
-        progress = self._progress_of(stage, claim)
-        rows = rows_per_unit(stage, self.cache, self.profile)
-        context = StageContext(claim.folder, self._resources, progress, rows)
+        context = StageContext(
+            folder=claim.folder.absolute(),
+            resources=self._resources,
+            report_progress=self._progress_of(stage, claim),
+            rows_per_unit=self._rows_per_unit(stage),
+            log_folder=stage_logs(self.run_folder.absolute(), stage.name),
+            name=stage.name,
+        )
         inputs = {role: self._folder(name) for role, name in stage.inputs.items()} | dict(stage.files)
+        # Workers of a standing cluster have working directories of their own.
+        inputs = {role: path.absolute() for role, path in inputs.items()}
         importlib.import_module(f"campaign.stages.{stage.kind}").run(stage.config, inputs, context)
         seconds = time.monotonic() - started
-        input_keys = {role: self.pipeline.keys[name] for role, name in stage.inputs.items()}
-        record = StageRecord(
-            stage.name, key, dict(stage.config), input_keys, seconds, context.facts, context.core_seconds
-        )
+        parts = self.pipeline.parts[stage.name]
+        record = StageRecord.of(stage.name, key, parts, seconds, context.facts, context.core_seconds)
         self.cache.finish(claim, stage, record)
         return Outcome(stage, "done", seconds, facts=context.facts, core_seconds=context.core_seconds)
+
+    def _rows_per_unit(self, stage: Stage) -> int:
+        return rows_per_unit(stage, RecordIndex(self.cache), self.profile.planned_workers(), self.profile.rows_per_unit)
 
     def _folder(self, name: str) -> Path:
         return self.cache.folder(self.pipeline[name], self.pipeline.keys[name])
@@ -213,6 +306,7 @@ class Executor:
     def _record(self, outcome: Outcome) -> None:
         stage = outcome.stage
         self.outcomes[stage.name] = outcome
+        remove_empty_logs(stage_logs(self.run_folder, stage.name))
         if outcome.state in {"done", "cached"}:
             self._link(stage, self._folder(stage.name))
         self._emit(
@@ -236,9 +330,11 @@ class Executor:
     def _progress_of(self, stage: Stage, claim: Claim) -> Callable[..., None]:
         last = 0.0
 
-        def progress(done: int, total: int, **facts: Any) -> None:
+        def progress(done: int, total: int, *, best_rep: float | None = None, **facts: Any) -> None:
             nonlocal last
             claim.raise_if_lost()
+            if best_rep is not None:
+                facts["best_rep"] = best_rep
             now = time.monotonic()
             if done >= total or now - last >= PROGRESS_SECONDS:
                 last = now
@@ -259,9 +355,13 @@ class Executor:
         return waiting
 
     def _cluster_started(self, runtime: Any) -> None:
+        from cluster.metrics import SimulationGauges
+
+        self._gauges = SimulationGauges(self.run_folder.name)
         self._emit(
             "cluster-started",
             dashboard=runtime.dashboard_url,
+            token_file=os.environ.get("RAY_AUTH_TOKEN_PATH"),  # None: where Ray itself keeps it
             cpus=runtime.cpus,
             gpus=runtime.gpus,
             workers=self._resources.workers_of(runtime),
@@ -269,15 +369,40 @@ class Executor:
 
     def _emit(self, event: str, **facts: Any) -> None:
         self._events.write(event, **facts)
+        heard = {"time": time.time(), "event": event, **facts}
+        self._status.apply(heard)
+        if event != "progress":
+            told = " ".join(
+                f"{name}={value}" for name, value in facts.items() if name not in {"stage", "stages"} and value
+            )
+            log.info("%s %s", event, told, extra={"stage": facts.get("stage", "")})
         if self._listener is not None:
-            self._listener({"time": time.time(), "event": event, **facts})
+            self._listener(heard)
+
+    def _show_gauges(self) -> None:
+        """Tell Ray's metrics how far each stage is; Ray forgets what it has not heard for twenty seconds."""
+        now = time.time()
+        if self._gauges is None or now - self._gauges_shown < GAUGE_SECONDS:
+            return
+        self._gauges_shown = now
+        for stage in self.pipeline.stages:
+            status = self._status.stages[stage.name]
+            if stage.simulations and status.total:
+                self._gauges.set(
+                    stage.name,
+                    done=status.done,
+                    failed=status.failed,
+                    total=status.total,
+                    per_second=status.rate(now) or 0.0,
+                    best_rep=status.best_rep,
+                )
 
     def _describe(self, failures: list[Outcome]) -> str:
         lines = [f"{outcome.stage.name}: {outcome.message}" for outcome in failures]
         held_up = [stage.name for stage in self.pipeline.stages if stage.name not in self.outcomes]
         if held_up:
             lines.append(f"not started, because they read a failed stage: {', '.join(held_up)}")
-        lines.append(f"tracebacks: {self.run_folder / 'logs' / 'driver.log'}")
+        lines.append(f"tracebacks: {self.run_folder / LOGS_FOLDER / DRIVER_LOG}")
         return "\n".join(lines)
 
 

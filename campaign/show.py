@@ -11,48 +11,105 @@ from rich.table import Table
 from rich.text import Text
 
 from campaign.events import RunStatus
-from campaign.progress import format_seconds, status_line, status_table
+from campaign.progress import format_seconds, status_head, status_line, status_table
+from campaign.why import shown
 
 if TYPE_CHECKING:
     from campaign.agreement import Agreement
     from campaign.doctor import Check
     from campaign.plan import Plan
     from campaign.replay import Replay
+    from campaign.why import Difference, Explanation
 
-STATE_STYLES = {"cached": "blue", "interrupted": "yellow", "new": "green"}
+STATE_STYLES = {"cached": "blue", "interrupted": "yellow", "failed": "bold red", "changed": "magenta", "new": "green"}
 CHECK_STYLES = {"ok": "green", "warning": "yellow", "failure": "bold red"}
 MAX_COLUMNS = 10
+WIDEST_VALUE = 40  # characters of a value in a table
+NAMES_TOLD = 4  # stages that share a reason
 
 
 def plan_table(plan: Plan) -> Group:
-    """A plan: one line a stage, then what it adds up to."""
+    """A plan: one line a stage, then what it adds up to, and what keeps it from starting."""
     table = _table(
         ("stage", "left"), ("state", "left"), ("simulations", "right"), ("core time", "right"), ("key", "left")
     )
     for stage in plan.stages:
         left = stage.state != "cached"
+        about = "" if stage.timed else "~"
         table.add_row(
             stage.name,
             Text(stage.state, style=STATE_STYLES[stage.state]),
             f"{stage.simulations:,}" if stage.simulations else "",
-            format_seconds(stage.core_seconds) if left else "",
+            about + format_seconds(stage.core_seconds) if left else "",
             Text(stage.key[:8], style="dim"),
         )
-    states = [stage.state for stage in plan.stages]
-    counts = ", ".join(f"{states.count(state)} {state}" for state in STATE_STYLES if state in states)
+    counts = ", ".join(f"{count} {state}" for state, count in plan.counts.items() if count)
     summary = [
-        f"{len(states)} stages: {counts}; {plan.simulations:,} simulations to do",
-        f"about {format_seconds(plan.core_seconds)} of core time, at least {format_seconds(plan.wall_seconds)} "
-        f"on {plan.workers} workers; {plan.disk_bytes / 1e6:,.0f} MB on disk",
+        f"{len(plan.stages)} stages: {counts}; {plan.simulations:,} simulations to do",
+        f"about {format_seconds(plan.core_seconds)} of core time ({plan.core_seconds / 3600:.2f} core-hours), at least "
+        f"{format_seconds(plan.wall_seconds)} on {plan.workers} workers"
+        + (" (~ without earlier timings)" if any(not stage.timed for stage in plan.stages) else ""),
+        f"{plan.disk_bytes / 1e6:,.0f} MB in about {plan.files:,} files to be written",
         f"run folder: {plan.run_folder}",
     ]
-    return Group(table, *(Text(line) for line in ("", *summary)))
+    reasons = [f"{_some(names, len(plan.stages))}: {reason}" for reason, names in _by_reason(plan).items()]
+    return Group(table, *(Text(line) for line in ("", *reasons, "", *summary)), *_obstacles(plan))
+
+
+def _by_reason(plan: Plan) -> dict[str, list[str]]:
+    """Stages that are left to do, together where they have the same reason."""
+    found: dict[str, list[str]] = {}
+    for stage in plan.stages:
+        if stage.reason:
+            found.setdefault(f"{stage.state}, {stage.reason}", []).append(stage.name)
+    return found
+
+
+def _some(names: Sequence[str], total: int) -> str:
+    if len(names) == total:
+        return "every stage"
+    more = f" and {len(names) - NAMES_TOLD} more" if len(names) > NAMES_TOLD else ""
+    return ", ".join(names[:NAMES_TOLD]) + more
+
+
+def _obstacles(plan: Plan) -> list[Text]:
+    lines = [f"{each.name}: {each.message}; {each.fix}" for each in plan.obstacles]
+    return [Text(line, style=CHECK_STYLES["failure"]) for line in (["", "cannot start:", *lines] if lines else [])]
+
+
+def explanation_table(explanation: Explanation) -> Group:
+    """Why one stage is cached or not: a line for each item of its key that differs."""
+    head = [f"{explanation.stage} is {explanation.state}, key {explanation.key}"]
+    if explanation.state == "cached":
+        return Group(Text(f"{head[0]}: every item of its key is that of the result"))
+    if explanation.nearest is None:
+        return Group(Text(f"{head[0]}: the cache holds nothing of its kind"))
+    head.append(f"nearest result in the cache: {explanation.nearest[0]}, key {explanation.nearest[1]}")
+    if not explanation.complete:
+        head.append("that result is of an earlier version, which did not record its code and files")
+    if not explanation.differences:
+        head.append("nothing in its key differs: the result was begun and is not whole yet")
+    table = _table(("", "left"), ("item", "left"), ("in the nearest result", "left"), ("now", "left"))
+    _add_differences(table, explanation.differences, depth=0)
+    return Group(*map(Text, head), table) if explanation.differences else Group(*map(Text, head))
+
+
+def _add_differences(table: Table, differences: Sequence[Difference], depth: int) -> None:
+    for each in differences:
+        name = f"{each.name} ({each.stage})" if each.stage else each.name
+        before, now = (_cut(shown(value)) for value in (each.before, each.now))
+        table.add_row(Text(each.item, style="dim"), "  " * depth + name, before, now)
+        _add_differences(table, each.because, depth + 1)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= WIDEST_VALUE else f"{text[: WIDEST_VALUE - 3]}..."
 
 
 def run_table(status: RunStatus) -> Group:
     """One run, stage by stage."""
-    head = f"{status.state}, last event {format_seconds(time.time() - (status.updated or 0.0))} ago"
-    return Group(Text(head), status_table(status, now=time.time()))
+    now = time.time()
+    return Group(Text(status_head(status, now)), status_table(status, now))
 
 
 def agreement_table(found: Mapping[str, Agreement]) -> Table:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import ray
 from ray.exceptions import RayActorError, RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cluster.errors import WorkerLost, original_error
 from cluster.placement import release_orphans
@@ -62,21 +63,30 @@ class Coordinator:
             return received
 
 
-def run_coordinated(function: Callable[[Mailbox], Result], on_message: Callable[[Any], None]) -> Result:
+def run_coordinated(
+    function: Callable[[Mailbox], Result],
+    on_message: Callable[[Any], None],
+    while_waiting: Callable[[], None] = lambda: None,
+) -> Result:
     """Run ``function(mailbox)`` in the cluster and hand each message to ``on_message`` in the calling thread.
 
-    Leaving by an exception, Ctrl-C or one of ``on_message`` included, ends whatever the function started.
+    ``while_waiting`` is called several times a second. Leaving by an exception, Ctrl-C or one of the two callables
+    included, ends whatever the function started.
 
     Raises:
         Exception: what the function raised, with the traceback there as ``__cause__``.
         WorkerLost: the process in which it ran died.
     """
-    coordinator: Any = ray.remote(Coordinator).options(num_cpus=0, max_concurrency=COORDINATOR_THREADS).remote()
+    # On the driver's own node, so that another one may go without it.
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    options: dict[str, Any] = {"num_cpus": 0, "max_concurrency": COORDINATOR_THREADS, "scheduling_strategy": here}
+    coordinator: Any = ray.remote(Coordinator).options(**options).remote()
     try:
         outcome = coordinator.run.remote(function)
         while not ray.wait([outcome], timeout=0)[0]:
             for message in ray.get(coordinator.receive.remote(RECEIVE_TIMEOUT_S)):
                 on_message(message)
+            while_waiting()
         for message in ray.get(coordinator.receive.remote(0.0)):
             on_message(message)
         result: Result = ray.get(outcome)

@@ -68,20 +68,46 @@ class WorkerPool:
             raise ValueError(f"workers must be 1 to {cpus}, the CPUs that Ray offers, got {workers}")
         if max_attempts < 1:
             raise ValueError(f"max_attempts must be at least 1, got {max_attempts}")
-        self.workers = workers
+        self._wanted = workers
         self._max_attempts = max_attempts
-        self._changed = threading.Condition()
+        lock = threading.RLock()
+        self._idle = threading.Condition(lock)  # workers wait here for tasks: one task wakes one of a thousand
+        self._changed = threading.Condition(lock)  # and whoever waits for anything else here
         self._queue: Lanes[Task] = Lanes()
         self._lent = 0  # places promised to borrowers
         self._cleared = 0  # places that are empty for them already
         self._closing = False  # nothing more may be submitted
         self._cancelled: BaseException | None = None  # why what is queued will not run
-        self._places = [WorkerPlace() for _ in range(workers)]
-        self._threads = [
-            threading.Thread(target=self._serve, args=(place,), name=f"worker-{index}", daemon=True)
-            for index, place in enumerate(self._places)
-        ]
-        for thread in self._threads:
+        self._places: list[WorkerPlace] = []
+        self._left: list[WorkerPlace] = []  # places that were given up, for the account
+        self._threads: list[threading.Thread] = []
+        with self._changed:
+            self._add_places()
+
+    @property
+    def workers(self) -> int:
+        """Number of workers that there should be."""
+        return self._wanted
+
+    def fit(self, workers: int) -> None:
+        """Have so many workers from now on, because the cluster has grown or shrunk.
+
+        New ones start at once. Of too many, those that have died are not replaced; none that lives is ended.
+        """
+        with self._changed:
+            if self._closing or workers == self._wanted or workers < 1:
+                return
+            self._wanted = workers
+            self._add_places()
+            self._wake_all()
+
+    def _add_places(self) -> None:
+        for _ in range(self._wanted - len(self._places)):
+            place = WorkerPlace()
+            name = f"worker-{len(self._threads)}"
+            thread = threading.Thread(target=self._serve, args=(place,), name=name, daemon=True)
+            self._places.append(place)
+            self._threads.append(thread)
             thread.start()
 
     def share(
@@ -110,7 +136,7 @@ class WorkerPool:
             if self._closing:
                 raise RuntimeError("submit() needs an open pool, and this one is closed") from self._cancelled
             self._queue.append(task.lane, task)
-            self._changed.notify_all()
+            self._idle.notify()
         return task.future
 
     @contextmanager
@@ -127,9 +153,9 @@ class WorkerPool:
         if not 1 <= cpus <= self.workers:
             raise ValueError(f"cpus must be 1 to {self.workers}, the workers of this pool, got {cpus}")
         with self._changed:
-            self._changed.wait_for(lambda: self._closing or self._lent + cpus <= self.workers)
+            self._changed.wait_for(lambda: self._closing or self._lent + cpus <= max(self.workers, cpus))
             self._lent += cpus
-            self._changed.notify_all()
+            self._wake_all()
         try:
             with self._changed:
                 self._changed.wait_for(lambda: self._closing or self._cleared >= self._lent)
@@ -143,11 +169,13 @@ class WorkerPool:
 
     def statistics(self) -> PoolStatistics:
         """Account of the work so far; also after :meth:`close`."""
+        with self._changed:
+            places = [*self._places, *self._left]
         return PoolStatistics(
-            tasks_done=sum(place.tasks_done for place in self._places),
-            workers_lost=sum(place.workers_lost for place in self._places),
-            busy_seconds=tuple(place.busy_seconds for place in self._places),
-            up_seconds=tuple(place.up_seconds for place in self._places),
+            tasks_done=sum(place.tasks_done for place in places),
+            workers_lost=sum(place.workers_lost for place in places),
+            busy_seconds=tuple(place.busy_seconds for place in places),
+            up_seconds=tuple(place.up_seconds for place in places),
         )
 
     def close(self, cancel: bool = True) -> None:
@@ -170,7 +198,7 @@ class WorkerPool:
             self._closing = True
             self._cancelled = self._cancelled or reason
             abandoned = list(self._queue.drain()) if reason is not None else []
-            self._changed.notify_all()
+            self._wake_all()
         if reason is None:
             return
         for task in abandoned:
@@ -193,16 +221,34 @@ class WorkerPool:
         """Wait, with a worker in place, for a task; None when there will be none any more."""
         while not self._finished():
             if not place.is_filled:
-                place.fill(give_up=lambda: self._cancelled is not None)
+                place.fill(give_up=lambda: self._cancelled is not None or self._is_surplus() or self._is_owed())
             with self._changed:
-                self._changed.wait_for(lambda: self._finished() or self._cleared < self._lent or self._queue)
-                if self._cleared < self._lent:
+                if not place.is_filled and self._is_surplus():
+                    self._places.remove(place)
+                    self._left.append(place)
+                    return None
+                if place.is_filled:
+                    self._idle.wait_for(lambda: self._finished() or self._is_owed() or self._queue)
+                if self._is_owed():
                     self._make_room(place)
+                elif not place.is_filled:
+                    continue
                 elif self._queue and self._cancelled is None:
                     task = self._queue.take()
                     if task.begin():
                         return task
         return None
+
+    def _is_surplus(self) -> bool:
+        return len(self._places) > self._wanted
+
+    def _is_owed(self) -> bool:
+        """Whether a borrower waits for a place; an empty one, as of a node that has gone, serves as well."""
+        return self._cleared < self._lent
+
+    def _wake_all(self) -> None:
+        self._idle.notify_all()
+        self._changed.notify_all()
 
     def _finished(self) -> bool:
         return self._cancelled is not None or (self._closing and not self._queue)
@@ -210,9 +256,12 @@ class WorkerPool:
     def _make_room(self, place: WorkerPlace) -> None:
         """Keep the place empty until a borrower returns it. Holds the lock, except while waiting."""
         place.clear()
+        if self._queue:  # the task that woke this worker is another's now
+            self._idle.notify()
         self._cleared += 1
         self._changed.notify_all()
-        self._changed.wait_for(lambda: self._finished() or self._cleared > self._lent)
+        # Of places that are too many, one that is lent goes first if its node has: another is cleared in its stead.
+        self._changed.wait_for(lambda: self._finished() or self._cleared > self._lent or self._is_surplus())
         self._cleared -= 1
 
     def _run(self, place: WorkerPlace, task: Task) -> None:
@@ -233,7 +282,7 @@ class WorkerPool:
             failure = self._cancelled
             if failure is None and task.workers_lost < (task.function.max_attempts or self._max_attempts):
                 self._queue.put_back(task.lane, task)
-                self._changed.notify_all()
+                self._idle.notify()
                 return
         task.future.set_exception(failure or _lost(task, error))
 

@@ -1,14 +1,32 @@
-"""A Ray to run on: started on this machine for the time of a ``with`` block, or joined where one stands."""
+"""A Ray to run on: started on this machine for the time of a ``with`` block, or joined where one stands.
+
+On a laptop::
+
+    with runtime.start(cpus=2) as ray_runtime: ...
+
+On the first node of an allocation, with a folder that all its nodes see; the other nodes run
+``python -m cluster.keeper worker --rendezvous FOLDER``, and end with the head::
+
+    with runtime.start(rendezvous=folder, host="auto") as ray_runtime:
+        runtime.wait_for_nodes(3, timeout_s=300)
+
+A driver on another machine of that cluster, or a second one on the first::
+
+    head = rendezvous.wait_for_head(folder, timeout_s=60)
+    with runtime.join(head.address, token=Path(head.token_file)) as ray_runtime: ...
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import os
-import shutil
+import subprocess
 import sys
-import tempfile
+import time
 import warnings
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -16,14 +34,13 @@ from typing import Any
 
 import ray
 
-# Linux keeps 108 bytes for a socket's path, macOS 104, the closing zero included.
-SOCKET_PATH_BYTES = 103 if sys.platform == "darwin" else 107
-
-# What Ray appends at its longest: process ids have up to 7 digits, the dashboard's modules have sockets too.
-LONGEST_SOCKET_SUFFIX = "/session_2000-01-01_00-00-00_000000_1234567/sockets/dash_TaskEventsHead"
-
-# One thread a worker: parallelism is between processes, and torch's batched complex solve is wrong with more.
-SINGLE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+from cluster.access import token_in_use
+from cluster.local_nodes import has_node_of
+from cluster.ray_node import DEFAULT_OBJECT_STORE_MB, LOOPBACK, SINGLE_THREAD, source_path
+from cluster.rendezvous import Head, answers
+from cluster.shipping import Source
+from cluster.source import worker_setup_hook
+from cluster.temp_folder import check_temp_dir
 
 # Settings of Ray's libraries, which run in workers too.
 LIBRARY_SETTINGS = {
@@ -35,7 +52,8 @@ LIBRARY_SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
 }
 
-DEFAULT_OBJECT_STORE_MB = 256
+END_SECONDS = 30.0
+NODE_POLL_SECONDS = 0.2
 
 
 @dataclass
@@ -46,25 +64,29 @@ class RayRuntime:
         address: ``host:port`` of the cluster, for a second process to join.
         cpus: CPUs that the cluster offers to tasks.
         gpus: GPUs that the cluster offers to tasks.
-        dashboard_url: address of the dashboard, or None when there is none. It asks for Ray's token, which
-            ``ray get-auth-token`` shows.
+        dashboard_url: address of the dashboard, or None when there is none. It asks for the token.
+        token_file: file with the token of a cluster that was started here; None: the environment's counts.
     """
 
     address: str
     cpus: int
     gpus: int
     dashboard_url: str | None
-    _keeper: ThreadPoolExecutor = field(repr=False)
-    _own_temp_dir: Path | None = field(default=None, repr=False)
+    token_file: Path | None
+    _stack: ExitStack = field(repr=False)
+
+    def present_cpus(self) -> int | None:
+        """CPUs that the cluster offers by now, since nodes may come and go; None when it does not answer."""
+        if not ray.is_initialized():
+            return None
+        try:
+            return int(ray.cluster_resources().get("CPU", 0))
+        except Exception:  # closed meanwhile, or the head is gone: whoever waits for work will hear of it
+            return None
 
     def close(self) -> None:
-        """End the local Ray, or only leave the one that was joined; a second call does nothing."""
-        # Ray ends the processes that this driver started; from a joined cluster it merely disconnects.
-        ray.shutdown()
-        self._keeper.shutdown()
-        if self._own_temp_dir is not None:
-            shutil.rmtree(self._own_temp_dir, ignore_errors=True)
-            self._own_temp_dir = None
+        """End the Ray that was started here, or only leave the one that was joined; a second call does nothing."""
+        self._stack.close()
 
     def __enter__(self) -> RayRuntime:
         return self
@@ -84,119 +106,197 @@ def is_cluster_alive() -> bool:
 
 
 def start(
-    address: str | None = None,
     *,
     cpus: int | None = None,
     gpus: int | None = None,
     dashboard: bool = False,
     temp_dir: Path | None = None,
     object_store_mb: int = DEFAULT_OBJECT_STORE_MB,
+    rendezvous: Path | None = None,
+    host: str | None = None,
+    logs: Path | None = None,
 ) -> RayRuntime:
-    """Start a Ray of one's own on this machine, or join the one at ``address``.
+    """Start a Ray on this machine, and connect to it. It shares nothing with other Rays: see :mod:`cluster.keeper`.
 
     Args:
-        address: ``host:port`` of a standing cluster, or ``"auto"``; None starts a local one that shares
-            nothing with other Rays of this machine.
-        cpus: CPUs to offer to tasks; None offers all. Local only.
-        gpus: GPUs to offer to tasks; None offers all. Local only.
-        dashboard: also start the dashboard, on the loopback interface and a free port. Local only.
+        cpus: CPUs to offer to tasks; None offers those that were granted to this process.
+        gpus: GPUs to offer to tasks; None offers those that Slurm granted, and none outside of Slurm.
+        dashboard: also start the dashboard.
         temp_dir: folder for Ray's sockets and logs; it stays afterwards. None makes one and removes it.
-        object_store_mb: shared memory for arguments and results, in MiB. Local only.
+        object_store_mb: shared memory for arguments and results, in MiB.
+        rendezvous: folder, seen by all machines of a cluster, where other nodes find this head; a new one for each
+            cluster. None: no others will come.
+        host: address of this machine for others; "auto" finds it; None keeps to the loopback interface.
+        logs: folder into which Ray's logs are copied in the end, if they are wanted.
 
     Raises:
-        RuntimeError: this process already runs Ray.
+        RuntimeError: this process already runs Ray, or Ray does not start.
         ValueError: ``temp_dir`` is too long for Ray's sockets, or a number is out of range.
-        ConnectionError: no cluster answers at ``address``.
     """
-    if ray.is_initialized():
-        raise RuntimeError("start() needs a process without Ray, and this one already runs it; close it first")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if address is not None:
-        return _connect(None, address=address)
+    _refuse_second_ray()
     if cpus is not None and cpus < 1:
         raise ValueError(f"cpus must be at least 1, got {cpus}; leave it out to offer all CPUs")
-    folder = _short_temp_dir() if temp_dir is None else temp_dir.absolute()
-    check_temp_dir(folder)
-    return _connect(
-        folder if temp_dir is None else None,
-        address="local",
-        num_cpus=cpus,
-        num_gpus=gpus,
-        # None rather than True: a dashboard that cannot start is no reason to stop a run.
-        include_dashboard=None if dashboard else False,
-        object_store_memory=object_store_mb * 2**20,
-        _temp_dir=str(folder),
-    )
+    if temp_dir is not None:
+        check_temp_dir(temp_dir.absolute())
+    told = {
+        "cpus": cpus,
+        "gpus": gpus,
+        "temp-dir": temp_dir,
+        "object-store-mb": object_store_mb,
+        "rendezvous": rendezvous,
+        "host": host,
+        "logs": logs,
+    }
+    options = [f"--{name}={value}" for name, value in told.items() if value is not None]
+    with ExitStack() as stack:
+        head = Head(**stack.enter_context(_kept_node(["head", *options, *["--dashboard"] * dashboard])))
+        return _connect(stack, head.address, Path(head.token_file), has_dashboard=dashboard)
 
 
-def check_temp_dir(folder: Path) -> None:
-    """Refuse a folder under which Ray's socket paths would not fit.
+def join(
+    address: str, *, token: Path | None = None, source: Source | None = None, pip: Sequence[str] = ()
+) -> RayRuntime:
+    """Connect to a Ray that stands already; it is left as it was.
+
+    Drivers need a node of the cluster on their own machine. Where there is none, one without CPUs joins for as long
+    as the driver is connected.
+
+    Args:
+        address: ``host:port`` of its head, or ``"auto"`` for the one on this machine.
+        token: file with its token; None: what the environment says, or Ray's own file of the user.
+        source: code for its workers; None: they find this source tree where it stands.
+        pip: requirements that Ray installs for these workers first.
 
     Raises:
-        ValueError: the text says how long the folder may be.
+        RuntimeError: this process already runs Ray, or another version of it or of Python than the cluster.
+        ConnectionError: no cluster answers at ``address``.
     """
-    allowed = SOCKET_PATH_BYTES - len(LONGEST_SOCKET_SUFFIX)
-    length = len(os.fsencode(folder))
-    if length > allowed:
-        raise ValueError(
-            f"temp_dir must have at most {allowed} bytes, because the path of a socket under it may have "
-            f"{SOCKET_PATH_BYTES}; got {length}: {folder}. Choose a short folder, such as /tmp/ray-$USER"
-        )
+    _refuse_second_ray()
+    with ExitStack() as stack:
+        stack.enter_context(token_in_use(token))
+        if address != "auto":
+            if not answers(address):
+                raise ConnectionError(
+                    f"no Ray answers at {address}; start it there with `ray start --head`, or correct the address"
+                )
+            if not has_node_of(address):
+                stack.enter_context(_kept_node(["worker", f"--address={address}", "--cpus=0", "--gpus=0"]))
+        return _connect(stack, address, None, has_dashboard=True, source=source, pip=pip)
 
 
-def worker_environment() -> dict[str, str]:
-    """Environment of every worker: one BLAS thread, quiet libraries, this source tree importable where it stands."""
-    source = Path(__file__).resolve().parents[1]
-    environment = {**SINGLE_THREAD, **LIBRARY_SETTINGS}
-    if "site-packages" not in source.parts:
-        inherited = os.environ.get("PYTHONPATH", "")
-        environment["PYTHONPATH"] = os.pathsep.join(part for part in (str(source), inherited) if part)
+def wait_for_nodes(count: int, timeout_s: float) -> int:
+    """Wait until so many nodes of the connected Ray are alive, for at most ``timeout_s``; returns how many are."""
+    deadline = time.monotonic() + timeout_s
+    while (alive := len(alive_nodes())) < count and time.monotonic() < deadline:
+        time.sleep(NODE_POLL_SECONDS)
+    return alive
+
+
+def alive_nodes() -> list[dict[str, Any]]:
+    """Nodes of the connected Ray that are alive, as Ray describes them."""
+    return [node for node in ray.nodes() if node["Alive"]]
+
+
+def worker_runtime(source: Source | None = None, pip: Sequence[str] = ()) -> dict[str, Any]:
+    """Runtime environment of every worker: one BLAS thread, quiet libraries, and the driver's code.
+
+    The code is this source tree where it stands, or a copy of ``source`` that is shipped to each node.
+    """
+    variables = {**SINGLE_THREAD, **LIBRARY_SETTINGS, **(source_path() if source is None else {})}
+    environment: dict[str, Any] = {"env_vars": variables}
+    if source is not None:
+        environment |= source.runtime_env()
+    if pip:
+        environment["pip"] = list(pip)
+    if (hook := worker_setup_hook()) is not None:
+        environment["worker_process_setup_hook"] = hook
     return environment
 
 
-def _short_temp_dir() -> Path:
-    """New folder of this process alone, under the system's temporary folder unless that is too long."""
-    parent = Path(tempfile.gettempdir())
-    try:
-        check_temp_dir(parent / "ray-12345678")
-    except ValueError:
-        parent = Path("/tmp")
-    return Path(tempfile.mkdtemp(prefix="ray-", dir=parent))
+def _refuse_second_ray() -> None:
+    if ray.is_initialized():
+        raise RuntimeError("this process already runs Ray, and can run one only; close it first")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 
-def _connect(own_temp_dir: Path | None, **options: Any) -> RayRuntime:
-    # Ray's processes ask Linux to be killed with their parent, by which it means the thread that made them. A thread
-    # of their own, which lives until close(), keeps them from dying with whichever thread happened to call start().
-    keeper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ray-keeper")
+@contextmanager
+def _kept_node(arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """A node of this machine that ends with the block, or with this process; yields what its keeper announces."""
+    keeper = subprocess.Popen(
+        [sys.executable, "-m", "cluster.keeper", *arguments, "--lifeline"],
+        env=os.environ | source_path(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # Ctrl-C is for this process alone
+    )
     try:
-        context = keeper.submit(_quiet_init, **options).result()
-    except BaseException:
-        ray.shutdown()
-        keeper.shutdown()
-        if own_temp_dir is not None:
-            shutil.rmtree(own_temp_dir, ignore_errors=True)
-        raise
+        assert keeper.stdout is not None
+        assert keeper.stderr is not None
+        announcement = keeper.stdout.readline()
+        if not announcement:
+            raise RuntimeError(keeper.stderr.read().strip() or f"the keeper of Ray's node ended with {keeper.wait()}")
+        yield json.loads(announcement)
+    finally:
+        _end(keeper)
+
+
+def _end(keeper: subprocess.Popen[str]) -> None:
+    keeper.terminate()
+    try:
+        keeper.communicate(timeout=END_SECONDS)
+    except subprocess.TimeoutExpired:
+        keeper.kill()
+        keeper.communicate()
+
+
+def _connect(
+    stack: ExitStack,
+    address: str,
+    token: Path | None,
+    *,
+    has_dashboard: bool,
+    source: Source | None = None,
+    pip: Sequence[str] = (),
+) -> RayRuntime:
+    """Connect this process; what is on the stack ends with the runtime, or at once if there is none."""
+    stack.enter_context(token_in_use(token))
+    stack.callback(ray.shutdown)  # from a cluster that others started it merely disconnects
+    context = _quiet_init(address, worker_runtime(source, pip))
     resources = ray.cluster_resources()
     return RayRuntime(
         address=context.address_info["address"],
         cpus=int(resources.get("CPU", 0)),
         gpus=int(resources.get("GPU", 0)),
-        dashboard_url=f"http://{context.dashboard_url}" if context.dashboard_url else None,
-        _keeper=keeper,
-        _own_temp_dir=own_temp_dir,
+        dashboard_url=f"http://{context.dashboard_url}" if has_dashboard and context.dashboard_url else None,
+        token_file=token,
+        _stack=stack.pop_all(),
     )
 
 
-def _quiet_init(**options: Any) -> Any:
+def _quiet_init(address: str, runtime_env: dict[str, Any]) -> Any:
     # log_to_driver leaves out the raylet's notices of dead workers, which we handle; this is Ray's switch for
     # all that it prints, the same that its debugger uses.
     ray._private.worker._worker_logs_enabled = False
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _loopback_kept(address):
         # Ray announces a coming default for CUDA_VISIBLE_DEVICES to everybody who starts it.
         warnings.simplefilter("ignore", FutureWarning)
         return ray.init(
+            address,
             log_to_driver=False,
             logging_level=logging.CRITICAL,
-            runtime_env={"env_vars": worker_environment()},
-            **options,
+            runtime_env=runtime_env,
         )
+
+
+@contextmanager
+def _loopback_kept(address: str) -> Iterator[None]:
+    """Keep Ray from replacing the loopback address by an outside one, to which its node does not listen."""
+    constants = ray._private.ray_constants
+    before = constants.ENABLE_RAY_CLUSTER
+    constants.ENABLE_RAY_CLUSTER = before and not address.startswith(f"{LOOPBACK}:")
+    try:
+        yield
+    finally:
+        constants.ENABLE_RAY_CLUSTER = before

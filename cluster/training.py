@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import ray.train
+from ray.exceptions import RayActorError
 from ray.train import Checkpoint, CheckpointConfig, FailureConfig, RunConfig, ScalingConfig, UserCallback
 
 from cluster.coordinator import Mailbox, run_coordinated
@@ -27,6 +29,32 @@ CHECKPOINTS_KEPT = 2
 
 # The index of a run's checkpoints, written after each of them: a folder that it does not name may be half a copy.
 INDEX_NAME = "checkpoint_manager_snapshot.json"
+
+# A file beside a training's folder that asks its ranks to stop, and how often the first of them looks for it.
+STOP_SUFFIX, LOOK_SECONDS = ".stop", 0.5
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where ranks run; changes no number, but for the arithmetic of a GPU.
+
+    Attributes:
+        use_gpu: one GPU a rank and NCCL between them, rather than one CPU and gloo.
+        spread: ranks on as many nodes as possible, rather than on as few. Neither insists: when a node has gone, they
+            share the others if there is room.
+    """
+
+    use_gpu: bool = False
+    spread: bool = False
+
+    def scaling(self, workers: int) -> ScalingConfig:
+        """The same for Ray Train."""
+        # A rank on a GPU asks for no CPU: those that a pool has freed for it may be on other nodes than the GPUs.
+        resources = {"CPU": 0, "GPU": 1} if self.use_gpu else {"CPU": 1}
+        strategy = "SPREAD" if self.spread else "PACK"
+        return ScalingConfig(
+            num_workers=workers, use_gpu=self.use_gpu, resources_per_worker=resources, placement_strategy=strategy
+        )
 
 
 @dataclass(frozen=True)
@@ -45,16 +73,23 @@ class TrainingResult:
 
 
 class TrainingError(RuntimeError):
-    """The ranks failed more often than was allowed; ``failures`` maps a rank to the type and text of its error."""
+    """The ranks failed more often than was allowed.
 
-    def __init__(self, name: str, failures: dict[int, str]) -> None:
+    Attributes:
+        name: of the training.
+        failures: type and text of an error by rank.
+        is_loss: whether processes or nodes were lost, rather than that the loop raised something.
+    """
+
+    def __init__(self, name: str, failures: dict[int, str], is_loss: bool = False) -> None:
         self.name = name
         self.failures = failures
+        self.is_loss = is_loss
         ranks = "; ".join(f"rank {rank}: {text}" for rank, text in sorted(failures.items()))
         super().__init__(f"training {name!r} failed: {ranks}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return TrainingError, (self.name, self.failures)
+        return TrainingError, (self.name, self.failures, self.is_loss)
 
 
 class RayTrainingSession:
@@ -66,9 +101,10 @@ class RayTrainingSession:
         device: the torch device of this rank.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, stop_file: Path) -> None:
         import ray.train.torch
 
+        self._stop_file, self._stop, self._next_look = stop_file, False, 0.0
         context = ray.train.get_context()
         self.rank: int = context.get_world_rank()
         self.world_size: int = context.get_world_size()
@@ -95,33 +131,49 @@ class RayTrainingSession:
         folder = None if checkpoint is None else Checkpoint.from_directory(str(checkpoint))
         ray.train.report(metrics, checkpoint=folder)
 
+    def asked_to_stop(self) -> bool:
+        """Whether to hand in a checkpoint and return; the same on all ranks, which all ask equally often."""
+        import torch
+
+        if self.rank == 0 and time.monotonic() >= self._next_look:
+            self._stop = self._stop_file.exists()
+            self._next_look = time.monotonic() + LOOK_SECONDS
+        if self.world_size == 1:
+            return self._stop
+        answer = torch.tensor([self._stop], dtype=torch.uint8, device=self.device)
+        torch.distributed.broadcast(answer, src=0)
+        return bool(answer.item())
+
 
 def run_training(
     loop: Callable[[Any, RayTrainingSession], None],
     config: Any,
     *,
     workers: int,
-    use_gpu: bool = False,
+    placement: Placement = Placement(),
     storage: Path,
     name: str,
     max_failures: int = 2,
     on_report: Callable[[Metrics], None] | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> TrainingResult:
     """Run ``loop(config, session)`` on all ranks until it returns on each.
 
     When a rank dies or raises, all ranks start again and find the newest checkpoint in their session. The same
     ``(storage, name)`` asked again does so too, after whatever ended the first run; a loop that finds its work
-    done should return. Every rank has one CPU and one thread, and with ``use_gpu`` one GPU.
+    done should return. Every rank has one thread, and a CPU or a GPU. Their number never changes: when a node has gone
+    and the others have no room for all, the training waits until one comes.
 
     Args:
         loop: picklable; calls ``session.report`` on all ranks equally often.
         config: picklable, the first argument of the loop.
         workers: number of ranks.
-        use_gpu: NCCL on GPUs rather than gloo on CPUs.
+        placement: where the ranks run.
         storage: folder that all nodes see.
         name: folder below ``storage``; a name must mean the same training for ever.
-        max_failures: restarts that are allowed.
+        max_failures: restarts that are allowed; of losses of processes and nodes, those without a report in between.
         on_report: called in this thread with what rank 0 reported.
+        stop: asked now and then in this thread; True lets the loop hand in a checkpoint and return early.
 
     Raises:
         TrainingError: more failures than allowed, exceptions of the loop included.
@@ -133,16 +185,27 @@ def run_training(
         raise ValueError(f"max_failures must be 0 or more, got {max_failures}")
     run_folder = storage.absolute() / name
     clean_up_run(run_folder)
-    scaling = ScalingConfig(
-        num_workers=workers,
-        use_gpu=use_gpu,
-        resources_per_worker={"CPU": 1, "GPU": 1} if use_gpu else {"CPU": 1},
-    )
+    scaling = placement.scaling(workers)
     listener = _Listener(on_report)
-    checkpoint, metrics = run_coordinated(
-        partial(_fit, loop=loop, config=config, scaling=scaling, run_folder=run_folder, max_failures=max_failures),
-        listener.hear,
-    )
+    stop_file = run_folder.with_name(run_folder.name + STOP_SUFFIX)
+    stop_file.unlink(missing_ok=True)
+    fit = partial(_fit, loop=loop, config=config, scaling=scaling, run_folder=run_folder, max_failures=max_failures)
+    in_vain = 0
+    while True:
+        reports = listener.reports
+        try:
+            checkpoint, metrics = run_coordinated(
+                fit, listener.hear, while_waiting=lambda: stop_file.touch() if stop() else None
+            )
+            break
+        except TrainingError as error:
+            # A long training outlives any number of nodes, as long as it gets somewhere between two losses.
+            in_vain = 0 if listener.reports > reports else in_vain + 1
+            if not error.is_loss or in_vain > max_failures:
+                raise
+            listener.restarts += 1
+        clean_up_run(run_folder)
+    stop_file.unlink(missing_ok=True)
     clean_up_run(run_folder)
     return TrainingResult(checkpoint, listener.last_metrics or metrics, listener.restarts)
 
@@ -182,12 +245,14 @@ class _Listener:
     def __init__(self, on_report: Callable[[Metrics], None] | None) -> None:
         self._on_report = on_report
         self.last_metrics: Metrics = {}
+        self.reports = 0
         self.restarts = 0
 
     def hear(self, event: _Event) -> None:
         if event.kind == "failure":
             self.restarts += 1
             return
+        self.reports += 1
         self.last_metrics = event.metrics
         if self._on_report is not None:
             self._on_report(event.metrics)
@@ -220,16 +285,18 @@ def _fit(
     """Run the training, in the coordinator's process; returns the newest checkpoint and its metrics."""
     from ray.train.torch import TorchConfig, TorchTrainer
 
+    from cluster.gloo import GlooConfig
+
     def run_rank() -> None:
         import torch
 
         torch.set_num_threads(1)
-        loop(config, RayTrainingSession())
+        loop(config, RayTrainingSession(run_folder.with_name(run_folder.name + STOP_SUFFIX)))
 
     trainer = TorchTrainer(
         run_rank,
         scaling_config=scaling,
-        torch_config=TorchConfig(backend="nccl" if scaling.use_gpu else "gloo"),
+        torch_config=TorchConfig(backend="nccl") if scaling.use_gpu else GlooConfig(),
         run_config=RunConfig(
             name=run_folder.name,
             storage_path=str(run_folder.parent),
@@ -241,9 +308,15 @@ def _fit(
     try:
         result = trainer.fit()
     except ray.train.WorkerGroupError as error:
-        failures = {
-            rank: "".join(traceback.format_exception_only(failure)).strip()
-            for rank, failure in error.worker_failures.items()
-        }
-        raise TrainingError(run_folder.name, failures) from RemoteTraceback(str(error))
+        failures = {rank: _described(failure) for rank, failure in error.worker_failures.items()}
+        is_loss = any(isinstance(failure, RayActorError) for failure in error.worker_failures.values())
+        raise TrainingError(run_folder.name, failures, is_loss) from RemoteTraceback(str(error))
+    except ray.train.ControllerError as error:
+        # Not the loop: ranks that did not find each other, or were lost before they had.
+        failures = {0: _described(error.controller_failure)}
+        raise TrainingError(run_folder.name, failures, is_loss=True) from RemoteTraceback(str(error))
     return (Path(result.checkpoint.path) if result.checkpoint else None), result.metrics or {}
+
+
+def _described(error: BaseException) -> str:
+    return "".join(traceback.format_exception_only(error)).strip()

@@ -152,7 +152,8 @@ def train_gan(
 
     Batches and latent variables are keyed by step and rank, so an interrupted training ends where an uninterrupted
     one does (bit for bit on a CPU with one torch thread). A checkpoint goes to the session every
-    ``checkpoint_every`` updates and at the end; ``gan_checkpoint`` tells what it holds.
+    ``checkpoint_every`` updates, at the end, and when the session asks to stop; ``gan_checkpoint`` tells what it
+    holds.
 
     Parameters
     ----------
@@ -189,6 +190,10 @@ def train_gan(
         if due or done % HISTORY_EVERY == 0:
             history.note_losses(done, _finite(losses, done))
             _report(trainer, history, done, with_checkpoint=due)
+        if session.asked_to_stop():
+            if not due:
+                _leave(trainer, history, done)
+            break
     return history
 
 
@@ -223,6 +228,19 @@ def _report(trainer: GanTrainer, history: TrainingHistory, step: int, with_check
         return
     real, samples = trainer.sample()
     history.note_samples(step, samples)
+    _hand_in(trainer, history, metrics, np.concatenate([real, samples]))
+
+
+def _leave(trainer: GanTrainer, history: TrainingHistory, step: int) -> None:
+    """Hand over a checkpoint between two that are due; the history holds nothing of it."""
+    metrics = {"step": float(step)}
+    if trainer.session.rank:
+        trainer.session.report(metrics, None)
+    else:
+        _hand_in(trainer, history, metrics, np.concatenate(trainer.sample()))
+
+
+def _hand_in(trainer: GanTrainer, history: TrainingHistory, metrics: dict[str, float], images: np.ndarray) -> None:
     with tempfile.TemporaryDirectory(prefix="gan-checkpoint-") as folder:
-        write_checkpoint(Path(folder), trainer.state(step), history, real)
+        write_checkpoint(Path(folder), trainer.state(int(metrics["step"])), history, images)
         trainer.session.report(metrics, Path(folder))

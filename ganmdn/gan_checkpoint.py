@@ -68,7 +68,7 @@ class TrainingHistory:
             )
 
 
-def write_checkpoint(folder: Path, state: dict[str, Any], history: TrainingHistory, real: np.ndarray) -> None:
+def write_checkpoint(folder: Path, state: dict[str, Any], history: TrainingHistory, images: np.ndarray) -> None:
     """Write a checkpoint into an existing, empty ``folder``.
 
     Parameters
@@ -78,14 +78,14 @@ def write_checkpoint(folder: Path, state: dict[str, Any], history: TrainingHisto
     state
         State dicts and numbers to continue from; its "generator" is also written by itself.
     history
-        Written whole; its newest samples also as a contact sheet.
-    real
-        As many training images as there are samples, for the upper half of the sheet; uint8 (B, H, W).
+        Written whole.
+    images
+        A contact sheet of two rows: training images, and as many samples of now; uint8 (2 B, H, W).
     """
     torch.save(state, folder / STATE_FILE)
     torch.save(state["generator"], folder / GENERATOR_FILE)
     history.save(folder / HISTORY_FILE)
-    sheet = contact_sheet(np.concatenate([real, history.samples[-1]]), columns=len(real))
+    sheet = contact_sheet(images, columns=len(images) // 2)
     imsave(folder / SAMPLES_FILE, sheet, check_contrast=False)
 
 

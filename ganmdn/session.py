@@ -49,6 +49,12 @@ class TrainingSession(Protocol):
         Every worker calls it, with the same keys; rank 0 alone passes a folder.
         """
 
+    def asked_to_stop(self) -> bool:
+        """Whether the training should hand in a checkpoint and return, to go on later.
+
+        The same on every worker; all of them ask equally often.
+        """
+
 
 @dataclass
 class LocalSession:
@@ -92,3 +98,7 @@ class LocalSession:
         partial.rename(self.folder / f"{CHECKPOINT_PREFIX}{number:06d}")
         if previous is not None:
             shutil.rmtree(previous)
+
+    def asked_to_stop(self) -> bool:
+        """Never: whoever called is waiting here."""
+        return False

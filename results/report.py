@@ -92,6 +92,7 @@ class Report:
     microstructures: tuple[ReportFigure, ...] = ()
     training: tuple[ReportFigure, ...] = ()
     labels: tuple[ReportFigure, ...] = ()
+    cores: tuple[ReportFigure, ...] = ()
     tune: DataTable | None = None
     failures: DataTable | None = None
     stages: tuple[StageRecord, ...] = ()
@@ -142,5 +143,6 @@ def _figure_sections(report: Report) -> list[tuple[str, str, tuple[ReportFigure,
         ("microstructures", "Microstructures and GAN", report.microstructures),
         ("labels", "Labels", report.labels),
         ("training", "Training of the inverse models", report.training),
+        ("cores", "Cores", report.cores),
     ]
     return [section for section in sections if section[2]]

@@ -198,9 +198,9 @@ class SimulationStore:
         """Images (n, px, px), uint8, white = 1."""
         return self._read("image", rows)
 
-    def damaged_units(self) -> list[int]:
-        """Done units whose shards no longer match their checksums (every shard is read)."""
-        return [unit for unit in self.done_units() if not self._is_readable(unit)]
+    def damaged_units(self, units: Sequence[int] | None = None) -> list[int]:
+        """Those of the done units, or of ``units``, whose shards no longer match their checksums; reads them all."""
+        return [unit for unit in (self.done_units() if units is None else units) if not self._is_readable(unit)]
 
     def dataset(self) -> xarray.Dataset:
         """All arrays as one lazy dataset: nothing is read before it is asked for (images as packed bits)."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import resource
 import shutil
-import subprocess
 from pathlib import Path
 
 from campaign.diagnosis.check import GIB, Check
-from campaign.profiles import LocalProfile, Profile, RayProfile, available_cpus
+from campaign.profiles import LocalProfile, Profile
+from cluster.allocation import available_cpus
 
 MEMINFO = Path("/proc/meminfo")
 CGROUP_MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
@@ -17,7 +17,8 @@ WORKER_MEMORY = 0.5 * GIB  # a worker with torch loaded, measured at 475 MB
 DRIVER_MEMORY = 1.5 * GIB  # Ray's own processes and the driver
 OBJECT_STORE = 256 * 2**20  # what a local run asks of shared memory
 ENOUGH_OPEN_FILES = 4096  # Ray holds about a hundred sockets for each worker
-PROBE_SECONDS = 10.0
+ENOUGH_PROCESSES = 2048  # threads count: a worker of Ray has some twenty, its services two hundred
+CGROUP_PROCESS_LIMITS = (Path("/sys/fs/cgroup/pids.max"), Path("/sys/fs/cgroup/pids/pids.max"))
 
 
 def check_cpus(profile: Profile) -> Check:
@@ -36,7 +37,7 @@ def check_memory(profile: Profile) -> Check:
         return Check("memory", "ok", "unknown: this system has no /proc/meminfo")
     needed = DRIVER_MEMORY + workers * WORKER_MEMORY
     message = f"{free / GIB:.1f} GiB free, {workers} workers need about {needed / GIB:.1f} GiB"
-    if isinstance(profile, RayProfile) or free >= needed:
+    if not isinstance(profile, LocalProfile) or free >= needed:
         return Check("memory", "ok", message)
     fitting = int((free - DRIVER_MEMORY) // WORKER_MEMORY)
     fix = f"write workers: {fitting} in the profile" if fitting >= 1 else "end other programs"
@@ -76,34 +77,22 @@ def check_open_files() -> Check:
     return Check("open files", "warning", message, "raise nofile in /etc/security/limits.conf, or use fewer workers")
 
 
-def check_gpu() -> Check:
-    """GPUs that the driver shows; none are needed."""
-    if shutil.which("nvidia-smi") is None:
-        return Check("gpu", "ok", "none seen: everything runs on CPUs")
-    answer, error = _answer("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader")
-    if error:
-        return Check("gpu", "warning", f"nvidia-smi is there but fails: {error}", "mend the driver, or run on CPUs")
-    return Check("gpu", "ok", "; ".join(answer.splitlines()))
+def check_processes(profile: Profile) -> Check:
+    """Enough threads for Ray's services and the workers."""
+    needed = max(ENOUGH_PROCESSES, 64 * profile.planned_workers() if isinstance(profile, LocalProfile) else 0)
+    limits = [resource.getrlimit(resource.RLIMIT_NPROC)[0], *_cgroup_process_limits()]
+    limit = min((each for each in limits if each != resource.RLIM_INFINITY), default=None)
+    if limit is None or limit >= needed:
+        return Check("processes", "ok", f"threads of this user: at most {limit if limit is not None else 'any number'}")
+    message = f"at most {limit} threads, a run may need {needed}: Ray then fails with odd errors such as EAGAIN"
+    return Check("processes", "warning", message, "ulimit -u unlimited, or ask for a higher nproc (pids.max) limit")
 
 
-def check_slurm() -> Check:
-    """Slurm's commands answer where they are installed; none are needed."""
-    if shutil.which("sbatch") is None:
-        return Check("slurm", "ok", "not on this machine")
-    answer, error = _answer("sinfo", "--noheader", "--format=%P %a %D")
-    if error:
-        fix = "ask whether the controller is up: scontrol ping"
-        return Check("slurm", "warning", f"sbatch is there but sinfo fails: {error}", fix)
-    return Check("slurm", "ok", f"partitions (name, state, nodes): {'; '.join(answer.splitlines())}")
-
-
-def _answer(*command: str) -> tuple[str, str]:
-    """What a command prints, and why it failed; the second is empty when it did not."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_SECONDS)
-    except subprocess.TimeoutExpired:
-        return "", f"no answer within {PROBE_SECONDS:g} s"
-    except OSError as error:
-        return "", error.strerror or str(error)
-    said = (done.stderr or done.stdout).strip().partition("\n")[0]
-    return done.stdout.strip(), "" if done.returncode == 0 else said or f"exit code {done.returncode}"
+def _cgroup_process_limits() -> list[int]:
+    found = []
+    for path in CGROUP_PROCESS_LIMITS:
+        try:
+            found.append(int(path.read_text(encoding="ascii")))
+        except (OSError, ValueError):  # no such limit, or the word "max" in it
+            continue
+    return found

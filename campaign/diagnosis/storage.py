@@ -5,17 +5,20 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import socket
 import tempfile
 from pathlib import Path
 
 from campaign.diagnosis.check import GIB, Check
+from cluster.temp_folder import PREFIX, default_parent
+from cluster.temp_folder import check_temp_dir as refuse_if_long
 
 LEAST_DISK, ENOUGH_DISK = 1 * GIB, 5 * GIB
 
 
 def check_disk(runs: Path) -> Check:
     """There is room for runs."""
-    folder = _nearest_folder(runs)
+    folder = nearest_folder(runs)
     free = shutil.disk_usage(folder).free
     message = f"{free / GIB:.1f} GiB free for {runs}"
     if free >= ENOUGH_DISK:
@@ -26,7 +29,7 @@ def check_disk(runs: Path) -> Check:
 
 def check_file_system(runs: Path) -> Check:
     """Runs can be written where they are to lie, and the file system keeps the promises they rest on."""
-    folder = _nearest_folder(runs)
+    folder = nearest_folder(runs)
     try:
         with tempfile.TemporaryDirectory(prefix=".doctor-", dir=folder) as scratch:
             broken = [promise for promise, kept in PROMISES.items() if not kept(Path(scratch))]
@@ -75,21 +78,38 @@ def _locks(scratch: Path) -> bool:
 PROMISES = {"atomic rename": _renames, "exclusive creation": _creates_exclusively, "file locks": _locks}
 
 
-def check_temp_dir(folder: Path) -> Check:
-    """The paths of Ray's sockets below its temporary folder fit into what the system keeps for them."""
-    from cluster.runtime import (
-        check_temp_dir as refuse_if_long,
-    )  # loads Ray: only where a profile names a folder
+def check_temp_dir(folder: Path | None) -> Check:
+    """Ray's sockets find a place: their folder can be written, and their paths fit into what the system keeps.
 
+    ``folder`` is the profile's own; without one Ray gets a new folder in the system's temporary one.
+    """
+    wanted = default_parent() / f"{PREFIX}12345678" if folder is None else folder.absolute()
     try:
-        refuse_if_long(folder.absolute())
+        refuse_if_long(wanted)
     except ValueError as error:
-        fix = "write a shorter temp_dir in the profile, or leave it out"
-        return Check("temp_dir", "failure", str(error), fix)
-    return Check("temp_dir", "ok", f"{folder} is short enough for Ray's sockets")
+        return Check("temp_dir", "failure", str(error), "write a shorter temp_dir in the profile, or leave it out")
+    parent = nearest_folder(wanted)
+    try:
+        with tempfile.TemporaryDirectory(prefix=PREFIX, dir=parent) as scratch:
+            _bind(Path(scratch) / "socket")
+    except OSError as error:
+        message = f"no socket can be made in {parent}, where Ray's would be: {error.strerror or error}"
+        return Check("temp_dir", "failure", message, "write temp_dir: a short folder on a local disk, in the profile")
+    free = shutil.disk_usage(parent).free
+    if free < LEAST_DISK:
+        message = (
+            f"{free / GIB:.2f} GiB free in {parent}, where Ray keeps sockets, logs and what memory has no room for"
+        )
+        return Check("temp_dir", "warning", message, "remove old files there, or name another temp_dir in the profile")
+    return Check("temp_dir", "ok", f"{parent} takes Ray's sockets, and is short enough for their paths")
 
 
-def _nearest_folder(path: Path) -> Path:
+def _bind(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
+        server.bind(str(path))
+
+
+def nearest_folder(path: Path) -> Path:
     """The folder itself, or the nearest one around it that is there."""
     path = path.absolute()
     return next(folder for folder in (path, *path.parents) if folder.is_dir())

@@ -16,6 +16,7 @@ from campaign.simulation import Simulator
 from campaign.stages.generator import WEIGHTS_FILE
 from campaign.stages.labels import STORE as LABELS
 from ganmdn.bayesian import suggest
+from ganmdn.metrics import RepSummary
 from ganmdn.networks import generate_images, load_generator
 from results.layout import Status
 from results.store import SimulationStore
@@ -38,7 +39,7 @@ def run(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageCon
         if unit in missing:
             store.write_unit(unit, search.iterate(range(rows.start, rows.stop)))
         search.learn(store.read("z", "y", rows=rows))
-        context.progress(rows.stop, store.capacity, message="iterations")
+        context.progress(rows.stop, store.capacity, best_rep=search.best_rep, message="iterations")
     columns = store.read("seconds", "suggestion_seconds", "status")
     context.facts["search_seconds"] = float(np.sum(columns["seconds"]) + np.sum(columns["suggestion_seconds"]))
     context.facts["failed"] = int(np.count_nonzero(columns["status"] == Status.FAILED))
@@ -59,6 +60,12 @@ class _Search:
         """Take in finished simulations; the property of a failed one is not a number, which the search avoids."""
         self._z.append(rows["z"].reshape(len(rows["z"]), -1))
         self._y.append(rows["y"])
+
+    @property
+    def best_rep(self) -> float | None:
+        """Smallest residual error percentage so far; None when every simulation failed."""
+        best = RepSummary.of(np.concatenate(self._y), self.config["target"]).minimum
+        return best if np.isfinite(best) else None
 
     def iterate(self, iterations: range) -> dict[str, Any]:
         """Suggest, generate and simulate one batch; columns of the store."""

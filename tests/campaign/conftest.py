@@ -5,11 +5,15 @@ from __future__ import annotations
 import copy
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from campaign.claims import OWNER_FILE
+from campaign.driver import OWNER_NAME
+from campaign.owner import Owner
 from campaign.spec import Spec
 
 SMALL: dict[str, Any] = {
@@ -93,5 +97,18 @@ def make_spec() -> Callable[..., Spec]:
                 block = block[parent]
             block[last] = value
         return Spec.model_validate(data)
+
+    return make
+
+
+@pytest.fixture
+def drive() -> Callable[..., Path]:
+    """Makes this process the driver of a run, or another one: ``drive(folder, process=...)``; the owner's file."""
+
+    def make(folder: Path, **changes: Any) -> Path:
+        path = folder / f"{OWNER_NAME}-token" / OWNER_FILE
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace(Owner.here("token"), **changes).write(path)
+        return path
 
     return make

@@ -11,7 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from campaign.diagnosis import machine, network, requirements, software, storage
+from campaign.diagnosis import command, gpu, machine, mounts, network, ray, requirements, slurm, software, storage
 from campaign.diagnosis.check import GIB
 from campaign.doctor import Check, diagnose
 from campaign.profiles import LAPTOP, LocalProfile, RayProfile
@@ -215,38 +215,235 @@ def test_few_open_files_are_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     assert machine.check_open_files() == Check("open files", "ok", "hard limit none")
 
 
+@pytest.mark.parametrize(
+    ("soft", "cgroup", "workers", "status"),
+    [
+        (machine.resource.RLIM_INFINITY, "max", 2, "ok"),
+        (4096, "max", 2, "ok"),
+        (4096, "1024", 2, "warning"),
+        (1024, "max", 2, "warning"),
+        (4096, "max", 100, "warning"),
+    ],
+)
+def test_few_threads_are_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, soft: int, cgroup: str, workers: int, status: str
+) -> None:
+    (tmp_path / "pids.max").write_text(cgroup, encoding="ascii")
+    monkeypatch.setattr(machine, "CGROUP_PROCESS_LIMITS", (tmp_path / "pids.max",))
+    monkeypatch.setattr(machine.resource, "getrlimit", lambda which: (soft, soft))
+
+    check = machine.check_processes(LocalProfile(kind="local", workers=workers))
+
+    assert check.status == status
+    assert check.fix == ("" if status == "ok" else "ulimit -u unlimited, or ask for a higher nproc (pids.max) limit")
+
+
+# --- GPUs -------------------------------------------------------------------------------------------------------
+
+TWO_CARDS = "echo 'A100, 40960 MiB'; echo 'A100, 40960 MiB'"
+
+
+def test_gpus_are_shown_and_a_broken_driver_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu, "torch_cuda", lambda: "12.8")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    put_command(tmp_path, monkeypatch, "nvidia-smi", TWO_CARDS)
+    assert gpu.check_gpu() == Check(
+        "gpu", "ok", "A100, 40960 MiB; A100, 40960 MiB; 2 of 2 visible to runs; torch for CUDA 12.8"
+    )
+    put_command(tmp_path, monkeypatch, "nvidia-smi", "echo 'driver mismatch' >&2; exit 9")
+    assert gpu.check_gpu() == Check(
+        "gpu", "warning", "nvidia-smi is there but fails: driver mismatch", "mend the driver, or run on CPUs"
+    )
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    assert gpu.check_gpu() == Check("gpu", "ok", "none seen: everything runs on CPUs")
+
+
+def test_gpus_for_which_torch_was_not_built_are_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu, "torch_cuda", lambda: None)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    put_command(tmp_path, monkeypatch, "nvidia-smi", TWO_CARDS)
+    check = gpu.check_gpu()
+    assert check.status == "failure"
+    assert "1 of 2 visible to runs, but torch was built for CPUs only" in check.message
+    assert check.fix == "install torch for CUDA, or keep runs on CPUs: export CUDA_VISIBLE_DEVICES="
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert gpu.check_gpu().status == "ok"  # hidden ones cannot fail
+
+
+@pytest.mark.parametrize(
+    ("setting", "visible"),
+    [(None, 2), ("", 0), ("-1", 0), ("0", 1), ("0,1", 2), ("0,7,1", 1), ("GPU-8932f937,GPU-1", 2), ("1,,0", 1)],
+)
+def test_visible_gpus_are_counted_as_cuda_does(
+    monkeypatch: pytest.MonkeyPatch, setting: str | None, visible: int
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if setting is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", setting)
+    assert gpu.visible_gpus(2) == visible
+
+
+def test_what_torch_was_built_for_is_read_without_importing_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text("raise RuntimeError('imported')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    for text, cuda in (("cuda: Optional[str] = '12.8'\n", "12.8"), ("cuda: Optional[str] = None\n", None)):
+        (tmp_path / "torch" / "version.py").write_text(f"__version__ = '2'\n{text}")
+        assert gpu.torch_cuda() == cuda
+
+
+# --- Slurm ------------------------------------------------------------------------------------------------------
+
+HEALTHY = {
+    "SelectType": "select/cons_tres",
+    "TaskPlugin": "task/affinity",
+    "ProctrackType": "proctrack/cgroup",
+    "AccountingStorageType": "accounting_storage/slurmdbd",
+    "JobRequeue": "1",
+}
+
+
+def put_slurm(folder: Path, monkeypatch: pytest.MonkeyPatch, version: str = "22.05.8", **settings: str) -> None:
+    put_command(folder, monkeypatch, "sbatch", "exit 0")
+    put_command(
+        folder,
+        monkeypatch,
+        "sinfo",
+        f"if [ \"$1\" = --version ]; then echo 'slurm-wlm {version}'; else echo 'debug* up 3'; fi",
+    )
+    lines = "; ".join(f"echo '{name:<23} = {value}'" for name, value in {**HEALTHY, **settings}.items())
+    put_command(folder, monkeypatch, "scontrol", f"echo 'Configuration data as of now'; {lines}")
+
+
+class SlurmLike:
+    """A profile that sends jobs to Slurm, as far as these checks ask."""
+
+    kind = "slurm"
+
+
+SENDS_JOBS: Any = SlurmLike()
+
+
+def test_a_healthy_slurm_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_slurm(tmp_path, monkeypatch)
+    assert list(slurm.check_slurm(SENDS_JOBS)) == [
+        Check("slurm", "ok", "partitions (name, state, nodes): debug* up 3"),
+        Check("slurm version", "ok", "slurm-wlm 22.05.8; 22.05 was tried"),
+        Check(
+            "slurm plugins",
+            "ok",
+            "select/cons_tres, task/affinity, proctrack/cgroup; accounts are kept, jobs may be requeued",
+        ),
+    ]
+
+
+def test_no_slurm_matters_to_a_profile_that_needs_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    assert list(slurm.check_slurm(LAPTOP)) == [Check("slurm", "ok", "not on this machine")]
+    (check,) = slurm.check_slurm(SENDS_JOBS)
+    assert check.status == "failure"
+    assert "login node" in check.fix
+
+
+@pytest.mark.parametrize(("profile", "status"), [(LAPTOP, "warning"), (SENDS_JOBS, "failure")])
+def test_a_dead_controller_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, profile: Any, status: str) -> None:
+    put_slurm(tmp_path, monkeypatch)
+    put_command(tmp_path, monkeypatch, "sinfo", "exec sleep 60")
+    monkeypatch.setattr(command, "PROBE_SECONDS", 0.2)
+    assert list(slurm.check_slurm(profile)) == [
+        Check(
+            "slurm",
+            status,  # type: ignore[arg-type]
+            "sbatch is there but sinfo fails: no answer within 0.2 s",
+            "ask whether the controller is up: scontrol ping",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "status"),
+    [
+        ({"version": "20.02.7"}, "slurm version", "failure"),
+        ({"version": "?"}, "slurm version", "warning"),
+        ({"SelectType": "select/linear"}, "slurm select", "warning"),
+        ({"TaskPlugin": "task/none"}, "slurm tasks", "warning"),
+        ({"ProctrackType": "proctrack/pgid"}, "slurm processes", "failure"),
+        ({"AccountingStorageType": "accounting_storage/none"}, "slurm accounts", "warning"),
+        ({"JobRequeue": "0"}, "slurm requeue", "warning"),
+    ],
+)
+def test_each_ailment_of_slurm_is_named_with_its_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], name: str, status: str
+) -> None:
+    put_slurm(tmp_path, monkeypatch, **settings)
+    (check,) = [check for check in slurm.check_slurm(SENDS_JOBS) if check.status != "ok"]
+    assert (check.name, check.status) == (name, status)
+    assert check.fix
+    assert {check.status for check in slurm.check_slurm(LAPTOP)} <= {"ok", "warning"}  # nothing there would fail
+
+
+def test_a_slurm_that_does_not_show_its_settings_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_slurm(tmp_path, monkeypatch)
+    put_command(tmp_path, monkeypatch, "scontrol", "echo 'slurm_load_ctl_conf error' >&2; exit 1")
+    assert list(slurm.check_slurm(SENDS_JOBS))[-1].message == "unknown: slurm_load_ctl_conf error"
+
+
+# --- Ray --------------------------------------------------------------------------------------------------------
+
+
+def test_ray_is_there_whole_or_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = {"ray": "2.60.0", **dict.fromkeys(ray.DASHBOARD_PACKAGES, "1")}
+    monkeypatch.setattr(ray, "installed_version", there.get)
+    assert ray.check_ray() == Check("ray", "ok", "Ray 2.60.0 with dashboard and metrics")
+    del there["prometheus-client"]
+    assert ray.check_ray() == Check(
+        "ray",
+        "warning",
+        "Ray 2.60.0 without prometheus-client: no dashboard and no metrics",
+        "pip install -c constraints.txt 'ray[default]==2.60.0'",
+    )
+    there.clear()
+    assert ray.check_ray().status == "failure"
+
+
+@pytest.mark.parametrize(
+    ("probe", "status", "message", "fix"),
+    [
+        ('print(\'{"cpus": 8, "gpus": 1, "nodes": 2}\')', "ok", "takes a driver of this environment: 8 CPUs", ""),
+        (
+            'print(\'{"error": "Version mismatch: The cluster was started with: Ray: 2.9"}\')',
+            "failure",
+            "refuses: Version mismatch: The cluster was started with: Ray: 2.9",
+            "start the cluster and run `campaign` from the same environment",
+        ),
+        (
+            'print(\'{"error": "no authentication token"}\')',
+            "failure",
+            "refuses: no authentication token",
+            "export RAY_AUTH_TOKEN_PATH=FILE with the cluster's own token",
+        ),
+        ("raise SystemExit('no module named ray')", "failure", "refuses: no module named ray", "see whether it is one"),
+        ("import time; time.sleep(60)", "failure", "nobody could join h:1 within 3 s", "ray status"),
+    ],
+)
+def test_joining_a_cluster_is_tried(
+    monkeypatch: pytest.MonkeyPatch, probe: str, status: str, message: str, fix: str
+) -> None:
+    monkeypatch.setattr(ray, "JOIN_PROBE", probe)
+    if "sleep" in probe:
+        monkeypatch.setattr(ray, "JOIN_SECONDS", 3.0)
+    check = ray.check_joining("h:1")
+    assert check.status == status
+    assert message in check.message
+    assert fix in check.fix
+
+
 def put_command(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, script: str) -> None:
     command = folder / name
     command.write_text(f"#!/bin/sh\n{script}\n", encoding="ascii")
     command.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:/bin:/usr/bin")
-
-
-def test_gpus_are_shown_and_a_broken_driver_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    put_command(tmp_path, monkeypatch, "nvidia-smi", "echo 'A100, 40960 MiB'; echo 'A100, 40960 MiB'")
-    assert machine.check_gpu() == Check("gpu", "ok", "A100, 40960 MiB; A100, 40960 MiB")
-    put_command(tmp_path, monkeypatch, "nvidia-smi", "echo 'driver mismatch' >&2; exit 9")
-    assert machine.check_gpu() == Check(
-        "gpu", "warning", "nvidia-smi is there but fails: driver mismatch", "mend the driver, or run on CPUs"
-    )
-    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
-    assert machine.check_gpu() == Check("gpu", "ok", "none seen: everything runs on CPUs")
-
-
-def test_slurm_is_shown_and_a_dead_controller_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
-    assert machine.check_slurm() == Check("slurm", "ok", "not on this machine")
-    put_command(tmp_path, monkeypatch, "sbatch", "exit 0")
-    put_command(tmp_path, monkeypatch, "sinfo", "echo 'debug* up 3'")
-    assert machine.check_slurm() == Check("slurm", "ok", "partitions (name, state, nodes): debug* up 3")
-    put_command(tmp_path, monkeypatch, "sinfo", "exec sleep 60")
-    monkeypatch.setattr(machine, "PROBE_SECONDS", 0.2)
-    assert machine.check_slurm() == Check(
-        "slurm",
-        "warning",
-        "sbatch is there but sinfo fails: no answer within 0.2 s",
-        "ask whether the controller is up: scontrol ping",
-    )
 
 
 # --- storage ----------------------------------------------------------------------------------------------------
@@ -287,7 +484,6 @@ def test_file_system_without_working_locks_is_a_failure(tmp_path: Path, monkeypa
 
 
 def test_long_temp_dir_is_a_failure(tmp_path: Path) -> None:
-    pytest.importorskip("ray")
     long = Path("/tmp") / ("x" * 80)
 
     check = diagnose(LocalProfile(kind="local", temp_dir=long), tmp_path)[-1]
@@ -296,6 +492,84 @@ def test_long_temp_dir_is_a_failure(tmp_path: Path) -> None:
     assert check.status == "failure"
     assert str(long) in check.message
     assert diagnose(LocalProfile(kind="local", temp_dir=Path("/tmp/r")), tmp_path)[-1].status == "ok"
+
+
+def test_without_a_temp_dir_the_systems_own_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert storage.check_temp_dir(None).status == "ok"
+
+    def refuse(*arguments: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(storage, "_bind", refuse)
+    check = storage.check_temp_dir(tmp_path)
+    assert check.status == "failure" or "must have at most" in check.message
+    short = storage.check_temp_dir(Path("/tmp/r"))
+    assert short.message == "no socket can be made in /tmp, where Ray's would be: Operation not supported"
+
+
+def test_a_full_temp_dir_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_free(monkeypatch, storage, 0.1 * GIB)
+    assert storage.check_temp_dir(Path("/tmp/r")).status == "warning"
+
+
+def mounted(folder: Path, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    table = f"22 1 0:1 / / rw - ext4 /dev/sda rw\n23 22 0:2 / {folder} {line}\n"
+    path = folder / "mountinfo"
+    path.write_text(table, encoding="utf-8")
+    monkeypatch.setattr(mounts, "MOUNTS", path)
+
+
+RAY_ELSEWHERE = RayProfile(kind="ray", address="h:1")
+
+
+@pytest.mark.parametrize(
+    ("line", "profile", "status", "message"),
+    [
+        ("rw shared:1 - nfs4 server:/export rw,vers=4.2,hard", RAY_ELSEWHERE, "ok", "is on nfs4 (server:/export)"),
+        (
+            "rw - nfs server:/export rw,nolock",
+            RAY_ELSEWHERE,
+            "ok",
+            "locks hold on one node only (nolock)",
+        ),
+        (
+            "rw - nfs server:/export rw,nocto",
+            RAY_ELSEWHERE,
+            "warning",
+            "mounted with nocto: nodes see each",
+        ),
+        ("rw - nfs4 server:/export rw,acregmax=600", RAY_ELSEWHERE, "warning", "mounted with acregmax=600"),
+        ("rw - lustre mds@tcp:/scratch rw,localflock", RAY_ELSEWHERE, "ok", "is on lustre"),
+        ("rw - tmpfs tmpfs rw", RAY_ELSEWHERE, "warning", "is on tmpfs (tmpfs), which other nodes do not see"),
+        ("rw - tmpfs tmpfs rw", LAPTOP, "ok", "of this machine alone, as is the profile"),
+    ],
+)
+def test_the_file_system_of_runs_is_judged_by_who_has_to_see_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, profile: Any, status: str, message: str
+) -> None:
+    mounted(tmp_path, monkeypatch, line)
+    check = mounts.check_shared(tmp_path, profile)
+    assert check.status == status
+    assert message in check.message
+    assert bool(check.fix) == (status != "ok")
+
+
+def test_a_system_without_a_table_of_mounts_is_not_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mounts, "MOUNTS", tmp_path / "none")
+    assert mounts.check_shared(tmp_path, RAY_ELSEWHERE).status == "ok"
+
+
+@pytest.mark.parametrize(("ahead", "told"), [(60.0, "60 s behind"), (-60.0, "60 s ahead of"), (0.0, "differ by 0.0 s")])
+def test_clocks_that_differ_are_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead: float, told: str
+) -> None:
+    real = mounts.time.time
+    monkeypatch.setattr(mounts.time, "time", lambda: real() + ahead)
+    check = mounts.check_clock(tmp_path)
+    assert check.status == ("warning" if ahead else "ok")
+    assert told in check.message or (not ahead and "differ by" in check.message)
+    assert list(tmp_path.iterdir()) == []
+    assert mounts.check_clock(tmp_path / "none").message.startswith("unknown: nothing can be written")
 
 
 # --- network ----------------------------------------------------------------------------------------------------
@@ -311,6 +585,32 @@ def test_closed_loopback_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert check.status == "failure"
     assert check.message == "cannot connect to a port of 127.0.0.1: [Errno 1] Operation not permitted"
+
+
+def test_ports_that_are_all_taken_are_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert network.check_ports().status == "ok"
+
+    def refuse() -> None:
+        raise RuntimeError("no 16 free ports in a row between 20000 and 32767: 798 blocks are all in use")
+
+    monkeypatch.setattr(network, "lock_block", refuse)
+    check = network.check_ports()
+    assert check.status == "failure"
+    assert check.message.startswith("no 16 free ports in a row")
+
+
+def test_a_host_whose_name_nobody_knows_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network.socket, "gethostname", lambda: "node7")
+    monkeypatch.setattr(network.socket, "gethostbyname", lambda name: "10.0.0.7")
+    assert network.check_host_name() == Check("host name", "ok", "node7 is 10.0.0.7")
+
+    def unknown(name: str) -> str:
+        raise OSError(-2, "Name or service not known")
+
+    monkeypatch.setattr(network.socket, "gethostbyname", unknown)
+    check = network.check_host_name()
+    assert check.status == "warning"
+    assert check.fix == "add the name to /etc/hosts, or ask for a name server that knows node7"
 
 
 def test_cluster_is_there_when_its_port_answers(monkeypatch: pytest.MonkeyPatch) -> None:

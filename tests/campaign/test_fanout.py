@@ -112,7 +112,9 @@ def images() -> np.ndarray:
 @pytest.fixture
 def context(resources: Resources, tmp_path: Path) -> StageContext:
     (tmp_path / "stage").mkdir()
-    return StageContext(tmp_path / "stage", resources, lambda *_, **__: None, rows_per_unit=6)
+    return StageContext(
+        tmp_path / "stage", resources, lambda *_, **__: None, rows_per_unit=6, log_folder=tmp_path / "logs"
+    )
 
 
 def simulate(simulator: Marked, images: np.ndarray, context: StageContext) -> dict[str, np.ndarray]:
@@ -227,7 +229,7 @@ def test_a_shard_that_was_cut_short_is_found_and_done_again(
 def test_a_full_disk_stops_a_stage_which_goes_on_when_there_is_space(
     simulator: Marked, images: np.ndarray, context: StageContext, small_disk: Callable[[Path, str], None]
 ) -> None:
-    small_disk(context.folder, "220k")  # the empty store and one unit
+    small_disk(context.folder, "160k")  # the empty store and one unit
     with pytest.raises(OSError, match="No space left on device"):
         simulate(simulator, images, context)
     store = SimulationStore.open(context.folder / "labels.zarr")

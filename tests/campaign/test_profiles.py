@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from campaign import profiles
 from campaign.load import SpecError, load_profile
-from campaign.profiles import LAPTOP, LocalProfile, RayProfile, available_cpus
+from campaign.profiles import LAPTOP, LocalProfile, RayProfile
+from cluster.allocation import available_cpus
 
 PROFILES = Path(__file__).parents[2] / "specs" / "profiles"
 
@@ -90,15 +90,3 @@ def test_mistake_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: 
         load_profile("profile.yaml")
 
     assert str(caught.value) == "\n".join(f"profile.yaml:{line}" for line in lines.splitlines())
-
-
-@pytest.mark.parametrize(("limit", "cpus"), [("max 100000", 8), ("150000 100000", 2), ("50000 100000", 1), (None, 8)])
-def test_a_container_may_have_less_than_the_machine(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str | None, cpus: int
-) -> None:
-    if limit is not None:
-        (tmp_path / "cpu.max").write_text(limit, encoding="ascii")
-    monkeypatch.setattr(profiles, "CGROUP_CPU_LIMIT", tmp_path / "cpu.max")
-    monkeypatch.setattr(profiles.os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
-
-    assert available_cpus() == cpus

@@ -18,7 +18,9 @@ def test_durations_are_for_people(seconds: float, text: str) -> None:
 
 
 def status() -> RunStatus:
-    running = StageStatus(state="running", done=20, total=100, failed=1, started=1000.0, message="simulations")
+    running = StageStatus(
+        state="running", done=20, total=100, failed=1, started=990.0, first=1000.0, message="simulations"
+    )
     failed = StageStatus(state="failed", message="ValueError: no such luck")
     return RunStatus(
         stages={"labels/a": running, "latents/a": StageStatus(state="done", seconds=3.0), "model/a": failed}

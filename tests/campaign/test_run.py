@@ -16,12 +16,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from campaign import run as run_module
 from campaign.cache import StageCache
 from campaign.context import StageContext
+from campaign.control import CancelRequest
 from campaign.events import read_events, run_status
+from campaign.keys import KeyParts
 from campaign.pipeline import Pipeline, Stage
 from campaign.profiles import LAPTOP
-from campaign.run import CampaignFailed, Executor
+from campaign.run import CampaignFailed, Cancelled, Executor
 from results.store import SimulationStore
 
 Run = Callable[[Mapping[str, Any], Mapping[str, Path], StageContext], None]
@@ -33,6 +36,10 @@ class StagesOnly(Pipeline):
     @property
     def keys(self) -> dict[str, str]:  # type: ignore[override]
         return {stage.name: stage.name.replace("/", "-") for stage in self.stages}
+
+    @property
+    def parts(self) -> dict[str, KeyParts]:  # type: ignore[override]
+        return {stage.name: KeyParts(stage.kind, stage.config, {}, {}, 1, {}) for stage in self.stages}
 
 
 @pytest.fixture
@@ -164,6 +171,85 @@ def test_two_runs_compute_a_shared_stage_once(tmp_path: Path, stages: Any) -> No
         thread.join(timeout=20)
     assert len(calls) == 1
     assert [executor.outcomes["a"].state for executor in executors] == ["done", "cached"]
+
+
+def counts_until_stopped(started: threading.Event) -> Run:
+    def run(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+        for done in range(10**9):
+            (context.folder / "rows").write_text(str(done))
+            context.progress(done, 10**9, message="simulations")
+            started.set()
+            threading.Event().wait(0.01)
+
+    return run
+
+
+def cancel_when(started: threading.Event, run_folder: Path, now: bool) -> None:
+    def ask() -> None:
+        assert started.wait(60)
+        CancelRequest.by_me(now).write(run_folder)
+
+    threading.Thread(target=ask).start()
+
+
+def test_a_cancelled_run_ends_its_stages_and_starts_no_more(tmp_path: Path, stages: Any) -> None:
+    started = threading.Event()
+    cancel_when(started, tmp_path / "run", now=False)
+    with pytest.raises(Cancelled):
+        execute(tmp_path, stages(a=(counts_until_stopped(started), []), b=(writes("2"), ["a"])))
+    status = run_status(tmp_path / "run")
+    assert status.state == "cancelled"
+    assert {name: stage.state for name, stage in status.stages.items()} == {"a": "interrupted", "b": "waiting"}
+    assert status.message.startswith("cancelled by ")
+    assert (tmp_path / "cache" / "a" / "a.partial" / "rows").is_file()
+
+
+def test_an_orderly_cancel_lets_work_in_flight_finish_and_what_finished_all_is_done(
+    tmp_path: Path, stages: Any
+) -> None:
+    started, heard = threading.Event(), threading.Event()
+
+    def finishes_regardless(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+        started.set()
+        assert context.resources.stop.wait(60)
+        heard.set()
+
+    cancel_when(started, tmp_path / "run", now=False)
+    execute(tmp_path, stages(a=(finishes_regardless, [])))
+    assert heard.is_set()
+    assert run_status(tmp_path / "run").state == "done"
+
+
+def test_cancel_now_does_not_wait_for_stages(tmp_path: Path, stages: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    started, never = threading.Event(), threading.Event()
+    monkeypatch.setattr(run_module, "LEAVE_SECONDS", 0.1)
+
+    def hangs(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+        started.set()
+        never.wait(300)
+
+    cancel_when(started, tmp_path / "run", now=True)
+    with pytest.raises(Cancelled):
+        execute(tmp_path, stages(a=(hangs, [])))
+    never.set()
+    assert run_status(tmp_path / "run").state == "cancelled"
+
+
+def test_the_report_is_part_of_the_run(tmp_path: Path, stages: Any, drive: Callable[..., Path]) -> None:
+    run_folder = tmp_path / "run"
+    drive(run_folder)
+    seen = []
+
+    def write_report() -> None:
+        seen.append(run_status(run_folder).state)
+        raise OSError("disk full")
+
+    pipeline = StagesOnly(None, stages(a=(writes("1"), [])))  # type: ignore[arg-type]
+    executor = Executor(pipeline, StageCache(tmp_path / "cache"), LAPTOP, run_folder)
+    with pytest.raises(OSError, match="disk full"):
+        executor.execute(write_report)
+    assert seen == ["running"]
+    assert run_status(run_folder).state == "failed"
 
 
 def test_a_damaged_store_is_found_by_its_checksum_and_mended(tmp_path: Path, stages: Any) -> None:

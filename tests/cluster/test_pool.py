@@ -295,3 +295,24 @@ def test_numbers_out_of_range() -> None:
         pool.lend(2),
     ):
         pytest.fail("lent more than there is")
+
+
+def test_a_pool_follows_a_cluster_that_grows_and_shrinks(tmp_path: Path) -> None:
+    with WorkerPool(1) as growing:
+        gate = tmp_path / "gate"
+        growing.fit(2)
+        assert growing.workers == 2
+        futures = [growing.submit(hold_until, gate) for _ in range(2)]
+        wait_until(
+            lambda: gate.with_suffix(".pids").is_file() and len(gate.with_suffix(".pids").read_text().split()) == 2
+        )
+        growing.fit(1)
+        gate.touch()
+        assert len({future.result() for future in futures}) == 2
+        assert len(growing.statistics().up_seconds) == 2  # nobody who lives is ended
+        with pytest.raises(WorkerLost):
+            growing.submit(die, "once").result()
+        assert growing.submit(os.getpid).result() != os.getpid()
+        wait_until(lambda: sum(not place.is_filled for place in growing._left) == 1)
+        assert growing.workers == 1
+        assert growing.statistics().tasks_done == 3

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from cluster import runtime
 from cluster.errors import RemoteTraceback, original_error
+from cluster.ray_node import SINGLE_THREAD
 
 # A driver of its own; prints one line of JSON and nothing else.
 LOCAL_DRIVER = """
@@ -19,7 +19,7 @@ import json, pathlib, urllib.request
 import ray
 from cluster import runtime
 with runtime.start(cpus=1, dashboard={dashboard}) as started:
-    folder = started._own_temp_dir
+    folder = started.token_file.parent
     answer = ray.get(ray.remote(lambda: 6 * 7).remote())
     pages = []
     if started.dashboard_url:
@@ -34,7 +34,7 @@ from cluster import runtime
 def probe():
     import cluster
     return os.environ["OMP_NUM_THREADS"], os.environ["OPENBLAS_NUM_THREADS"]
-with runtime.start({address!r}) as joined:
+with runtime.join({address!r}) as joined:
     print(json.dumps([joined.address, joined.cpus, ray.get(ray.remote(probe).remote())]))
 """
 
@@ -101,7 +101,7 @@ def test_ray_outlives_the_thread_that_started_it() -> None:
 
 @pytest.mark.ray
 def test_a_process_has_one_ray(ray_runtime: runtime.RayRuntime) -> None:
-    with pytest.raises(RuntimeError, match="needs a process without Ray, and this one already runs it"):
+    with pytest.raises(RuntimeError, match="this process already runs Ray, and can run one only; close it first"):
         runtime.start()
 
 
@@ -122,26 +122,8 @@ def test_a_remote_exception_comes_back_as_itself() -> None:
     assert "in fail" in str(error.__cause__)
 
 
-def test_a_long_temp_dir_is_refused_with_the_limit() -> None:
-    folder = Path("/tmp") / ("x" * 60)
-    allowed = runtime.SOCKET_PATH_BYTES - len(runtime.LONGEST_SOCKET_SUFFIX)
-    expected = (
-        f"temp_dir must have at most {allowed} bytes, because the path of a socket under it may have "
-        f"{runtime.SOCKET_PATH_BYTES}; got 65: {folder}. Choose a short folder, such as /tmp/ray-$USER"
-    )
-    with pytest.raises(ValueError, match=re.escape(expected)):
-        runtime.check_temp_dir(folder)
-
-
-def test_bytes_count_and_not_characters() -> None:
-    allowed = runtime.SOCKET_PATH_BYTES - len(runtime.LONGEST_SOCKET_SUFFIX)
-    runtime.check_temp_dir(Path("/" + "x" * (allowed - 1)))
-    with pytest.raises(ValueError, match="temp_dir must have at most"):
-        runtime.check_temp_dir(Path("/" + "é" * (allowed - 1)))
-
-
 def test_workers_have_one_thread_and_find_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
-    environment = runtime.worker_environment()
-    assert {environment[name] for name in runtime.SINGLE_THREAD} == {"1"}
+    environment = runtime.worker_runtime()["env_vars"]
+    assert {environment[name] for name in SINGLE_THREAD} == {"1"}
     assert environment["PYTHONPATH"] == f"{Path(runtime.__file__).parents[1]}:/elsewhere"

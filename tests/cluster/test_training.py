@@ -107,6 +107,34 @@ def test_ctrl_c_and_a_killed_rank_change_nothing(tmp_path: Path, capfd: pytest.C
     assert capfd.readouterr() == ("", "")
 
 
+def train_until_asked(config: dict[str, Any], session: Any) -> None:
+    folder = session.latest_checkpoint()
+    step = int((folder / "step").read_text()) if folder is not None else 0
+    while step < config["steps"]:
+        step += 1
+        if session.asked_to_stop() or step == config["steps"]:
+            with tempfile.TemporaryDirectory() as scratch:
+                (Path(scratch) / "step").write_text(str(step))
+                session.report({"step": step}, Path(scratch) if session.rank == 0 else None)
+            return
+        time.sleep(0.01)
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_runtime")
+def test_ranks_that_are_asked_to_stop_leave_at_the_same_step_and_go_on_later(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"workers": 2, "storage": tmp_path, "name": "run"}
+    endless = 10**9
+    stopped = run_training(train_until_asked, {"steps": endless}, stop=lambda: True, **options)
+    reached = int(stopped.metrics["step"])
+    assert reached < endless
+    assert stopped.checkpoint is not None
+    assert (stopped.checkpoint / "step").read_text() == str(reached)
+    result = run_training(train_until_asked, {"steps": reached + 5}, **options)
+    assert result.metrics["step"] == reached + 5
+    assert result.restarts == 0
+
+
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_runtime")
 def test_an_exception_of_the_loop_is_told(tmp_path: Path) -> None:

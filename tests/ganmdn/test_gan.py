@@ -79,6 +79,32 @@ def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(images: np
     assert np.array_equal(resumed_history.samples, history.samples)
 
 
+class LeavingSession(LocalSession):
+    """Asks to stop after the first step, which is before the first checkpoint, and again two steps later."""
+
+    asked = 0
+
+    def asked_to_stop(self) -> bool:
+        self.asked += 1
+        return self.asked in {1, 3}
+
+
+def test_a_training_that_was_asked_to_stop_loses_no_step(images: np.ndarray, tmp_path: Path) -> None:
+    whole = LocalSession(tmp_path / "whole")
+    history = train_gan(SMALL, images, SEED, whole)
+    leaving = LeavingSession(tmp_path / "parts")
+    train_gan(SMALL, images, SEED, leaving)
+    train_gan(SMALL, images, SEED, leaving)
+    assert [metrics["step"] for metrics in leaving.metrics] == [1, 2, 3]
+    resumed = LocalSession(tmp_path / "parts")
+    resumed_history = train_gan(SMALL, images, SEED, resumed)
+    assert [metrics["step"] for metrics in resumed.metrics] == [4, 6]
+    expected, got = final_state(whole), final_state(resumed)
+    assert all(torch.equal(tensor, got[name]) for name, tensor in expected.items())
+    assert resumed_history.losses == history.losses
+    assert np.array_equal(resumed_history.samples, history.samples)
+
+
 def test_a_finished_training_is_not_done_again(images: np.ndarray, tmp_path: Path) -> None:
     train_gan(SMALL, images, SEED, LocalSession(tmp_path))
     again = LocalSession(tmp_path)

@@ -1,0 +1,74 @@
+"""Drives a run in the foreground: what is shown meanwhile, and the exit code that it ends with."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+
+from campaign import api
+from campaign.complaints import told
+from campaign.frozen import SourceChanged
+from campaign.progress import display, format_seconds
+from campaign.run import CampaignFailed, Cancelled, Listener
+from campaign.terminal import BUSY, CANCELLED, FAILED, STOPPED, complain, console, print_json
+from cluster.slurm.controller import SlurmError
+
+FROZEN_VARIABLE = "CAMPAIGN_FROZEN"  # set in a process that runs a run's own copy of the source
+
+
+def drive(run_it: Callable[[Listener], api.FinishedRun], again: str, as_json: bool) -> None:
+    """Call ``run_it`` with a display that listens, then show its table; the command ``again`` goes on later."""
+    screen = console(stderr=as_json)
+    started = time.monotonic()
+    with display(screen) as listener, endings(again):
+        run = run_it(listener)
+    if as_json:
+        print_json({"run_folder": str(run.folder), "from_cache": run.from_cache, "plan": run.plan.to_dict()})
+        return
+    screen.print(api.table(run.folder))
+    how = "answered from the cache in" if run.from_cache else "finished in"
+    screen.print(f"\n{how} {format_seconds(time.monotonic() - started)}: [bold]{run.folder}[/bold]")
+    screen.print(f"report: {run.folder / 'report.html'}", soft_wrap=True)
+
+
+def drive_frozen(code: Path) -> NoReturn:
+    """Become this same command as the source below ``code`` has it: what a run froze when it was submitted."""
+    path = os.pathsep.join(part for part in (str(code.absolute()), os.environ.get("PYTHONPATH", "")) if part)
+    # -P: the working directory may hold the source as it is now.
+    command = [sys.executable, "-P", "-m", "campaign", *sys.argv[1:]]
+    os.execve(sys.executable, command, {**os.environ, "PYTHONPATH": path, FROZEN_VARIABLE: "1"})
+
+
+@contextmanager
+def endings(again: str) -> Iterator[None]:
+    """Tell how a run stopped before its end, and exit with the code for that; the command ``again`` goes on."""
+    try:
+        yield
+    except CampaignFailed as error:
+        _end(f"failed:\n{error}", FAILED)
+    except OSError as error:
+        _end(f"failed:\n{told(error)}", FAILED)
+    except SourceChanged as error:
+        complain(str(error))
+    except api.CannotStart as error:
+        _end(f"cannot start:\n{error}", FAILED)
+    except api.RunBusy as error:
+        _end(str(error), BUSY)
+    except SlurmError as error:
+        _end(f"{error}; finished work is kept: `{again}` goes on", FAILED)
+    except Cancelled:
+        _end(f"cancelled; finished work is kept: `{again}` goes on", CANCELLED)
+    except KeyboardInterrupt:
+        _end(f"\nstopped; finished work is kept: `{again}` goes on", STOPPED)
+
+
+def _end(message: str, code: int) -> None:
+    print(message, file=sys.stderr)
+    raise typer.Exit(code) from None

@@ -1,0 +1,1 @@
+"""Campaigns as Slurm jobs: the profile, its check, the submission, and what runs in the job."""

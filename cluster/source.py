@@ -1,0 +1,69 @@
+"""Source trees that processes import from: a frozen copy wins over whatever else ``sys.path`` has of its packages.
+
+Ray puts the driver's working directory in front of ``sys.path`` of every worker, before ``PYTHONPATH``, so that a run
+begun in a source tree would import what stands there at that moment. An importer ahead of ``sys.path`` does not.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+_installed: list[Callable[[], Any]] = []  # for each `imports_from` that is entered, what does the same in a worker
+
+
+@contextmanager
+def imports_from(folder: Path, packages: Sequence[str]) -> Iterator[None]:
+    """Import ``packages`` from ``folder`` in this process and in the workers of a Ray that it starts meanwhile.
+
+    What is loaded already stays as it is. A module that the folder lacks is not looked for elsewhere.
+
+    Args:
+        folder: holds each package as a folder or a module of its own.
+        packages: top-level names.
+    """
+    install = _installer(str(folder.absolute()), tuple(packages))
+    importer = install()
+    _installed.append(install)
+    try:
+        yield
+    finally:
+        _installed.remove(install)
+        sys.meta_path.remove(importer)
+
+
+def worker_setup_hook() -> Callable[[], Any] | None:
+    """What a worker must call before it imports anything, None where it may import what it finds."""
+    return _installed[-1] if _installed else None
+
+
+def _installer(folder: str, packages: tuple[str, ...]) -> Callable[[], Any]:
+    """A function that needs nothing of this tree: nested, so that Ray sends its code instead of its name."""
+
+    def install() -> Any:
+        import os
+        import sys
+        from importlib.machinery import PathFinder
+
+        class Importer:
+            @staticmethod
+            def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
+                head, *rest = name.split(".")
+                if head not in packages:
+                    return None
+                spec = PathFinder.find_spec(name, [os.path.join(folder, head, *rest[:-1]) if rest else folder])
+                if spec is None:
+                    raise ModuleNotFoundError(f"No module named {name!r} in {folder}", name=name)
+                return spec
+
+            @staticmethod
+            def invalidate_caches() -> None:
+                PathFinder.invalidate_caches()
+
+        sys.meta_path.insert(0, Importer)  # type: ignore[arg-type]
+        return Importer
+
+    return install

@@ -1,0 +1,148 @@
+"""A tiny campaign under Slurm: sent, watched, disturbed, and compared with a run on a laptop."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from slurm_lab import SlurmLab
+
+from campaign.events import RunStatus, read_events, run_status
+from campaign.keys import PROJECT
+
+SPEC = Path(__file__).parent / "tiny.yaml"
+PATIENCE = 900.0
+MEASURED = ("seconds",)  # columns that differ from run to run
+SLURM: dict[str, Any] = {
+    "kind": "slurm",
+    "account": "optics",
+    "nodes": 2,
+    "cpus_per_node": 2,
+    "memory_gb_per_node": 4,
+    "time_limit": 30,
+    "rows_per_unit": 6,
+    "dashboard": False,
+}
+
+
+def wait_until(ready: Callable[[], Any], what: str) -> None:
+    """Wait patiently: other work on the machine may slow everything."""
+    deadline = time.monotonic() + PATIENCE
+    while not ready():
+        assert time.monotonic() < deadline, f"in vain: {what}"
+        time.sleep(0.2)
+
+
+@dataclass
+class SlurmRun:
+    """A run folder that all nodes see, and the commands of a user on the login node."""
+
+    lab: SlurmLab
+    runs: Path
+
+    def campaign(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run ``campaign`` on the login node."""
+        environment = {**os.environ, "PYTHONPATH": str(PROJECT), "RAY_USAGE_STATS_ENABLED": "0"}
+        command = (sys.executable, "-m", "campaign", *arguments)
+        return self.lab.run(*command, check=check, env=environment, cwd=self.runs.parent)
+
+    def submit(self, spec: Path = SPEC, **changes: Any) -> str:
+        """Submit under the profile of these tests with some changes; the job."""
+        profile = self.runs.parent / "slurm.yaml"
+        profile.write_text(yaml.safe_dump({**SLURM, **changes}))
+        said = self.campaign("submit", str(spec), "--profile", str(profile), "--runs", str(self.runs), "--json")
+        return str(json.loads(said.stdout)["job"])
+
+    @property
+    def folder(self) -> Path:
+        """The only run."""
+        (folder,) = (path.parent for path in self.runs.glob("*/events.jsonl"))
+        return folder
+
+    @property
+    def status(self) -> RunStatus:
+        """Where it stands."""
+        return run_status(self.folder)
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """Events of one kind, oldest first."""
+        return [event for event in read_events(self.folder) if event["event"] == name]
+
+    def wait_for(self, stage: str, done: int = 1) -> None:
+        """Wait until a stage has done so much, or all of its work."""
+
+        def has() -> bool:
+            found = self.status.stages.get(stage)
+            return found is not None and (found.done >= done or found.state in {"done", "cached"})
+
+        self._wait(has, f"{stage} at {done}")
+
+    def wait_for_end(self) -> None:
+        """Wait until the run is done; a job in the queue starts without the pause that Slurm makes after a requeue."""
+
+        def ended() -> bool:
+            for job, state in self.lab.job_states().items():
+                if state == "PENDING":
+                    self.lab.run("scontrol", "update", f"JobId={job}", "StartTime=now", check=False)
+            assert self.status.state not in {"failed", "cancelled"}
+            return self.status.state == "done"
+
+        self._wait(ended, "the run's end")
+
+    def _wait(self, ready: Callable[[], Any], what: str) -> None:
+        try:
+            wait_until(ready, what)
+        except AssertionError as error:
+            logs = "\n".join(path.read_text(errors="replace")[-3000:] for path in self.folder.glob("slurm/*/*.out"))
+            raise AssertionError(f"{error}; {self.status}\n{logs}\n{self.lab.run('squeue').stdout}") from None
+
+    def table(self) -> list[dict[str, str]]:
+        """The table without what was measured."""
+        return table_of(self.folder)
+
+
+def table_of(folder: Path) -> list[dict[str, str]]:
+    """Table 1 of a run, as text, without what was measured."""
+    with (folder / "tables" / "table1.csv").open(newline="") as stream:
+        return [{name: cell for name, cell in row.items() if name not in MEASURED} for row in csv.DictReader(stream)]
+
+
+@pytest.fixture
+def slurm_run(slurm_lab: SlurmLab, shared_path: Path) -> SlurmRun:
+    """A user with a new runs folder; jobs that are left are cancelled."""
+    return SlurmRun(slurm_lab, shared_path / "runs")
+
+
+@pytest.fixture(autouse=True)
+def _no_jobs_left(request: pytest.FixtureRequest) -> Any:
+    yield
+    if "slurm_lab" in request.fixturenames:
+        lab: SlurmLab = request.getfixturevalue("slurm_lab")
+        lab.run("scancel", "--user=root", check=False)
+        for node in lab.nodes:
+            lab.power_on(node)
+        wait_until(lambda: "RUNNING" not in lab.job_states().values(), "the end of all jobs")
+        lab.wait_for_nodes()
+
+
+@pytest.fixture(scope="session")
+def laptop(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
+    """The table of the same campaign on this machine alone."""
+    folder = tmp_path_factory.mktemp("laptop")
+    (folder / "laptop.yaml").write_text(yaml.safe_dump({"kind": "local", "workers": 2, "dashboard": False}))
+    command = [sys.executable, "-m", "campaign", "submit", str(SPEC), "--profile", "laptop.yaml"]
+    done = subprocess.run(
+        command, cwd=folder, env={**os.environ, "PYTHONPATH": str(PROJECT)}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return table_of(next((folder / "runs").glob("*/report.html")).parent)

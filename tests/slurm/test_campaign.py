@@ -1,0 +1,168 @@
+"""A campaign as jobs of a real Slurm: disturbed in every way, and the same numbers as on a laptop."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.slurm, pytest.mark.ray, pytest.mark.timeout(1800)]
+STEPS = 400  # of the GAN's training in tiny.yaml
+
+
+def test_a_job_that_is_told_to_end_goes_on_in_the_next_with_the_same_numbers(
+    slurm_run: Any, laptop: list[dict[str, str]]
+) -> None:
+    job = slurm_run.submit()
+    slurm_run.wait_for("generator", done=20)
+    assert slurm_run.status.cpus == 4  # two nodes of two
+    slurm_run.lab.run("scancel", "--batch", "--signal=USR2", job)
+    slurm_run.wait_for_end()
+    assert slurm_run.table() == laptop
+
+    # The training stopped between two checkpoints and went on at the step where it was.
+    (left, done) = [event["state"] for event in slurm_run.events("run-ended")]
+    assert (left, done) == ("queued", "done")
+    stops = [event for event in slurm_run.events("progress") if event["stage"] == "generator"]
+    second_start = slurm_run.events("run-started")[1]["time"]
+    last_before = max(event["done"] for event in stops if event["time"] < second_start)
+    first_after = min(event["done"] for event in stops if event["time"] > second_start)
+    assert last_before < STEPS
+    assert first_after > last_before
+    shown = slurm_run.lab.run("scontrol", "show", "job", job).stdout
+    assert "Restarts=1" in shown  # the same job, put back into the queue by itself
+    assert json.loads(slurm_run.campaign("status", str(slurm_run.folder), "--json").stdout)
+
+
+@pytest.mark.slow
+def test_a_time_limit_without_requeue_chains_jobs_until_the_campaign_is_done(
+    slurm_run: Any, laptop: list[dict[str, str]]
+) -> None:
+    slurm_run.submit(time_limit=3, end_seconds=85, requeue=False)
+    slurm_run.wait_for_end()
+    assert slurm_run.table() == laptop
+    ends = [event["state"] for event in slurm_run.events("run-ended")]
+    assert ends[-1] == "done"
+    assert set(ends[:-1]) <= {"queued"}
+    jobs = [path.name for path in (slurm_run.folder / "slurm").iterdir() if path.name.isdecimal()]
+    assert len(jobs) == len(ends)
+    states = slurm_run.lab.job_states(*jobs)
+    assert set(states.values()) <= {"COMPLETED", "COMPLETING", "RUNNING"}  # and none ran into its limit
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["first", "second"])
+def test_a_power_cut_of_a_node_changes_no_number(slurm_run: Any, laptop: list[dict[str, str]], victim: str) -> None:
+    job = slurm_run.submit()
+    slurm_run.wait_for("generator", done=110)  # past the first checkpoint
+    shown = slurm_run.lab.run("squeue", "--noheader", f"--jobs={job}", "--format=%B").stdout.strip()
+    listed = slurm_run.lab.run("squeue", "--noheader", f"--jobs={job}", "--format=%N").stdout.strip()
+    nodes = slurm_run.lab.run("scontrol", "show", "hostnames", listed).stdout.split()
+    node = shown if victim == "first" else next(name for name in nodes if name != shown)
+    slurm_run.lab.power_cut(node)
+    slurm_run.wait_for_end()
+    assert slurm_run.table() == laptop
+
+
+@pytest.mark.slow
+def test_scancel_is_the_end_until_somebody_submits_again(slurm_run: Any, laptop: list[dict[str, str]]) -> None:
+    job = slurm_run.submit()
+    slurm_run.wait_for("labels/data-ii", done=6)
+    slurm_run.lab.run("scancel", job)
+    deadline = time.monotonic() + 120
+    while slurm_run.lab.job_states(job)[job] != "CANCELLED":
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    time.sleep(5)  # nothing brings it back
+    assert slurm_run.lab.job_states(job)[job] == "CANCELLED"
+    again = slurm_run.submit()
+    assert again != job
+    slurm_run.wait_for_end()
+    assert slurm_run.table() == laptop
+
+
+@pytest.mark.slow
+def test_a_preempted_job_comes_back_and_finishes(slurm_run: Any, laptop: list[dict[str, str]]) -> None:
+    job = slurm_run.submit(nodes=3, cpus_per_node=4)
+    slurm_run.wait_for("generator", done=110)
+    urgent = ("sbatch", "--parsable", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=sleep 5")
+    slurm_run.lab.run(*urgent, cwd=slurm_run.runs.parent)
+    slurm_run.wait_for_end()
+    assert slurm_run.table() == laptop
+    assert "Restarts=1" in slurm_run.lab.run("scontrol", "show", "job", job).stdout
+
+
+@pytest.mark.slow
+def test_small_jobs_join_when_the_queue_lets_them_and_end_with_the_campaign(
+    slurm_run: Any, laptop: list[dict[str, str]]
+) -> None:
+    slurm_run.submit(nodes=1, worker_jobs={"count": 3, "time_limit": 20})
+    slurm_run.wait_for("generator", done=20)
+
+    def joined() -> int:
+        """Worker jobs whose keeper said that its node is up."""
+        logs = [path.read_text(errors="replace") for path in slurm_run.folder.glob("slurm/*_*/*_log.out")]
+        return sum('"keeper"' in text for text in logs)
+
+    deadline = time.monotonic() + 300
+    while joined() < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    slurm_run.wait_for_end()
+    assert slurm_run.table() == laptop
+    states = slurm_run.lab.run("squeue", "--noheader", "--format=%j").stdout
+    assert "worker" not in states
+
+
+@pytest.mark.slow
+def test_cancel_ends_all_jobs_of_a_run_and_nothing_else(slurm_run: Any) -> None:
+    other = slurm_run.lab.run(
+        "sbatch", "--parsable", "--output=/dev/null", "--wrap=sleep 600", cwd=slurm_run.runs.parent
+    ).stdout.strip()
+    job = slurm_run.submit(nodes=1, worker_jobs={"count": 2, "time_limit": 20})
+    slurm_run.wait_for("generator", done=20)
+    said = slurm_run.campaign("cancel", str(slurm_run.folder))
+    assert "is cancelled" in said.stdout
+    deadline = time.monotonic() + 120
+    while True:
+        states = slurm_run.lab.job_states()
+        alive = [each for each, state in states.items() if state in {"PENDING", "RUNNING", "COMPLETING"}]
+        if alive == [other]:
+            break
+        assert time.monotonic() < deadline, states
+        time.sleep(0.5)
+    assert job not in alive
+
+
+@pytest.mark.slow
+def test_a_queued_run_is_cancelled_before_it_starts(slurm_run: Any) -> None:
+    blocker = slurm_run.lab.run(
+        "sbatch", "--parsable", "--nodes=3", "--exclusive", "--output=/dev/null", "--wrap=sleep 600",
+        cwd=slurm_run.runs.parent,
+    ).stdout.strip()  # fmt: skip
+    job = slurm_run.submit()
+    assert slurm_run.submit() == job  # and not a second one
+    assert slurm_run.status.state == "queued"
+    said = slurm_run.campaign("cancel", str(slurm_run.folder)).stdout
+    assert job in said
+    assert slurm_run.status.state == "cancelled"
+    states = slurm_run.lab.job_states(job, blocker)
+    assert states[job] == "CANCELLED"
+    assert states[blocker] in {"RUNNING", "PENDING"}
+
+
+@pytest.mark.slow
+def test_a_controller_that_does_not_answer_for_a_while_costs_time_and_nothing_else(slurm_run: Any) -> None:
+    with slurm_run.lab.frozen_controller():
+        answers: list[str] = []
+        sending = threading.Thread(target=lambda: answers.append(slurm_run.submit()))
+        sending.start()
+        sending.join(timeout=25)
+        assert sending.is_alive()  # patient
+    sending.join(timeout=300)
+    assert len(answers) == 1
+    alive = [state for state in slurm_run.lab.job_states().values() if state in {"PENDING", "RUNNING"}]
+    assert len(alive) == 1
