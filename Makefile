@@ -4,7 +4,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: demo test test-slow check lint unit setup debian bench clean
+.PHONY: demo test test-slow chaos check lint unit setup debian bench clean
 
 demo: setup
 	@$(BIN)/campaign submit specs/quickstart.yaml
@@ -27,6 +27,10 @@ lint: setup
 
 unit: setup
 	$(BIN)/pytest -m "not slow and not long and not ray and not browser and not slurm" -n 2 --maxfail 5
+
+# A hundred kills at random moments of small campaigns; half an hour or more on two cores.
+chaos: setup
+	$(BIN)/pytest -m slow tests/campaign/test_chaos.py $(PYTEST_ARGS)
 
 bench: setup
 	$(BIN)/python benchmarks/rcwa_peers.py --problem D --orders 5

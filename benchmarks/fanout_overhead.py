@@ -3,7 +3,9 @@
     python benchmarks/fanout_overhead.py [--json] [--workers 2] [--simulations 400] [--no-op-rows 1000000]
 
 ``efficiency`` is the rate through the campaign's fan-out (Ray workers, one shard a unit, checksums, fsync) divided by
-that of as many bare processes that solve the same images and keep nothing. ``rows_per_second`` is the rate of
+that of as many bare processes that solve the same images and keep nothing. ``cpu_efficiency`` divides the processor
+time that a bare simulation takes by that of one in the fan-out, driver and all of Ray's processes included: it knows
+nothing of waiting, but stays meaningful on a machine that others use as well. ``rows_per_second`` is the rate of
 simulations that do nothing, written to a store all the same: the ceiling of dispatcher and store together.
 ``driver_mb`` is the driver's memory at the end of those rows, ``driver_mb_early`` after a tenth of them.
 """
@@ -19,6 +21,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,16 +98,21 @@ def compare(resources: Resources, folder: Path, workers: int, simulations: int) 
         simulator.row(image)
     rows = suitable_rows(simulations, (time.perf_counter() - started) / 8, workers)
     fan_out(resources, simulator, save(folder / "few", images[: 4 * workers]), folder / "warm-up", 1)
-    bare, through = [], []
+    bare, bare_cpu, through, through_cpu = [], [], [], []
     for number in range(ROUNDS):
-        bare.append(simulations / bare_loops(simulator, images, workers))
+        seconds, cpu = bare_loops(simulator, images, workers)
+        bare.append(simulations / seconds)
+        bare_cpu.append(cpu)
+        before = processor_seconds()
         through.append(simulations / fan_out(resources, simulator, designs, folder / f"round-{number}", rows))
+        through_cpu.append(processor_seconds() - before)
     return {
         "simulations": simulations,
         "rows_per_unit": rows,
         "bare_per_second": statistics.median(bare),
         "fan_out_per_second": statistics.median(through),
         "efficiency": statistics.median(through) / statistics.median(bare),
+        "cpu_efficiency": statistics.median(bare_cpu) / statistics.median(through_cpu),
     }
 
 
@@ -144,13 +152,12 @@ def fan_out(
     return seconds
 
 
-def bare_loops(simulator: Simulator, images: np.ndarray, workers: int) -> float:
-    """Seconds that processes take which solve a share of the images each, from the moment when all are ready."""
+def bare_loops(simulator: Simulator, images: np.ndarray, workers: int) -> tuple[float, float]:
+    """Seconds, and processor seconds, of processes that solve a share of the images each, once all are ready."""
     processes = multiprocessing.get_context("spawn")
-    barrier = processes.Barrier(workers + 1)
-    children = [
-        processes.Process(target=_loop, args=(simulator, images[worker::workers], barrier)) for worker in range(workers)
-    ]
+    barrier, used = processes.Barrier(workers + 1), processes.SimpleQueue()
+    shares = [images[worker::workers] for worker in range(workers)]
+    children = [processes.Process(target=_loop, args=(simulator, share, barrier, used)) for share in shares]
     for child in children:
         child.start()
     barrier.wait()
@@ -159,15 +166,30 @@ def bare_loops(simulator: Simulator, images: np.ndarray, workers: int) -> float:
     seconds = time.perf_counter() - started
     for child in children:
         child.join()
-    return seconds
+    return seconds, sum(used.get() for _ in children)
 
 
-def _loop(simulator: Simulator, images: np.ndarray, barrier: Any) -> None:
+def _loop(simulator: Simulator, images: np.ndarray, barrier: Any, used: Any) -> None:
     simulator.row(images[0])  # what the first one loads and caches is not counted, on neither side
     barrier.wait()
+    before = time.process_time()
     for image in images:
         simulator.row(image)
+    used.put(time.process_time() - before)
     barrier.wait()
+
+
+def processor_seconds() -> float:
+    """Of this process and all below it, so far."""
+    ticks: dict[int, tuple[int, int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = path.read_text().rpartition(")")[2].split()
+            ticks[int(path.parent.name)] = int(fields[1]), int(fields[11]) + int(fields[12])
+    family = {os.getpid()}
+    while more := {process for process, (parent, _) in ticks.items() if parent in family} - family:
+        family |= more
+    return sum(ticks[process][1] for process in family) / os.sysconf("SC_CLK_TCK")
 
 
 class Memory:
@@ -210,7 +232,7 @@ def _told(result: Mapping[str, float]) -> str:
     lines = [
         f"{result['bare_per_second']:.1f} simulations/s in bare loops on {result['workers']} cores, "
         f"{result['fan_out_per_second']:.1f} through the fan-out: efficiency {result['efficiency']:.3f} "
-        f"(goal {GOALS['efficiency']})",
+        f"(goal {GOALS['efficiency']}), {result['cpu_efficiency']:.3f} by processor time",
         f"{result['rows_per_second']:,.0f} rows/s of simulations that do nothing, stored "
         f"(goal {GOALS['rows_per_second']:,.0f}), over {result['no_op_rows']:,} rows",
         f"driver: {result['driver_mb_early']:.0f} MB after a tenth of them, {result['driver_mb']:.0f} MB at the end",

@@ -67,7 +67,13 @@ class Claim:
         if self.is_lost:
             raise ClaimLost(f"{self.folder}: another process has taken this over")
         self._stop_heart()
-        self.folder.rename(target)
+        try:
+            self.folder.rename(target)
+        except OSError:
+            self._lost = target.exists() or not self.folder.exists()  # the new owner was quicker
+            if self._lost:
+                raise ClaimLost(f"{self.folder}: another process has finished this") from None
+            raise
         (target / OWNER_FILE).unlink(missing_ok=True)
         for remains in self._base.parent.glob(f"{self._base.name}-*"):  # of owners that were taken for dead
             shutil.rmtree(remains, ignore_errors=True)
@@ -84,7 +90,7 @@ class Claim:
     def discard(self) -> None:
         """Remove the folder."""
         self._stop_heart()
-        shutil.rmtree(self.folder)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _stop_heart(self) -> None:
         self._over.set()

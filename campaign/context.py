@@ -129,6 +129,13 @@ class Resources:
         if self._pool is not None and self._runtime is not None and (cpus := self._runtime.present_cpus()):
             self._pool.fit(min(self.profile.workers or cpus, cpus))
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether Ray was started and has ended under the run."""
+        from cluster.runtime import is_cluster_alive
+
+        return self._runtime is not None and not is_cluster_alive()
+
     def raise_if_stopped(self) -> None:
         """Raise ``Interrupted`` when the run was asked to stop."""
         if self.stop.is_set():
@@ -186,10 +193,11 @@ class StageContext:
             best_rep: the smallest residual error percentage so far, where there are targets.
             message: what is counted.
         """
-        self._tell(done, total, failed=failed, best_rep=best_rep, message=message)
+        self.tell(done, total, failed=failed, best_rep=best_rep, message=message)
         self.resources.raise_if_stopped()
 
-    def _tell(self, done: int, total: int, *, failed: int = 0, best_rep: float | None = None, message: str) -> None:
+    def tell(self, done: int, total: int, *, failed: int = 0, best_rep: float | None = None, message: str = "") -> None:
+        """As ``progress``, for who still has work in flight: it does not raise."""
         core_seconds = round(self.core_seconds, 3)
         self.report_progress(done, total, failed=failed, best_rep=best_rep, message=message, core_seconds=core_seconds)
 
@@ -299,7 +307,7 @@ class StageContext:
             count()
             reached = int(metrics["step"])
             # Not self.progress: a training that is asked to stop hands in a checkpoint first.
-            self._tell(reached, steps, message="steps")
+            self.tell(reached, steps, message="steps")
 
         placement = self._training_placement(workers)
         with pool.lend(min(workers, pool.workers)), self._borrowed(workers) as count:

@@ -41,7 +41,7 @@ def diagnose(profile: Profile | None = None, runs: Path = Path("runs"), deep: bo
         check_shared_memory(),
         check_open_files(),
         check_processes(profile),
-        check_gpu(),
+        check_gpu(profile),
         check_disk(runs),
         check_file_system(runs),
         check_shared(folder, profile),

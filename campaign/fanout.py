@@ -108,7 +108,8 @@ class _StoreFanOut:
         return rows.stop - rows.start
 
     def _tell(self) -> None:
-        self._context.progress(
+        # Not progress(), which would raise amid units in flight: those end before a run that is stopped does.
+        self._context.tell(
             self._done,
             self._store.capacity,
             failed=self._failed,

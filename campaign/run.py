@@ -94,10 +94,12 @@ class Executor:
         self._gauges_shown = 0.0
         self._next_fit = 0.0
         self._ended: queue.Queue[Outcome] = queue.Queue()
+        self._untold: dict[str, dict[str, Any]] = {}  # progress between two events, by stage
         self._reopened: set[str] = set()
         self._cancelled: str | None = None  # "orderly" or "now" once somebody asked for it
-        shared = (cache.root, run_folder)
-        self._resources = Resources(profile, training_workers(pipeline), self._cluster_started, budget, shared)
+        self._budget = budget
+        self._resources = self._new_resources()
+        self._revivals = 0
 
     def execute(self, write_report: Callable[[], object] | None = None) -> None:
         """Run every stage that is not cached, then write the report.
@@ -182,7 +184,7 @@ class Executor:
                 thread.start()
             if not running:
                 if not self._resources.stop.is_set():
-                    waiting |= self._mended()
+                    waiting |= self._mended() or self._revived()
                 if not self._ready(waiting):
                     return  # nothing is left, or it waits for a stage that failed, or the run was asked to stop
                 continue
@@ -211,6 +213,25 @@ class Executor:
             del self.outcomes[name]
             self._emit("stage-reopened", stage=name, message="its store, or one that it reads, was damaged on the disk")
         return again
+
+    def _revived(self) -> dict[str, Stage]:
+        """Failed stages to run again, since the Ray under them ended; they get a new one."""
+        failed = {name: outcome.stage for name, outcome in self.outcomes.items() if outcome.state == "failed"}
+        if not failed or self._revivals >= self.profile.limits.attempts or not self._resources.is_lost:
+            return {}
+        self._revivals += 1
+        self._resources.close()
+        self._resources = self._new_resources()
+        if self._cancelled:  # meanwhile, and the old ones were told
+            self._resources.stop.set()
+        for name in failed:
+            del self.outcomes[name]
+            self._emit("stage-reopened", stage=name, message="Ray ended under it; it goes on with a new one")
+        return failed
+
+    def _new_resources(self) -> Resources:
+        shared = (self.cache.root, self.run_folder)
+        return Resources(self.profile, training_workers(self.pipeline), self._cluster_started, self._budget, shared)
 
     def _next_ended(self) -> Outcome:
         while True:  # a wait without end would hear neither Ctrl-C nor a cancel that cannot wait
@@ -286,8 +307,11 @@ class Executor:
         stage = outcome.stage
         self.outcomes[stage.name] = outcome
         remove_empty_logs(stage_logs(self.run_folder, stage.name))
-        if outcome.state in {"done", "cached"}:
-            self._link(stage, self._folder(stage.name))
+        finished = outcome.state in {"done", "cached"}
+        folder = self._folder(stage.name) if finished else self.cache.partial(stage, self.pipeline.keys[stage.name])
+        if folder.is_dir():  # one that was given up has another name than while it was worked in
+            self._link(stage, folder)
+        self._tell_progress(stage)
         self._emit(
             "stage-ended",
             stage=stage.name,
@@ -314,12 +338,18 @@ class Executor:
             claim.raise_if_lost()
             if best_rep is not None:
                 facts["best_rep"] = best_rep
+            self._untold[stage.name] = {"done": done, "total": total, **facts}
             now = time.monotonic()
             if done >= total or now - last >= PROGRESS_SECONDS:
                 last = now
-                self._emit("progress", stage=stage.name, done=done, total=total, **facts)
+                self._tell_progress(stage)
 
         return progress
+
+    def _tell_progress(self, stage: Stage) -> None:
+        """The latest progress of a stage, if it has not been told."""
+        if (facts := self._untold.pop(stage.name, None)) is not None:
+            self._emit("progress", stage=stage.name, **facts)
 
     def _waiting(self, stage: Stage) -> Callable[[Busy], None]:
         told: set[Owner] = set()

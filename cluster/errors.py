@@ -19,6 +19,10 @@ class WorkerLost(RuntimeError):  # noqa: N818
         self.timed_out = timed_out
 
 
+class ClusterLost(RuntimeError):  # noqa: N818
+    """No node of the cluster is left: work can go on only on another one."""
+
+
 class RemoteError(RuntimeError):
     """Stands for an exception of a worker that cannot be pickled; the text names its type and message."""
 

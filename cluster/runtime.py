@@ -97,6 +97,14 @@ class RayRuntime:
         self.close()
 
 
+def is_cluster_alive() -> bool:
+    """Whether Ray is connected to a cluster with a living node; a death shows after some seconds."""
+    try:
+        return ray.is_initialized() and any(node["Alive"] for node in ray.nodes())
+    except (ray.exceptions.RayError, RuntimeError, OSError):
+        return False
+
+
 def start(
     *,
     cpus: int | None = None,

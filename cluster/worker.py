@@ -13,10 +13,12 @@ import ray
 from ray import cloudpickle
 from ray.exceptions import RayError
 
-from cluster.errors import RemoteError, RemoteTraceback
+from cluster.errors import ClusterLost, RemoteError, RemoteTraceback
+from cluster.runtime import is_cluster_alive
 
 # A worker that fails to start so often in a row will not start at all.
 MAX_START_FAILURES = 3
+CLUSTER_CHECK_S = 2.0  # while a worker starts
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class WorkerPlace:
 
         Raises:
             RuntimeError: it failed to start several times in a row.
+            ClusterLost: there is no node any more on which it could start.
         """
         for attempt in range(1, MAX_START_FAILURES + 1):
             if give_up():
@@ -87,12 +90,17 @@ class WorkerPlace:
             answer = self._actor.ready.remote()
             try:
                 # The cluster may have no free CPU for long: look up now and then.
+                looked = time.monotonic()
                 while not ray.wait([answer], timeout=0.2)[0]:
                     if give_up():
                         return self.clear()
+                    if time.monotonic() - looked > CLUSTER_CHECK_S:
+                        looked = time.monotonic()
+                        _require_cluster()
                 ray.get(answer)
             except RayError as error:
                 self.clear()
+                _require_cluster()
                 if attempt == MAX_START_FAILURES:
                     raise RuntimeError(f"no worker starts, {attempt} attempts failed: {error}") from error
             else:
@@ -133,6 +141,11 @@ class WorkerPlace:
         """End the worker and empty the place."""
         self.kill()
         self._past_seconds, self._up_since, self._actor = self.up_seconds, None, None
+
+
+def _require_cluster() -> None:
+    if not is_cluster_alive():
+        raise ClusterLost("Ray ended: none of its nodes is alive any more; look into its logs, or for a lack of memory")
 
 
 def _portable(error: BaseException) -> Exception:

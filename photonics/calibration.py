@@ -148,7 +148,8 @@ def _index(material: Material, wavelength: Tensor) -> Tensor:
 def starts(family: Family, count: int, seed: int) -> np.ndarray:
     """Parameters to start from, (count, P): a scrambled Sobol sequence that fills the bounds evenly."""
     sequence = qmc.Sobol(len(family.free), seed=np.random.default_rng(seed))
-    return family.values(sequence.random(count))
+    # A power of two of them: less is not even.
+    return family.values(sequence.random_base2((count - 1).bit_length())[:count])
 
 
 def screen(family: Family, values: np.ndarray, images: np.ndarray) -> np.ndarray:

@@ -10,30 +10,48 @@ from pathlib import Path
 
 from campaign.diagnosis.check import Check
 from campaign.diagnosis.command import answer
+from campaign.profiles import LocalProfile, Profile
 
 NAME = "gpu"
-CPU_FIX = "install torch for CUDA, or keep runs on CPUs: export CUDA_VISIBLE_DEVICES="
+CPU_FIX = "install torch for CUDA, or write use_gpu: false in the profile"
 
 
-def check_gpu() -> Check:
-    """GPUs that runs on this machine would use: none are needed, but those that Ray finds must work."""
-    if shutil.which("nvidia-smi") is None:
-        return Check(NAME, "ok", "none seen: everything runs on CPUs")
-    listed, error = answer("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader")
-    if error:
-        return Check(NAME, "warning", f"nvidia-smi is there but fails: {error}", "mend the driver, or run on CPUs")
-    cards = listed.splitlines()
+def check_gpu(profile: Profile) -> Check:
+    """GPUs as this profile wants them: what runs on this machine must find those that it asks for."""
+    cards, error = _cards()
     visible = visible_gpus(len(cards))
-    shown = f"{'; '.join(cards)}; {visible} of {len(cards)} visible to runs"
-    if visible == 0:
-        return Check(NAME, "ok", f"{shown}, which stay on CPUs: CUDA_VISIBLE_DEVICES is '{_setting()}'")
+    if not (profile.use_gpu and isinstance(profile, LocalProfile)):
+        return _shown(cards, visible, error)
+    if not visible:
+        hidden = f" of {len(cards)}; CUDA_VISIBLE_DEVICES is '{_setting()}'" if cards else f": {error or 'no GPU'}"
+        message = f"the profile says use_gpu: true, and none is visible{hidden}"
+        return Check(NAME, "failure", message, "show GPUs to this process, or write use_gpu: false in the profile")
     cuda = torch_cuda()
     if cuda is None:
-        message = f"{shown}, but torch was built for CPUs only, and training would fail on the GPUs that Ray finds"
+        message = f"{_listed(cards, visible)}, but torch was built for CPUs only"
         return Check(NAME, "failure", message, CPU_FIX)
-    if visible < len(cards):
-        return Check(NAME, "ok", f"{shown} (CUDA_VISIBLE_DEVICES={_setting()}); torch for CUDA {cuda}")
-    return Check(NAME, "ok", f"{shown}; torch for CUDA {cuda}")
+    return Check(NAME, "ok", f"{_listed(cards, visible)}; torch for CUDA {cuda}")
+
+
+def _shown(cards: list[str], visible: int, error: str) -> Check:
+    """GPUs that this profile does not want, or does not want here."""
+    if error:
+        return Check(NAME, "warning", f"nvidia-smi is there but fails: {error}", "mend the driver, or run on CPUs")
+    if not cards:
+        return Check(NAME, "ok", "none seen: everything here runs on CPUs")
+    return Check(NAME, "ok", f"{_listed(cards, visible)}; the profile takes none of this machine")
+
+
+def _listed(cards: list[str], visible: int) -> str:
+    return f"{'; '.join(cards)}; {visible} of {len(cards)} visible to runs"
+
+
+def _cards() -> tuple[list[str], str]:
+    """GPUs of this machine, and why they cannot be told where there should be some."""
+    if shutil.which("nvidia-smi") is None:
+        return [], ""
+    listed, error = answer("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader")
+    return ([], error) if error else (listed.splitlines(), "")
 
 
 def visible_gpus(present: int) -> int:

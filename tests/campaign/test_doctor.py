@@ -243,31 +243,47 @@ def test_few_threads_are_a_warning(
 TWO_CARDS = "echo 'A100, 40960 MiB'; echo 'A100, 40960 MiB'"
 
 
+ON_GPUS = LocalProfile(kind="local", use_gpu=True)
+
+
 def test_gpus_are_shown_and_a_broken_driver_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpu, "torch_cuda", lambda: "12.8")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     put_command(tmp_path, monkeypatch, "nvidia-smi", TWO_CARDS)
-    assert gpu.check_gpu() == Check(
-        "gpu", "ok", "A100, 40960 MiB; A100, 40960 MiB; 2 of 2 visible to runs; torch for CUDA 12.8"
-    )
+    shown = "A100, 40960 MiB; A100, 40960 MiB; 2 of 2 visible to runs; the profile takes none of this machine"
+    assert gpu.check_gpu(LAPTOP) == Check("gpu", "ok", shown)
+    assert gpu.check_gpu(RayProfile(kind="ray", use_gpu=True)).status == "ok"  # its GPUs are elsewhere
     put_command(tmp_path, monkeypatch, "nvidia-smi", "echo 'driver mismatch' >&2; exit 9")
-    assert gpu.check_gpu() == Check(
+    assert gpu.check_gpu(LAPTOP) == Check(
         "gpu", "warning", "nvidia-smi is there but fails: driver mismatch", "mend the driver, or run on CPUs"
     )
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
-    assert gpu.check_gpu() == Check("gpu", "ok", "none seen: everything runs on CPUs")
+    assert gpu.check_gpu(LAPTOP) == Check("gpu", "ok", "none seen: everything here runs on CPUs")
+
+
+def test_gpus_that_the_profile_asks_for_must_be_visible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu, "torch_cuda", lambda: "12.8")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    put_command(tmp_path, monkeypatch, "nvidia-smi", TWO_CARDS)
+    assert gpu.check_gpu(ON_GPUS) == Check(
+        "gpu", "ok", "A100, 40960 MiB; A100, 40960 MiB; 1 of 2 visible to runs; torch for CUDA 12.8"
+    )
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    hidden = gpu.check_gpu(ON_GPUS)
+    assert hidden.status == "failure"
+    assert hidden.message.endswith("none is visible of 2; CUDA_VISIBLE_DEVICES is ''")
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    assert gpu.check_gpu(ON_GPUS).message == "the profile says use_gpu: true, and none is visible: no GPU"
 
 
 def test_gpus_for_which_torch_was_not_built_are_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu, "torch_cuda", lambda: None)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     put_command(tmp_path, monkeypatch, "nvidia-smi", TWO_CARDS)
-    check = gpu.check_gpu()
+    check = gpu.check_gpu(ON_GPUS)
     assert check.status == "failure"
-    assert "1 of 2 visible to runs, but torch was built for CPUs only" in check.message
-    assert check.fix == "install torch for CUDA, or keep runs on CPUs: export CUDA_VISIBLE_DEVICES="
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert gpu.check_gpu().status == "ok"  # hidden ones cannot fail
+    assert "2 of 2 visible to runs, but torch was built for CPUs only" in check.message
+    assert check.fix == "install torch for CUDA, or write use_gpu: false in the profile"
+    assert gpu.check_gpu(LAPTOP).status == "ok"  # what is not used cannot fail
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -233,6 +235,18 @@ def test_cancel_now_does_not_wait_for_stages(tmp_path: Path, stages: Any, monkey
     assert run_status(tmp_path / "run").state == "cancelled"
 
 
+def test_the_last_progress_of_a_stage_is_told_however_soon_it_came(tmp_path: Path, stages: Any) -> None:
+    def stops_short(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+        for done in range(5):
+            context.progress(done, 100, message="simulations")
+        raise ValueError("no such luck")
+
+    with pytest.raises(CampaignFailed):
+        execute(tmp_path, stages(a=(stops_short, [])))
+    told = [event["done"] for event in read_events(tmp_path / "run") if event["event"] == "progress"]
+    assert told == [0, 4]
+
+
 def test_the_report_is_part_of_the_run(tmp_path: Path, stages: Any, drive: Callable[..., Path]) -> None:
     run_folder = tmp_path / "run"
     drive(run_folder)
@@ -293,3 +307,51 @@ def test_a_stage_that_was_taken_over_waits_for_its_new_owner(tmp_path: Path, sta
     assert len(calls) == 1
     assert executor.outcomes["a"].state == "cached"
     assert not (tmp_path / "cache" / "a" / "a" / "out").exists()
+
+
+def test_the_second_of_two_processes_goes_on_where_the_first_was_killed(tmp_path: Path, stages: Any) -> None:
+    """Two campaigns that share a stage: one computes it while the other waits; a killed one is replaced."""
+    starts, gate = tmp_path / "starts", tmp_path / "gate"
+
+    def counts_to_three(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+        with starts.open("a") as stream:
+            stream.write(f"{os.getpid()}\n")
+        for number in range(3):
+            if not (context.folder / str(number)).exists():
+                (context.folder / str(number)).write_text(str(os.getpid()))
+                while number == 1 and not gate.exists():
+                    time.sleep(0.01)
+
+    made = stages(a=(counts_to_three, []))
+
+    def run(name: str) -> None:
+        (tmp_path / name).mkdir()
+        cache = StageCache(tmp_path / "cache")
+        Executor(StagesOnly(None, made), cache, LAPTOP, tmp_path / name).execute()  # type: ignore[arg-type]
+
+    def waits(name: str) -> bool:
+        return any(event["event"] == "stage-waiting" for event in read_events(tmp_path / name))
+
+    first, second = (multiprocessing.get_context("fork").Process(target=run, args=(name,)) for name in ("one", "two"))
+    first.start()
+    wait_until(lambda: list(tmp_path.glob("cache/a/*/1")))
+    second.start()
+    wait_until(lambda: waits("two"))
+    first.kill()
+    wait_until(lambda: starts.read_text().count("\n") == 2)
+    gate.touch()
+    second.join(timeout=60)
+    assert second.exitcode == 0
+    assert [path.read_text() for path in sorted((tmp_path / "cache" / "a" / "a").glob("[012]"))] == [
+        str(first.pid), str(first.pid), str(second.pid),
+    ]  # fmt: skip
+    message = next(event["message"] for event in read_events(tmp_path / "two") if event["event"] == "stage-waiting")
+    assert message.startswith(f"another run is computing this stage: process {first.pid} on ")
+    assert sorted(path.name for path in (tmp_path / "cache" / "a").iterdir()) == ["a"]
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.01)

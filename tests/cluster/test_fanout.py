@@ -77,6 +77,23 @@ def test_lost_workers_cost_only_their_units(pool: WorkerPool) -> None:
     assert sorted(caught.value.summary.failed_units) == [3, 6]
 
 
+def test_units_that_follow_from_others_are_done_too(pool: WorkerPool) -> None:
+    def work(unit: int) -> int:
+        if unit == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return unit
+
+    done = []
+
+    def count_down(unit: int, result: int) -> list[int]:
+        done.append(unit)
+        return [unit - 1] if 10 < unit <= 12 else []
+
+    summary = fan_out(pool, [1, 3, 12], work, on_done=count_down, on_lost=lambda unit, error: [unit + 1, unit + 2])
+    assert sorted(done) == [1, 4, 5, 10, 11, 12]
+    assert (summary.done, summary.failed_units) == (6, ())
+
+
 def test_an_exception_of_the_work_stops_after_what_is_in_flight(pool: WorkerPool) -> None:
     done = []
 

@@ -165,6 +165,14 @@ def test_a_shared_function_travels_once_when_it_is_large(pool: WorkerPool) -> No
     assert pool.share(die).reference is die
 
 
+def test_a_worker_that_takes_too_long_is_ended(pool: WorkerPool) -> None:
+    endless = pool.share(time.sleep, max_attempts=1, time_limit_s=0.5)
+    with pytest.raises(WorkerLost, match="lost its worker once") as caught:
+        pool.submit(endless, 600).result(timeout=60)
+    assert caught.value.timed_out
+    assert pool.submit(str, 6).result(timeout=60) == "6"
+
+
 def test_lending_frees_cpus_after_the_running_tasks(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     with WorkerPool(2) as pool:
