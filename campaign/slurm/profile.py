@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, model_validator
 
 from campaign.execution import Execution
 from campaign.paths import ExpandedText, WorkFolder
@@ -32,7 +32,10 @@ def _time_limit(value: Any) -> Any:
     return minutes
 
 
-Minutes = Annotated[int, BeforeValidator(_time_limit)]
+AS_WRITTEN = {
+    "anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": r"^(\d+-)?\d+(:\d{1,2}){0,2}$"}]
+}
+Minutes = Annotated[int, BeforeValidator(_time_limit), WithJsonSchema(AS_WRITTEN)]
 """A time limit as Slurm reads it: minutes, ``HH:MM:SS`` or ``D-HH:MM:SS``; kept in minutes."""
 
 Number = Annotated[int, Field(ge=0), NO_TEXT]
