@@ -14,10 +14,12 @@ import h5py
 import numpy as np
 import pytest
 
+from campaign import simulation
 from campaign.agreement import Agreement, validate_physics
 from campaign.optics import optics_of
 from campaign.simulation import Simulator
 from campaign.spec import Spec
+from photonics.rcwa import SolverError
 
 MakeSpec = Callable[..., Spec]
 PROJECT = Path(__file__).parents[2]
@@ -72,10 +74,20 @@ def test_a_physics_agrees_with_itself(make_spec: MakeSpec, images: np.ndarray) -
     assert heard == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
-def test_why_nothing_could_be_simulated_is_told(make_spec: MakeSpec, images: np.ndarray) -> None:
+def test_why_nothing_could_be_simulated_is_told(
+    make_spec: MakeSpec, images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     physics = make_spec(**{"physics.numerics.pixels": "dft"}).physics
-    with pytest.raises(ValueError, match=r"no image could be simulated, the first because: orders must be at most 15"):
+    with pytest.raises(ValueError, match="orders must be at most 15 for images of 64 pixels"):
         validate_physics(physics, 16, images, np.zeros(4))
+
+    def fail(*_: object) -> None:
+        raise SolverError("image 0 of 1: the stack is at a resonance")
+
+    monkeypatch.setattr(simulation, "solve_spectrum", fail)
+    message = "no image could be simulated, the first because: image 0 of 1: the stack is at a resonance"
+    with pytest.raises(ValueError, match=message):
+        validate_physics(physics, 2, images, np.zeros(4))
 
 
 def test_command_prints_the_figures(published: Path) -> None:

@@ -34,7 +34,9 @@ DRIVER = """
         keys = {"a": "a"}
 
     def kill_raylet():
-        (raylet,) = (pid for pid in descendants(os.getpid()) if os.path.realpath(f"/proc/{pid}/exe").endswith("/raylet"))
+        (raylet,) = (
+            pid for pid in descendants(os.getpid()) if os.path.realpath(f"/proc/{pid}/exe").endswith("/raylet")
+        )
         os.kill(raylet, signal.SIGKILL)
 
     def square(number):
