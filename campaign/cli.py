@@ -319,15 +319,16 @@ def calibrate(
     from results.files import write_atomically
 
     again = f"campaign calibrate {data} --physics {physics}"
+    command = f"campaign calibrate {data.name} --physics {physics.name}"  # a file outlives the folders of this machine
     with located_errors(), told_errors(), endings(again), counting(console(stderr=True)) as progress:
         outcome = api.calibrate(physics, data, profile, runs, dataset, progress)
         if output is not None:
-            write_atomically(output, outcome.physics_file(again))
+            write_atomically(output, outcome.physics_file(command))
     if as_json:
         print_json(outcome.to_dict())
         return
     console().print(agreement_table({"pairs fitted to": outcome.fitted, "pairs held out": outcome.held_out}))
-    print(outcome.physics_file(again) if output is None else f"physics file: {output}")
+    print(outcome.physics_file(command) if output is None else f"physics file: {output}")
 
 
 @app.command("import")
