@@ -15,7 +15,7 @@ from campaign.keys import PROJECT
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
 DRIVER = """
-    import os, signal, subprocess, sys, time
+    import os, signal, sys, time
     from pathlib import Path
     from types import ModuleType
 
@@ -25,12 +25,17 @@ DRIVER = """
     from campaign.pipeline import Pipeline, Stage
     from campaign.profiles import LocalProfile
     from campaign.run import Executor
+    from cluster.descendants import descendants
 
     folder = Path(sys.argv[1])
     cloudpickle.register_pickle_by_value(sys.modules["__main__"])
 
     class StagesOnly(Pipeline):
         keys = {"a": "a"}
+
+    def kill_raylet():
+        (raylet,) = (pid for pid in descendants(os.getpid()) if os.path.realpath(f"/proc/{pid}/exe").endswith("/raylet"))
+        os.kill(raylet, signal.SIGKILL)
 
     def square(number):
         return number**2
@@ -39,9 +44,7 @@ DRIVER = """
         (first,) = context.tasks(square, [(3,)])
         if not (folder / "killed").exists():
             (folder / "killed").touch()
-            raylets = subprocess.run(["pgrep", "-P", str(os.getpid()), "-f", "raylet/raylet "], stdout=subprocess.PIPE)
-            for process in raylets.stdout.split():
-                os.kill(int(process), signal.SIGKILL)
+            kill_raylet()
             context.tasks(time.sleep, [(600,)])
         rest = context.tasks(square, [(number,) for number in range(4)])
         (context.folder / "out").write_text(str([first, *rest]))
