@@ -83,7 +83,7 @@ def start_command(
     else:
         options["address"] = head
     told = [f"--{name}={value}" for name, value in options.items()]
-    return [sys.executable, "-m", "ray.scripts.scripts", "start", *flags, *told]
+    return [sys.executable, "-P", "-m", "ray.scripts.scripts", "start", *flags, *told]
 
 
 def node_environment(size: NodeSize, ports: PortBlock, drain_seconds: float, *, alone: bool) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ _installed: list[Callable[[], Any]] = []  # for each `imports_from` that is ente
 def imports_from(folder: Path, packages: Sequence[str]) -> Iterator[None]:
     """Import ``packages`` from ``folder`` in this process and in the workers of a Ray that it starts meanwhile.
 
-    What is loaded already stays as it is. A module that the folder lacks is not looked for elsewhere.
+    Code that is loaded already stays as it is; data files of packages that are loaded come from the folder too. What
+    the folder lacks is not looked for elsewhere.
 
     Args:
         folder: holds each package as a folder or a module of its own.
@@ -29,10 +30,28 @@ def imports_from(folder: Path, packages: Sequence[str]) -> Iterator[None]:
     importer = install()
     _installed.append(install)
     try:
-        yield
+        with _specs_of_loaded(importer, packages):
+            yield
     finally:
         _installed.remove(install)
         sys.meta_path.remove(importer)
+
+
+@contextmanager
+def _specs_of_loaded(importer: Any, packages: Sequence[str]) -> Iterator[None]:
+    """Let packages that are loaded say that they lie where ``importer`` finds them: data files are looked for there."""
+    before = {}
+    for name, module in list(sys.modules.items()):
+        if name.split(".")[0] in packages and hasattr(module, "__path__"):
+            with suppress(ModuleNotFoundError):
+                spec = importer.find_spec(name)
+                before[name] = module, module.__spec__, module.__path__
+                module.__spec__, module.__path__ = spec, spec.submodule_search_locations
+    try:
+        yield
+    finally:
+        for module, spec, path in before.values():
+            module.__spec__, module.__path__ = spec, path
 
 
 def worker_setup_hook() -> Callable[[], Any] | None:

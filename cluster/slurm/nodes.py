@@ -88,7 +88,7 @@ def _present_head(find: Callable[[], Path | None]) -> Path | None:
 
 
 def _keeper(role: str) -> list[str]:
-    return [sys.executable, "-m", "cluster.keeper", role]
+    return [sys.executable, "-P", "-m", "cluster.keeper", role]  # -P: not from the working directory
 
 
 def _step_on(host: str, cpus: int) -> list[str]:

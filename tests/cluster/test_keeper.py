@@ -144,7 +144,7 @@ def test_a_worker_needs_to_know_its_head() -> None:
 def test_the_command_tells_every_port_size_and_count() -> None:
     size, ports = NodeSize(cpus=2, gpus=1, object_store_mb=100, memory_mb=500), PortBlock(20000)
     head = start_command(size, ports, "10.0.0.1", Path("/tmp/ray-a"), head=None)
-    assert head[1:4] == ["-m", "ray.scripts.scripts", "start"]
+    assert head[1:5] == ["-P", "-m", "ray.scripts.scripts", "start"]
     assert {"--head", "--block", "--port=20001", "--dashboard-port=20004", "--include-dashboard=false"} <= set(head)
     worker = start_command(size, ports, "10.0.0.2", Path("/tmp/ray-b"), head="10.0.0.1:20001")
     told = {

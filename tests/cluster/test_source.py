@@ -6,6 +6,7 @@ import importlib
 import os
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,15 @@ def test_the_copy_wins_even_for_packages_that_are_loaded(trees: tuple[Path, Path
         with pytest.raises(ModuleNotFoundError, match=r"No module named 'parcel.added' in "):
             importlib.import_module("parcel.added")
     importlib.import_module("parcel.added")
+
+
+def test_data_files_of_loaded_packages_come_from_the_copy(trees: tuple[Path, Path]) -> None:
+    for tree in trees:
+        (tree / "parcel" / "data.txt").write_text(tree.name)
+    importlib.import_module("parcel")
+    with imports_from(trees[1], ["parcel"]):
+        assert files("parcel").joinpath("data.txt").read_text() == "copy"
+    assert files("parcel").joinpath("data.txt").read_text() == "live"
 
 
 def test_only_the_named_packages_come_from_the_copy(trees: tuple[Path, Path]) -> None:
