@@ -129,13 +129,6 @@ class Resources:
         if self._pool is not None and self._runtime is not None and (cpus := self._runtime.present_cpus()):
             self._pool.fit(min(self.profile.workers or cpus, cpus))
 
-    @property
-    def is_lost(self) -> bool:
-        """Whether Ray was started and has ended under the run."""
-        from cluster.runtime import is_cluster_alive
-
-        return self._runtime is not None and not is_cluster_alive()
-
     def raise_if_stopped(self) -> None:
         """Raise ``Interrupted`` when the run was asked to stop."""
         if self.stop.is_set():

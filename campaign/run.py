@@ -97,9 +97,8 @@ class Executor:
         self._untold: dict[str, dict[str, Any]] = {}  # progress between two events, by stage
         self._reopened: set[str] = set()
         self._cancelled: str | None = None  # "orderly" or "now" once somebody asked for it
-        self._budget = budget
-        self._resources = self._new_resources()
-        self._revivals = 0
+        shared = (cache.root, run_folder)
+        self._resources = Resources(profile, training_workers(pipeline), self._cluster_started, budget, shared)
 
     def execute(self, write_report: Callable[[], object] | None = None) -> None:
         """Run every stage that is not cached, then write the report.
@@ -184,7 +183,7 @@ class Executor:
                 thread.start()
             if not running:
                 if not self._resources.stop.is_set():
-                    waiting |= self._mended() or self._revived()
+                    waiting |= self._mended()
                 if not self._ready(waiting):
                     return  # nothing is left, or it waits for a stage that failed, or the run was asked to stop
                 continue
@@ -213,25 +212,6 @@ class Executor:
             del self.outcomes[name]
             self._emit("stage-reopened", stage=name, message="its store, or one that it reads, was damaged on the disk")
         return again
-
-    def _revived(self) -> dict[str, Stage]:
-        """Failed stages to run again, since the Ray under them ended; they get a new one."""
-        failed = {name: outcome.stage for name, outcome in self.outcomes.items() if outcome.state == "failed"}
-        if not failed or self._revivals >= self.profile.limits.attempts or not self._resources.is_lost:
-            return {}
-        self._revivals += 1
-        self._resources.close()
-        self._resources = self._new_resources()
-        if self._cancelled:  # meanwhile, and the old ones were told
-            self._resources.stop.set()
-        for name in failed:
-            del self.outcomes[name]
-            self._emit("stage-reopened", stage=name, message="Ray ended under it; it goes on with a new one")
-        return failed
-
-    def _new_resources(self) -> Resources:
-        shared = (self.cache.root, self.run_folder)
-        return Resources(self.profile, training_workers(self.pipeline), self._cluster_started, self._budget, shared)
 
     def _next_ended(self) -> Outcome:
         while True:  # a wait without end would hear neither Ctrl-C nor a cancel that cannot wait

@@ -86,6 +86,8 @@ class WorkerPlace:
                 return None
             if not ray.is_initialized():
                 raise RuntimeError("Ray was shut down under a pool of workers; close the pool first")
+            if self.workers_lost:
+                _require_cluster()  # to ask a dead one for a worker would take a minute
             self._actor = ray.remote(Worker).options(num_cpus=1, max_restarts=0).remote()
             answer = self._actor.ready.remote()
             try:

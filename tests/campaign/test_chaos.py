@@ -24,7 +24,7 @@ import numpy as np
 import pytest
 import yaml
 
-from campaign.events import run_status
+from campaign.events import read_events, run_status
 from campaign.keys import PROJECT
 from results.layout import Status
 from results.store import SimulationStore
@@ -35,7 +35,8 @@ TITLES = {"actor": r"ray::Worker\b", "train": r"ray::\w*Train\w*Worker", "raylet
 MEASURED = {"seconds", "suggestion_seconds"}  # columns that may differ from run to run
 LONGEST_S = 600.0
 KILLS_A_CAMPAIGN = 12  # then it may end in peace, and is looked through
-CALM_S = (0.1, 5.0)  # between two kills
+CALM_S = 5.0  # at most, between two kills
+PATIENCE_S = 10.0  # for a process of the kind wanted
 ENDED = {0: "done", 1: "stages failed, as is told", -signal.SIGKILL: "killed"}
 
 
@@ -232,6 +233,8 @@ class Sweep:
         self._spec = spec
         self._folder = folder
         self._undisturbed = undisturbed
+        calm = list(read_events(Campaign(spec, undisturbed.parent).folder))
+        self._calm_s = calm[-1]["time"] - calm[0]["time"]
         self._random = random.Random(seed)
 
     def run(self) -> None:
@@ -270,15 +273,22 @@ class Sweep:
             campaign.submit()
 
     def _moments(self, campaign: Campaign) -> Iterator[tuple[int, str]]:
-        """Random moments while the driver runs, each with a victim of a kind that is still wanted."""
+        """Random moments while the driver runs, each with a victim of a kind that is still wanted.
+
+        A driver is killed after any share of an undisturbed run's time, the others some time after they appeared.
+        """
         while self.pending and campaign.exit_code is None:
-            time.sleep(self._random.uniform(*CALM_S))
-            kinds = sorted(self.pending.elements())
-            self._random.shuffle(kinds)
-            for kind in dict.fromkeys(kinds):
-                if campaign.exit_code is None and (victim := find(kind, campaign)) is not None:
+            kind = self._random.choice(sorted(self.pending.elements()))
+            longest = self._calm_s if kind == "driver" else CALM_S
+            deadline = time.monotonic() + self._random.uniform(0, longest)
+            while campaign.exit_code is None and time.monotonic() < deadline:
+                time.sleep(0.05)
+            patience = time.monotonic() + PATIENCE_S  # then another kind has its turn
+            while campaign.exit_code is None and time.monotonic() < patience:
+                if (victim := find(kind, campaign)) is not None:
                     yield victim, kind
                     break
+                time.sleep(0.05)
 
 
 @pytest.mark.parametrize(
