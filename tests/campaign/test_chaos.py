@@ -294,7 +294,7 @@ class Sweep:
 @pytest.mark.parametrize(
     "kills",
     [
-        pytest.param(8, marks=pytest.mark.timeout(1500)),
+        pytest.param(8, marks=[pytest.mark.slow, pytest.mark.timeout(1500)]),
         pytest.param(100, marks=[pytest.mark.slow, pytest.mark.timeout(0)]),
     ],
 )
