@@ -263,6 +263,8 @@ class WorkerPool:
         # Of places that are too many, one that is lent goes first if its node has: another is cleared in its stead.
         self._changed.wait_for(lambda: self._finished() or self._cleared > self._lent or self._is_surplus())
         self._cleared -= 1
+        if self._is_owed():
+            self._idle.notify_all()
 
     def _run(self, place: WorkerPlace, task: Task) -> None:
         try:
