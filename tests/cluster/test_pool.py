@@ -317,6 +317,8 @@ def test_a_pool_follows_a_cluster_that_grows_and_shrinks(tmp_path: Path) -> None
         assert growing.statistics().tasks_done == 3
 
 
+# On its own: after the other tests of this file the CPUs of its Ray do not add up.
+@pytest.mark.slow
 def test_a_borrower_gets_other_places_when_the_cluster_has_shrunk() -> None:
     with WorkerPool(4) as pool:
         with pool.lend(2):

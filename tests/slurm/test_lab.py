@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,8 +22,9 @@ def wait_until(ready: Callable[[], bool]) -> None:
 
 
 def test_job_runs_on_nodes_of_its_own(slurm_lab: SlurmLab, shared_path: Path) -> None:
-    script = "hostname; ls /tmp; pwd; df --output=target /dev/shm | tail -1"
-    done = slurm_lab.run("srun", "--nodes=3", "bash", "-c", script, cwd=shared_path)
+    with tempfile.NamedTemporaryFile(dir="/tmp", prefix="of-the-host-") as ours:
+        script = f"hostname; ls {ours.name} 2>/dev/null; pwd; df --output=target /dev/shm | tail -1"
+        done = slurm_lab.run("srun", "--nodes=3", "bash", "-c", script, cwd=shared_path)
     assert sorted(done.stdout.split()) == sorted([*slurm_lab.nodes, *[str(shared_path), "/dev/shm"] * 3])
 
 
