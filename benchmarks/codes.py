@@ -1,7 +1,7 @@
 """RCWA codes behind one call: this project's solvers and its peers, each as an expert of it would write.
 
 All solve the same equations: Laurent's rule, the DFT of the pixels, square truncation, both polarisations at normal
-incidence. Set one thread before importing this module; ``benchmarks.threads`` does.
+incidence. Set one thread before importing this module; ``one_core`` does.
 """
 
 from __future__ import annotations

@@ -65,8 +65,8 @@ def solve(
 
     ``images`` is uint8 (B, H, W), each used in every patterned layer, or (B, P, H, W) with one image for each of the P
     patterned layers from top to bottom; 1 is white. On a ``device`` other than the CPU the transfer method solves many
-    images at a time. On the CPU they are solved one after the other on one thread, which is quickest there
-    (``benchmarks/rcwa_batch.py``): to use more cores, run a process on each, as campaigns do.
+    images at a time. On the CPU they are solved one after the other on one thread: to use more cores, run a
+    process on each, as campaigns do. ``benchmarks/rcwa_batch.py`` compares with threads, processes and batches.
 
     Raises ValueError for images that are not square, not uint8, not 0 and 1, or too coarse for the orders; for a stack
     or device that the chosen solver cannot take; and for an order that grazes. Raises SolverError, naming the image by
