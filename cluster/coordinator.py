@@ -10,6 +10,7 @@ import ray
 from ray.exceptions import RayActorError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from cluster.connection import connection
 from cluster.errors import WorkerLost, original_error
 from cluster.placement import release_orphans
 
@@ -63,6 +64,7 @@ class Coordinator:
             return received
 
 
+@connection.in_use()
 def run_coordinated(
     function: Callable[[Mailbox], Result],
     on_message: Callable[[Any], None],
@@ -76,6 +78,7 @@ def run_coordinated(
     Raises:
         Exception: what the function raised, with the traceback there as ``__cause__``.
         WorkerLost: the process in which it ran died.
+        Disconnected: the driver left Ray meanwhile.
     """
     # On the driver's own node, so that another one may go without it.
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
@@ -87,6 +90,7 @@ def run_coordinated(
             for message in ray.get(coordinator.receive.remote(RECEIVE_TIMEOUT_S)):
                 on_message(message)
             while_waiting()
+            connection.raise_if_ending()
         for message in ray.get(coordinator.receive.remote(0.0)):
             on_message(message)
         result: Result = ray.get(outcome)

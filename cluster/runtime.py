@@ -35,6 +35,7 @@ from typing import Any
 import ray
 
 from cluster.access import token_in_use
+from cluster.connection import connection
 from cluster.local_nodes import has_node_of
 from cluster.ray_node import DEFAULT_OBJECT_STORE_MB, LOOPBACK, SINGLE_THREAD, source_path
 from cluster.rendezvous import Head, answers
@@ -77,11 +78,10 @@ class RayRuntime:
 
     def present_cpus(self) -> int | None:
         """CPUs that the cluster offers by now, since nodes may come and go; None when it does not answer."""
-        if not ray.is_initialized():
-            return None
         try:
-            return int(ray.cluster_resources().get("CPU", 0))
-        except Exception:  # closed meanwhile, or the head is gone: whoever waits for work will hear of it
+            with connection.in_use():
+                return int(ray.cluster_resources().get("CPU", 0)) if ray.is_initialized() else None
+        except Exception:  # it is ending, or the head is gone: whoever waits for work will hear of it
             return None
 
     def close(self) -> None:
@@ -100,7 +100,8 @@ class RayRuntime:
 def is_cluster_alive() -> bool:
     """Whether Ray is connected to a cluster with a living node; a death shows after some seconds."""
     try:
-        return ray.is_initialized() and any(node["Alive"] for node in ray.nodes())
+        with connection.in_use():
+            return ray.is_initialized() and any(node["Alive"] for node in ray.nodes())
     except (ray.exceptions.RayError, RuntimeError, OSError):
         return False
 
@@ -262,7 +263,7 @@ def _connect(
 ) -> RayRuntime:
     """Connect this process; what is on the stack ends with the runtime, or at once if there is none."""
     stack.enter_context(token_in_use(token))
-    stack.callback(ray.shutdown)  # from a cluster that others started it merely disconnects
+    stack.callback(connection.end)  # from a cluster that others started it merely disconnects
     context = _quiet_init(address, worker_runtime(source, pip))
     resources = ray.cluster_resources()
     return RayRuntime(

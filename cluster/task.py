@@ -10,6 +10,8 @@ from typing import Any
 import ray
 from ray import cloudpickle
 
+from cluster.connection import connection
+
 # Ray sends arguments up to this size along with a call, larger ones through its object store.
 INLINE_BYTES = 100 * 1024
 
@@ -50,7 +52,10 @@ def share(
 ) -> SharedFunction:
     """Ship a large function to the cluster once; a small one goes with each call, as is cheaper."""
     is_small = len(cloudpickle.dumps(function)) <= INLINE_BYTES
-    return SharedFunction(_name(function), function if is_small else ray.put(function), max_attempts, time_limit_s)
+    if is_small:
+        return SharedFunction(_name(function), function, max_attempts, time_limit_s)
+    with connection.in_use():
+        return SharedFunction(_name(function), ray.put(function), max_attempts, time_limit_s)
 
 
 def unshared(function: Callable[..., Any]) -> SharedFunction:

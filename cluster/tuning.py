@@ -14,6 +14,7 @@ import numpy as np
 import ray
 from ray import tune
 from ray.exceptions import RayActorError
+from ray.tune.result import TRIAL_ID
 
 from cluster.asha import EPOCH, TRIAL_INDEX, OrderedASHA
 from cluster.coordinator import Mailbox, run_coordinated
@@ -155,10 +156,14 @@ def _choose(records: list[TrialRecord], mode: Literal["min", "max"]) -> TuningRe
 
 
 class _Announcer(tune.Callback):
-    """Sends each report to the driver."""
+    """Sends each report to the driver, and knows which trial is whose: a result without a report has no config."""
 
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
+        self.index_of: dict[str, int] = {}
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self.index_of[trial.trial_id] = trial.config[TRIAL_INDEX]
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
@@ -170,6 +175,7 @@ def _run_once(mailbox: Mailbox, *, sweep: Sweep) -> tuple[list[TrialRecord], lis
     """Run or replay all trials, in the coordinator's process; returns them and the numbers of lost ones."""
     # Tune's own state is of no use: it forgets the scheduler's rungs. The curves are what we go on from.
     scratch = sweep.folder / "ray-tune"
+    announcer = _Announcer(mailbox)
     shutil.rmtree(scratch, ignore_errors=True)
     tuner = tune.Tuner(
         tune.with_resources(partial(run_trial, sweep=sweep), {"cpu": 1}),
@@ -188,13 +194,16 @@ def _run_once(mailbox: Mailbox, *, sweep: Sweep) -> tuple[list[TrialRecord], lis
         run_config=tune.RunConfig(
             name=scratch.name,
             storage_path=str(scratch.parent),
-            callbacks=[_Announcer(mailbox)],
+            callbacks=[announcer],
             verbose=0,
         ),
     )
     results = tuner.fit()
     shutil.rmtree(scratch, ignore_errors=True)
-    outcomes = {(result.config or {})[TRIAL_INDEX]: result for result in map(results.__getitem__, range(len(results)))}
+    outcomes = {
+        announcer.index_of[(result.metrics or {})[TRIAL_ID]]: result
+        for result in map(results.__getitem__, range(len(results)))
+    }
     lost = [index for index, result in outcomes.items() if isinstance(result.error, RayActorError)]
     return [_record(sweep, index, outcomes[index]) for index in sorted(outcomes)], lost
 

@@ -11,12 +11,13 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ LONGEST_S = 600.0
 KILLS_A_CAMPAIGN = 12  # then it may end in peace, and is looked through
 CALM_S = 5.0  # at most, between two kills
 PATIENCE_S = 10.0  # for a process of the kind wanted
+FULL_AFTER_STAGES = (1, 3, 6)  # how many are done when the disk fills up
+SPACE_LEFT_KIB = 64
 ENDED = {0: "done", 1: "stages failed, as is told", -signal.SIGKILL: "killed"}
 
 
@@ -184,6 +187,10 @@ def finished_work(runs: Path) -> dict[tuple[str, ...], tuple[int, int]]:
     return found
 
 
+def stages_finished(runs: Path) -> int:
+    return sum(1 for _ in runs.glob("cache/*/*/stage.json"))
+
+
 def tables(folder: Path) -> dict[str, list[dict[str, str]]]:
     found = {}
     for path in sorted((folder / "tables").glob("*.csv")):
@@ -289,6 +296,35 @@ class Sweep:
                     yield victim, kind
                     break
                 time.sleep(0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_a_disk_that_fills_up_again_and_again_changes_nothing(
+    spec_file: Path, undisturbed: Path, tmp_path: Path, small_disk: Callable[[Path, str], None]
+) -> None:
+    """Space runs out at several moments of a campaign; with more space the next submission goes on."""
+    campaign = Campaign(spec_file, tmp_path)
+    campaign.runs.mkdir()
+    small_disk(campaign.runs, "1g")
+    witnessed: dict[tuple[str, ...], tuple[int, int]] = {}
+    campaign.submit()
+    try:
+        for stages_done in FULL_AFTER_STAGES:
+            while stages_finished(campaign.runs) < stages_done and campaign.exit_code is None:
+                time.sleep(0.05)
+            small_disk(campaign.runs, f"{shutil.disk_usage(campaign.runs).used // 1024 + SPACE_LEFT_KIB}k")
+            code = campaign.wait()
+            assert code == 1, f"exit code {code}: {campaign.said()}"
+            assert "No space left on device" in campaign.said()
+            assert "Traceback" not in campaign.said()
+            witnessed |= finished_work(campaign.runs)
+            small_disk(campaign.runs, "1g")
+            campaign.submit()
+        assert campaign.wait() == 0, campaign.said()
+        check(campaign, undisturbed, witnessed)
+    finally:
+        campaign.end()
 
 
 @pytest.mark.parametrize(

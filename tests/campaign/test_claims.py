@@ -38,7 +38,8 @@ def patient(busy: Busy) -> None:
 
 def hold(base: Path) -> None:
     with claimed(base, patient) as claim:
-        (claim.folder / "half").write_text("done so far")
+        (claim.folder / "half.tmp").write_text("done so far")
+        (claim.folder / "half.tmp").rename(claim.folder / "half")
         time.sleep(600)
 
 

@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from cluster import runtime
 from cluster.training import Placement, run_training
 
 SEED = np.random.SeedSequence(5)
-STEPS, CHECKPOINT_EVERY, KILL_STEP = 40, 5, 10
+STEPS, CHECKPOINT_EVERY, KILL_STEP, HOLD_STEP = 40, 5, 10, 20
+NODE_CUT = "node-cut"  # file that says that the training may pass HOLD_STEP
 
 
 def main(folder: Path, host: str, nodes: int, cpus: int, ranks: int, killed_rank: int) -> None:
@@ -42,7 +44,7 @@ def main(folder: Path, host: str, nodes: int, cpus: int, ranks: int, killed_rank
 
 
 def train(task: dict[str, Any], session: Any) -> None:
-    """One rank: note where it runs, then train; one of the ranks dies once on the way."""
+    """One rank: note where it runs, then train; one rank dies once on the way, and all wait for a node's end."""
     from ganmdn.gan import train_gan
 
     with (task["folder"] / f"hosts-{session.rank}.txt").open("a") as hosts:
@@ -75,6 +77,8 @@ def _report(
     if rank == task["killed_rank"] and metrics["step"] >= KILL_STEP and not mark.exists():
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
+    while metrics["step"] == HOLD_STEP and not (task["folder"] / NODE_CUT).exists():
+        time.sleep(0.05)
 
 
 if __name__ == "__main__":

@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from gan_driver import HOLD_STEP, NODE_CUT
 from virtual_nodes import VirtualNodes, why_not
 
 from ganmdn.gan_checkpoint import HISTORY_FILE, LOSSES, TrainingHistory
 
 ROOT = Path(__file__).parents[2]
 DRIVER, REFERENCE = (Path(__file__).with_name(f"gan_{name}.py") for name in ("driver", "reference"))
-NODE_KILL_STEP = 20
 FLOAT_NOISE = 1e-4
 
 pytestmark = [
@@ -50,8 +50,11 @@ class TrainingOnNodes:
         self._run(node, [sys.executable, "-m", "cluster.keeper", "worker", *options])
 
     def power_cut(self, node: int) -> None:
+        """Cut a node while the training holds at a step."""
+        self._wait(lambda: any(report["step"] >= HOLD_STEP for report in self.reports()), f"no step {HOLD_STEP}")
         self.processes[node].kill()
         self.processes[node].wait()
+        (self.folder / NODE_CUT).touch()
 
     def _run(self, node: int, command: list[str]) -> None:
         log = self._stack.enter_context((self.folder / f"node{node}.log").open("a"))
@@ -60,9 +63,6 @@ class TrainingOnNodes:
         self.processes[node] = process
         self._stack.callback(process.wait)
         self._stack.callback(process.kill)
-
-    def wait_for_step(self, step: int) -> None:
-        self._wait(lambda: any(report["step"] >= step for report in self.reports()), f"no step {step}")
 
     def result(self) -> dict[str, Any]:
         self._wait(lambda: self.processes[1].poll() is not None, "the driver does not end")
@@ -123,7 +123,6 @@ def test_a_killed_rank_and_a_killed_node_change_nothing(tmp_path: Path, stack: E
     expected = undisturbed(2, tmp_path / "undisturbed")
     training = on_nodes(2, tmp_path / "disturbed", stack)
     training.start([2, 1], ranks=2, killed_rank=1)
-    training.wait_for_step(NODE_KILL_STEP)
     training.power_cut(2)
     result = training.result()
     assert (training.folder / "rank-killed").exists()
@@ -139,7 +138,6 @@ def test_three_ranks_wait_for_a_node_to_come_back(tmp_path: Path, stack: ExitSta
     expected = undisturbed(3, tmp_path / "undisturbed")
     training = on_nodes(3, tmp_path / "disturbed", stack)
     training.start([1, 1, 1], ranks=3, killed_rank=2)
-    training.wait_for_step(NODE_KILL_STEP)
     training.power_cut(3)
     time.sleep(45)  # the cluster notices, and has no room for the third rank
     assert not (training.folder / "result.json").exists()
