@@ -22,6 +22,8 @@ from campaign.keys import PROJECT
 
 SPEC = Path(__file__).parent / "tiny.yaml"
 PATIENCE = 900.0
+LOOK_SECONDS = 5.0
+LIVELY = {"PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "REQUEUED"}
 MEASURED = ("seconds",)  # columns that differ from run to run
 SLURM: dict[str, Any] = {
     "kind": "slurm",
@@ -100,8 +102,20 @@ class SlurmRun:
         self._wait(ended, "the run's end")
 
     def _wait(self, ready: Callable[[], Any], what: str) -> None:
+        looked, idle = time.monotonic(), 0
+
+        def ready_or_on_the_way() -> bool:
+            nonlocal looked, idle
+            if ready():
+                return True
+            if time.monotonic() - looked > LOOK_SECONDS:
+                looked = time.monotonic()
+                idle = 0 if LIVELY.intersection(self.lab.job_states().values()) else idle + 1
+                assert idle < 3, "no job is left"
+            return False
+
         try:
-            wait_until(ready, what)
+            wait_until(ready_or_on_the_way, what)
         except AssertionError as error:
             logs = "\n".join(path.read_text(errors="replace")[-3000:] for path in self.folder.glob("slurm/*/*.out"))
             raise AssertionError(f"{error}; {self.status}\n{logs}\n{self.lab.run('squeue').stdout}") from None

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,17 +29,24 @@ DATABASE_OPTIONS = (
     "--innodb-flush-log-at-trx-commit=0",
 )
 # First process of a node: a host name, an address book, a /tmp and shared memory of its own; everything else is
-# shared, as on a cluster. bash stays, because somebody must reap what a killed job leaves.
+# shared, as on a cluster, the project and its Python below /tmp too. bash stays, because somebody must reap what a
+# killed job leaves.
 NODE_PROGRAM = """\
 set -e
 hostname "$1"
 mount --make-rprivate /
 mount --bind "$2/etc/hosts" /etc/hosts
-mount --bind "$2/$1/tmp" /tmp
+for path in "${@:3}"; do
+  if [[ "$path" == /tmp/* ]]; then mkdir -p "$2/$1$path"; mount --bind "$path" "$2/$1$path"; fi
+done
+mount --rbind "$2/$1/tmp" /tmp
 mount -t tmpfs -o size=2g tmpfs /dev/shm
 unset TMPDIR
 slurmd -D -N "$1" & wait $!
 """
+
+# What jobs run, wherever it lies.
+NEEDED = tuple(dict.fromkeys(map(os.path.realpath, (Path(__file__).parents[3], sys.prefix))))
 
 
 class SlurmLab:
@@ -134,7 +142,7 @@ class SlurmLab:
         (self.folder / node / "tmp").mkdir()
         (self.folder / node / "tmp").chmod(0o1777)
         namespaces = ("--fork", "--pid", "--mount-proc", "--mount", "--uts", "--ipc", "--kill-child=KILL")
-        command = ("unshare", *namespaces, "bash", "-c", NODE_PROGRAM, "node", node, str(self.folder))
+        command = ("unshare", *namespaces, "bash", "-c", NODE_PROGRAM, "node", node, str(self.folder), *NEEDED)
         self._daemon(node).start(
             _in_network(self.configuration.namespace(node), *command), self.environment, self._with_parent
         )
