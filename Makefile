@@ -9,8 +9,13 @@ export RAY_USAGE_STATS_ENABLED := 0
 demo: setup
 	@$(BIN)/campaign submit specs/quickstart.yaml
 
+# Tests that keep to one process share the two cores; those that start a Ray, a Slurm or a browser have them alone.
+# Exit code 5: none of a kind was asked for.
+ALONE := ray or browser or slurm
+
 test: setup debian
-	$(BIN)/pytest -m "not slow" $(PYTEST_ARGS)
+	$(BIN)/pytest -m "not slow and not ($(ALONE))" -n 2 $(PYTEST_ARGS) || [ $$? = 5 ]
+	$(BIN)/pytest -m "not slow and ($(ALONE))" $(PYTEST_ARGS) || [ $$? = 5 ]
 
 test-slow: setup debian
 	$(BIN)/pytest $(PYTEST_ARGS)
@@ -28,7 +33,7 @@ lint: setup
 unit: setup
 	$(BIN)/pytest -m "not slow and not long and not ray and not browser and not slurm" -n 2 --maxfail 5
 
-# A hundred kills at random moments of small campaigns; half an hour or more on two cores.
+# A hundred kills at random moments of small campaigns, and full disks; an hour or more on two cores.
 chaos: setup
 	$(BIN)/pytest -m slow tests/campaign/test_chaos.py $(PYTEST_ARGS)
 

@@ -19,7 +19,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -41,30 +40,6 @@ PATIENCE_S = 10.0  # for a process of the kind wanted
 FULL_AFTER_STAGES = (1, 3, 6)  # how many are done when the disk fills up
 SPACE_LEFT_KIB = 64
 ENDED = {0: "done", 1: "stages failed, as is told", -signal.SIGKILL: "killed"}
-
-
-@pytest.fixture(scope="module")
-def spec_file(tmp_path_factory: pytest.TempPathFactory, small: dict[str, Any]) -> Path:
-    """Every kind of stage, as little as possible of each."""
-    del small["datasets"]["data-i"]
-    small["generator"]["microstructures"]["count"] = 48
-    small["generator"]["training"] |= {"steps": 40, "batch_size": 8, "checkpoint_every": 4}
-    small["physics"]["numerics"] = {"orders": {"data-ii": 1}}
-    small["labels"] = {"count": 60}
-    small["mdn"] |= {"components": 3}
-    small["methods"] = ["gan-mdn", {"kind": "bayesian-optimization", "initial": 10, "iterations": 4, "batch": 2}]
-    path = tmp_path_factory.mktemp("spec") / "tiny.yaml"
-    path.write_text(yaml.safe_dump(small, sort_keys=False))
-    return path
-
-
-@pytest.fixture(scope="module")
-def undisturbed(spec_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Runs folder of a run that nobody disturbed."""
-    campaign = Campaign(spec_file, tmp_path_factory.mktemp("undisturbed"))
-    campaign.submit()
-    assert campaign.wait() == 0, campaign.said()
-    return campaign.runs
 
 
 class Campaign:
@@ -301,10 +276,10 @@ class Sweep:
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_a_disk_that_fills_up_again_and_again_changes_nothing(
-    spec_file: Path, undisturbed: Path, tmp_path: Path, small_disk: Callable[[Path, str], None]
+    tiny_spec: Path, tiny_runs: Path, tmp_path: Path, small_disk: Callable[[Path, str], None]
 ) -> None:
     """Space runs out at several moments of a campaign; with more space the next submission goes on."""
-    campaign = Campaign(spec_file, tmp_path)
+    campaign = Campaign(tiny_spec, tmp_path)
     campaign.runs.mkdir()
     small_disk(campaign.runs, "1g")
     witnessed: dict[tuple[str, ...], tuple[int, int]] = {}
@@ -322,7 +297,7 @@ def test_a_disk_that_fills_up_again_and_again_changes_nothing(
             small_disk(campaign.runs, "1g")
             campaign.submit()
         assert campaign.wait() == 0, campaign.said()
-        check(campaign, undisturbed, witnessed)
+        check(campaign, tiny_runs, witnessed)
     finally:
         campaign.end()
 
@@ -330,14 +305,14 @@ def test_a_disk_that_fills_up_again_and_again_changes_nothing(
 @pytest.mark.parametrize(
     "kills",
     [
-        pytest.param(8, marks=[pytest.mark.slow, pytest.mark.timeout(1500)]),
+        pytest.param(8, marks=pytest.mark.timeout(1500)),
         pytest.param(100, marks=[pytest.mark.slow, pytest.mark.timeout(0)]),
     ],
 )
 def test_kills_at_random_moments_change_nothing(
-    kills: int, spec_file: Path, undisturbed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    kills: int, tiny_spec: Path, tiny_runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sweep = Sweep(spec_file, tmp_path, undisturbed, kills, int(os.environ.get("CHAOS_SEED", "0")))
+    sweep = Sweep(tiny_spec, tmp_path, tiny_runs, kills, int(os.environ.get("CHAOS_SEED", "0")))
     with capsys.disabled():
         sweep.run()
     assert sweep.killed.total() == kills

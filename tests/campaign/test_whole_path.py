@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import json
 import os
@@ -65,6 +66,7 @@ def table(folder: Path) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def spec_file(tmp_path_factory: pytest.TempPathFactory, small: dict[str, Any]) -> Path:
+    small = copy.deepcopy(small)
     small["tune"] = {"trials": 2, "max_epochs": 4, "grace_epochs": 2, "batch_size": [32], "components": [3, 5]}
     small["mdn"]["components"] = 4
     small["generator"]["training"] |= {"steps": 40, "checkpoint_every": 10}  # long enough to be killed in
@@ -194,11 +196,11 @@ def standing_cluster(folder: Path) -> Iterator[str]:
 
 
 def test_a_standing_cluster_runs_the_code_of_the_driver_and_gives_the_same_numbers(
-    undisturbed: Path, spec_file: Path, tmp_path: Path
+    tiny_runs: Path, tiny_spec: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "cluster").mkdir()
     with standing_cluster(tmp_path / "cluster") as address:
         place = {"kind": "ray", "address": address, "token_file": str(tmp_path / "cluster" / TOKEN_FILE)}
-        finish(submit(spec_file, tmp_path / "runs", place))
+        finish(submit(tiny_spec, tmp_path / "runs", place))
         assert answers(address)
-    assert table(run_folder(tmp_path / "runs")) == table(run_folder(undisturbed))
+    assert table(run_folder(tmp_path / "runs")) == table(run_folder(tiny_runs))
