@@ -35,11 +35,12 @@ from campaign.preflight import obstacles
 from campaign.profiles import LAPTOP, Profile
 from campaign.provenance import provenance
 from campaign.rules import suggestion
-from campaign.run import Executor, Listener, write_json
+from campaign.run import Executor, Listener
 from campaign.spec import Spec
 from campaign.time_budget import TimeBudget
 from campaign.why import Explanation
 from campaign.worker_log import DRIVER_LOG, LOGS_FOLDER
+from results.files import write_json
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import logging
 import os
 import platform
@@ -398,10 +397,3 @@ class Executor:
 def training_workers(pipeline: Pipeline) -> int:
     """The largest number of data-parallel workers that a stage trains with."""
     return max((stage.config.get("workers", 1) for stage in pipeline.stages), default=1)
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON under a temporary name and rename it."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-    temporary.replace(path)

@@ -20,7 +20,7 @@ from campaign.events import EventLog
 from campaign.execution import Execution
 from campaign.profiles import RayProfile
 from campaign.progress import display
-from campaign.run import CampaignFailed, Cancelled, OutOfTime, write_json
+from campaign.run import CampaignFailed, Cancelled, OutOfTime
 from campaign.slurm.profile import SlurmProfile
 from campaign.slurm.submission import SLURM_FOLDER, job_name, request_of, worker_request
 from campaign.time_budget import TimeBudget
@@ -30,6 +30,7 @@ from cluster.slurm.job import BatchJob, warned
 from cluster.slurm.nodes import lend_node, ray_on_nodes
 from cluster.slurm.script import send
 from cluster.slurm.worker_jobs import WorkerJobs
+from results.files import write_json
 
 log = logging.getLogger(__name__)
 
