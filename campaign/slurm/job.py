@@ -18,6 +18,7 @@ from campaign import api
 from campaign.control import pending_request
 from campaign.events import EventLog
 from campaign.execution import Execution
+from campaign.preparing import prepared
 from campaign.profiles import RayProfile
 from campaign.progress import display
 from campaign.run import CampaignFailed, Cancelled, OutOfTime
@@ -95,7 +96,7 @@ def _run(folder: Path, profile: SlurmProfile, job: BatchJob, budget: TimeBudget)
     rendezvous = folder / SLURM_FOLDER / "ray" / f"{job.job}-{job.restarts}"
     shutil.rmtree(rendezvous, ignore_errors=True)  # of a start that Slurm cut short
     with (
-        api.prepared(campaign, campaign.plan()) as frozen,
+        prepared(campaign, campaign.plan()) as frozen,
         ray_on_nodes(job, rendezvous, options, dashboard=profile.dashboard) as head,
         token_in_use(Path(head.token_file)),
         _announced(folder, rendezvous),
