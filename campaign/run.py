@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 from campaign.cache import RecordIndex, StageCache, StageRecord
 from campaign.claims import Busy, Claim
 from campaign.complaints import told
-from campaign.context import Interrupted, Resources, StageContext
+from campaign.context import StageContext
 from campaign.control import pending_request
 from campaign.driver import looking_around
 from campaign.events import EventLog, RunStatus
 from campaign.owner import Owner
 from campaign.pipeline import Pipeline, Stage
 from campaign.profiles import Profile
+from campaign.resources import Interrupted, Resources
 from campaign.sizing import rows_per_unit
 from campaign.time_budget import TimeBudget
 from campaign.worker_log import DRIVER_LOG, LOGS_FOLDER, remove_empty_logs, stage_logs
