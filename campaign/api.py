@@ -138,12 +138,13 @@ def execute(
         from results.layout import StoreError
 
         write = partial(write_report, folder, pipeline, cache)
+        executor = partial(Executor, pipeline, cache, place, folder, listener, budget, frozen.source)
         try:
-            Executor(pipeline, cache, place, folder, listener, budget).execute(write)
+            executor().execute(write)
         except StoreError:  # the report met a store that was damaged after its stage had ended
             if not reopen_damaged(pipeline.stages, pipeline.keys, cache):
                 raise
-            Executor(pipeline, cache, place, folder, listener, budget).execute(write)
+            executor().execute(write)
 
 
 def status(run_folder: Path) -> RunStatus:

@@ -8,13 +8,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from campaign.fingerprint import PACKAGES, PROJECT
 from campaign.profiles import LocalProfile, Profile, RayProfile
 from campaign.time_budget import TimeBudget
 
 if TYPE_CHECKING:
     from cluster.pool import WorkerPool
     from cluster.runtime import RayRuntime
+    from cluster.shipping import Source
     from cluster.training import Placement
 
 # Distributions on which numbers or pickles depend: the same on the driver and on every node of a standing cluster.
@@ -35,6 +35,7 @@ class Resources:
         on_start: Callable[[RayRuntime], None],
         budget: TimeBudget | None = None,
         shared_folders: Sequence[Path] = (),
+        source: Source | None = None,
     ) -> None:
         """Start nothing yet.
 
@@ -45,12 +46,14 @@ class Resources:
             on_start: called with the runtime as soon as it is up.
             budget: how long the run may go on; default: for ever.
             shared_folders: where stages and workers write, for all nodes of a standing cluster to see.
+            source: what the workers of a standing cluster run; default: this source tree where it stands.
         """
         self.shared_folders = tuple(shared_folders)
         self.budget = budget or TimeBudget()
         self.profile = profile
         self.training_workers = training_workers
         self.stop = threading.Event()
+        self._source = source
         self._on_start = on_start
         self._lock = threading.Lock()
         self._stack = ExitStack()
@@ -99,10 +102,8 @@ class Resources:
     def _joined(self, profile: RayProfile) -> RayRuntime:
         from cluster.agreement import check_nodes
         from cluster.runtime import join
-        from cluster.shipping import Source
 
-        source = Source(PROJECT, PACKAGES)
-        runtime = self._stack.enter_context(join(**profile.ray_options(), source=source))
+        runtime = self._stack.enter_context(join(**profile.ray_options(), source=self._source))
         check_nodes(EQUAL_VERSIONS, self.shared_folders)
         return runtime
 

@@ -32,6 +32,7 @@ from campaign.worker_log import DRIVER_LOG, LOGS_FOLDER, remove_empty_logs, stag
 
 if TYPE_CHECKING:
     from cluster.metrics import SimulationGauges
+    from cluster.shipping import Source
 
 log = logging.getLogger(__name__)
 GAUGE_SECONDS = 5.0
@@ -81,6 +82,7 @@ class Executor:
         run_folder: Path,
         listener: Listener | None = None,
         budget: TimeBudget | None = None,
+        source: Source | None = None,
     ) -> None:
         self.pipeline = pipeline
         self.cache = cache
@@ -98,7 +100,7 @@ class Executor:
         self._reopened: set[str] = set()
         self._cancelled: str | None = None  # "orderly" or "now" once somebody asked for it
         shared = (cache.root, run_folder)
-        self._resources = Resources(profile, training_workers(pipeline), self._cluster_started, budget, shared)
+        self._resources = Resources(profile, training_workers(pipeline), self._cluster_started, budget, shared, source)
 
     def execute(self, write_report: Callable[[], object] | None = None) -> None:
         """Run every stage that is not cached, then write the report.
