@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from campaign.announcing import Listener
 from campaign.cache import StageCache
 from campaign.control import CancelRequest, clear_request
 from campaign.events import EventLog, RunStatus, run_status
@@ -24,7 +25,7 @@ from campaign.plan import REPORT_FILE, Plan
 from campaign.preparing import CannotStart, RunBusy, prepared
 from campaign.profiles import Profile
 from campaign.published import calibrate, import_data, validate_physics, verify_authors
-from campaign.run import Executor, Listener
+from campaign.run import Executor
 from campaign.run_folder import DEFAULT_RUNS, Submission, find_runs, latest_spec
 from campaign.time_budget import TimeBudget
 

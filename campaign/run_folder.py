@@ -1,8 +1,9 @@
-"""A run's folder: what it keeps of its submission, what shows that it is one, and where runs lie."""
+"""A run's folder: where it lies among others, what it keeps of its submission, and its links to stages' results."""
 
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,16 @@ def keep_submission(folder: Path, loaded: LoadedSpec, profile: Profile, cache: P
     places = {"cache": str(cache.absolute()), "spec": str(loaded.path.absolute())}
     write_json(folder / PLAN_FILE, {**plan.to_dict(), **places})
     write_json(folder / PROVENANCE_FILE, provenance(loaded.spec.seed))
+
+
+def link_stage(folder: Path, stage: str, target: Path) -> None:
+    """Show a stage's folder in the run, also while it works: ``<run>/stages/<name>`` points into the cache."""
+    link = folder / "stages" / stage
+    link.parent.mkdir(parents=True, exist_ok=True)
+    relative = os.path.relpath(target.resolve(), link.parent.resolve())
+    if link.is_symlink():
+        link.unlink()
+    link.symlink_to(relative)
 
 
 @dataclass(frozen=True)
