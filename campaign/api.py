@@ -1,7 +1,7 @@
 """The Python face of a campaign; the command line is a thin layer over it.
 
 from campaign import api
-run = api.submit("specs/quickstart.yaml")
+run = api.submit(api.Campaign.open(Path("specs/quickstart.yaml")))
 print(run.folder / "report.html")
 """
 
