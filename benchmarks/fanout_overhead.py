@@ -28,12 +28,13 @@ from typing import Any
 
 import numpy as np
 
-from campaign.context import Resources, StageContext
+from campaign.context import StageContext
 from campaign.design_set import DesignSet
 from campaign.fanout import simulate_designs
 from campaign.load import load_spec
 from campaign.optics import optics_of
 from campaign.profiles import LocalProfile, available_cpus
+from campaign.resources import Resources
 from campaign.simulation import Simulator
 from campaign.sizing import LEAST_SECONDS, suitable_rows
 from cluster.runtime import SINGLE_THREAD

@@ -11,12 +11,12 @@ import one_core  # noqa: F401  it sets threads, so it comes before anything nume
 
 # isort: split
 import argparse
-import csv
 import sys
 from itertools import product
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+from curves import Row, save_curves
 from matplotlib.figure import Figure
 from problems import PROBLEMS, random_images
 from rich.console import Console
@@ -24,12 +24,11 @@ from rich.progress import track
 
 from photonics.rcwa import Numerics, solve
 from photonics.rcwa.lattice import harmonics
-from results.figures.style import save_figure, styled
+from results.figures.style import styled
 
 RULES, SHAPES = ("laurent", "li"), ("square", "circular")
 COLOURS = {"laurent": "#0072B2", "li": "#D55E00"}
 STYLES = {"square": "s-", "circular": "o--"}
-Row = dict[str, str | int | float]
 
 
 def measure(orders: list[int], count: int) -> list[Row]:
@@ -71,12 +70,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("docs/results"), help="folder of the table and the plot")
     arguments = parser.parse_args()
     rows = measure(sorted(arguments.orders), arguments.images)
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    with (arguments.output / "rcwa_convergence.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows({**row, "absorption": f"{row['absorption']:.6f}"} for row in rows)
-    save_figure(draw(rows), arguments.output, "rcwa_convergence")
+    save_curves(rows, draw(rows), arguments.output, "rcwa_convergence", absorption=".6f")
     print(f"{arguments.output / 'rcwa_convergence.png'}: {len(rows)} points")
 
 

@@ -12,7 +12,6 @@ import one_core  # noqa: F401  it sets threads, so it comes before anything nume
 
 # isort: split
 import argparse
-import csv
 import statistics
 import time
 from pathlib import Path
@@ -21,10 +20,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from codes import OURS, installed_peers
+from curves import Row, save_curves
 from matplotlib.figure import Figure
 from problems import PROBLEMS, random_images
 
-from results.figures.style import INK, save_figure, styled
+from results.figures.style import INK, styled
 
 NAMES = {
     "ours_1e-6": "ours, 1e-6",
@@ -36,7 +36,6 @@ NAMES = {
     "torcwa_c128": "torcwa c128",
 }
 COLOURS = ("#0072B2", "#56B4E9", "#009E73", "#D55E00", "#E69F00", "#CC79A7", "#7A5195")
-Row = dict[str, str | int | float]
 
 
 def measure(orders: list[int], limit: float) -> list[Row]:
@@ -99,12 +98,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     rows = measure(sorted(arguments.orders), arguments.limit)
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    with (arguments.output / "rcwa_scaling.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows({**row, "seconds": f"{row['seconds']:.4g}"} for row in rows)
-    save_figure(draw(rows), arguments.output, "rcwa_scaling")
+    save_curves(rows, draw(rows), arguments.output, "rcwa_scaling", seconds=".4g")
     for problem in PROBLEMS:
         rates = {code: growth(rows, problem, code) for code in NAMES if any(r["code"] == code for r in rows)}
         print(problem, "seconds grow as harmonics to the", {code: round(rate, 2) for code, rate in rates.items()})

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 import math
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import wait
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from campaign.heartbeat import SECONDS_BETWEEN_BEATS, Heartbeat
-from campaign.keys import PROJECT
-from campaign.profiles import Limits, LocalProfile, Profile, RayProfile
-from campaign.time_budget import TimeBudget
+from campaign.profiles import Limits
+from campaign.resources import Interrupted, Resources
+from campaign.time_budget import Timed
 from campaign.worker_log import Logged
 
 if TYPE_CHECKING:
@@ -24,127 +22,11 @@ if TYPE_CHECKING:
 
     from cluster.errors import WorkerLost
     from cluster.fanout import FanOutSummary
-    from cluster.pool import WorkerPool
-    from cluster.runtime import RayRuntime
-    from cluster.training import Placement
     from cluster.tuning import TuningResult
-
 
 TRAINING_FOLDER = "ray-train"
 SWEEP_FOLDER = "ray-tune"
 HEARTBEAT_FILE = "heartbeat"
-
-SHIPPED_PACKAGES = ("campaign", "ganmdn", "photonics", "cluster", "results")
-# Distributions on which numbers or pickles depend: the same on the driver and on every node of a standing cluster.
-EQUAL_VERSIONS = ("ray", "torch", "numpy", "scipy", "scikit-learn", "scikit-image", "zarr", "ax-platform", "botorch")
-
-
-class Interrupted(Exception):  # noqa: N818  (not an error: the user asked for it)
-    """The run was asked to stop, or its time is over; what is done so far is kept."""
-
-
-class Resources:
-    """Ray and its workers, started when the first stage needs them: a cached campaign starts nothing."""
-
-    def __init__(
-        self,
-        profile: Profile,
-        training_workers: int,
-        on_start: Callable[[RayRuntime], None],
-        budget: TimeBudget | None = None,
-        shared_folders: Sequence[Path] = (),
-    ) -> None:
-        """Start nothing yet.
-
-        Args:
-            profile: where to run.
-            training_workers: data-parallel workers that a training will ask for; a local Ray offers at least so many
-                CPUs, since their number is part of the science and must not follow the machine.
-            on_start: called with the runtime as soon as it is up.
-            budget: how long the run may go on; default: for ever.
-            shared_folders: where stages and workers write, for all nodes of a standing cluster to see.
-        """
-        self.shared_folders = tuple(shared_folders)
-        self.budget = budget or TimeBudget()
-        self.profile = profile
-        self.training_workers = training_workers
-        self.stop = threading.Event()
-        self._on_start = on_start
-        self._lock = threading.Lock()
-        self._stack = ExitStack()
-        self._runtime: RayRuntime | None = None
-        self._pool: WorkerPool | None = None
-
-    @property
-    def pool(self) -> WorkerPool:
-        """Worker processes of one thread each."""
-        from cluster.pool import WorkerPool
-
-        with self._lock:
-            if self._pool is None:
-                self._pool = WorkerPool(self.workers_of(self._started()))
-                self._stack.callback(self._pool.close)
-            return self._pool
-
-    @property
-    def runtime(self) -> RayRuntime:
-        """The Ray that everything runs on."""
-        with self._lock:
-            return self._started()
-
-    def workers_of(self, runtime: RayRuntime) -> int:
-        """Worker processes that this run has on a Ray."""
-        return min(self.profile.workers or runtime.cpus, runtime.cpus)
-
-    def _started(self) -> RayRuntime:
-        if self._runtime is None:
-            if isinstance(self.profile, RayProfile):
-                runtime = self._joined(self.profile)
-            elif isinstance(self.profile, LocalProfile):
-                runtime = self._begun(self.profile)
-            else:
-                raise TypeError("a run under Slurm is driven by its job, with the Ray there as its profile")
-            self._runtime = runtime
-            self._on_start(runtime)
-        return self._runtime
-
-    def _begun(self, profile: LocalProfile) -> RayRuntime:
-        from cluster.runtime import start
-
-        options = profile.ray_options()
-        return self._stack.enter_context(start(**options | {"cpus": max(options["cpus"], self.training_workers)}))
-
-    def _joined(self, profile: RayProfile) -> RayRuntime:
-        from cluster.agreement import check_nodes
-        from cluster.runtime import join
-        from cluster.shipping import Source
-
-        source = Source(PROJECT, SHIPPED_PACKAGES)
-        runtime = self._stack.enter_context(join(**profile.ray_options(), source=source))
-        check_nodes(EQUAL_VERSIONS, self.shared_folders)
-        return runtime
-
-    def fit_pool(self) -> None:
-        """Have as many workers as the cluster has CPUs by now: nodes may come and go."""
-        if self._pool is not None and self._runtime is not None and (cpus := self._runtime.present_cpus()):
-            self._pool.fit(min(self.profile.workers or cpus, cpus))
-
-    def raise_if_stopped(self) -> None:
-        """Raise ``Interrupted`` when the run was asked to stop."""
-        if self.stop.is_set():
-            raise Interrupted
-
-    def raise_unless_admitted(self, kind: str, rounds: int = 1) -> None:
-        """Raise ``Interrupted`` when so many pieces of work, one after the other, would not end in time."""
-        self.raise_if_stopped()
-        if not self.budget.admits(kind, rounds):
-            raise Interrupted
-
-    def close(self) -> None:
-        """End workers and Ray; work in flight is given up."""
-        self.stop.set()
-        with self._lock:
-            self._stack.close()
 
 
 class ProgressSink(Protocol):
@@ -258,9 +140,9 @@ class StageContext:
             raise Interrupted
         return summary
 
-    def _remote(self, function: Callable[..., Any]) -> _Timed:
+    def _remote(self, function: Callable[..., Any]) -> Timed:
         """The function as workers run it: timed, and its output in the stage's log."""
-        return _Timed(Logged(function, self.log_folder))
+        return Timed(Logged(function, self.log_folder))
 
     def _kind(self, function: Callable[..., Any]) -> str:
         """Name under which durations of this work are remembered."""
@@ -302,7 +184,7 @@ class StageContext:
             # Not self.progress: a training that is asked to stop hands in a checkpoint first.
             self.tell(reached, steps, message="steps")
 
-        placement = self._training_placement(workers)
+        placement = self.resources.training_placement(workers)
         with pool.lend(min(workers, pool.workers)), self._borrowed(workers) as count:
             result = run_training(
                 Logged(loop, self.log_folder),
@@ -319,20 +201,6 @@ class StageContext:
         if result.checkpoint is None:
             raise RuntimeError(f"the training in {self.folder / TRAINING_FOLDER} ended without a checkpoint")
         return result.checkpoint
-
-    def _training_placement(self, workers: int) -> Placement:
-        """Where the profile puts data-parallel workers; raises ``ValueError`` when the cluster has not got it."""
-        from cluster.training import Placement
-
-        profile, runtime = self.resources.profile, self.resources.runtime
-        kind, offered = ("GPUs", runtime.gpus) if profile.use_gpu else ("CPUs", runtime.present_cpus() or runtime.cpus)
-        if offered < workers:
-            raise ValueError(
-                f"the training asks for {workers} data-parallel workers, which are part of the science, with one of "
-                f"the {kind} each, and Ray offers {offered}; run it where there are more"
-                + (", or without use_gpu" if profile.use_gpu else "")
-            )
-        return Placement(use_gpu=profile.use_gpu, spread=profile.training_placement == "spread")
 
     def tune(
         self,
@@ -388,17 +256,3 @@ class StageContext:
 
         yield count
         count()
-
-
-class _Timed:
-    """A function that also tells how long it took, without the wait for a worker; picklable."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
-        inner = function.func if isinstance(function, functools.partial) else function
-        self.__qualname__ = getattr(inner, "__qualname__", type(inner).__qualname__)
-
-    def __call__(self, *arguments: Any) -> tuple[float, Any]:
-        started = time.perf_counter()
-        result = self.function(*arguments)
-        return time.perf_counter() - started, result

@@ -13,10 +13,11 @@ from typing import NoReturn
 import typer
 
 from campaign import api
+from campaign.announcing import Listener
 from campaign.complaints import told
 from campaign.frozen import SourceChanged
 from campaign.progress import display, format_seconds
-from campaign.run import CampaignFailed, Cancelled, Listener
+from campaign.run import CampaignFailed, Cancelled
 from campaign.terminal import BUSY, CANCELLED, FAILED, STOPPED, complain, console, print_json
 from cluster.slurm.controller import SlurmError
 

@@ -16,6 +16,7 @@ from campaign.dashboard import NoDashboard, find_dashboard
 from campaign.events import Follower, RunStatus, run_status
 from campaign.logs import LogReader
 from campaign.progress import display
+from campaign.run_folder import is_run
 from campaign.slurm.waiting import Expectation, is_slurm_run
 from campaign.terminal import CANCELLED, FAILED, STOPPED, Json, Runs, complain, console, print_json
 from cluster.slurm.controller import SlurmError, has_slurm
@@ -72,7 +73,7 @@ def logs(
     runs: Runs = api.DEFAULT_RUNS,
 ) -> None:
     """Show what the driver logged and workers printed: of the whole run, or of one stage with its tracebacks."""
-    if run is not None and stage is None and not _is_run(Path(run)) and not _is_run(runs / run):
+    if run is not None and stage is None and not is_run(Path(run)) and not is_run(runs / run):
         run, stage = None, run  # `campaign logs labels` is about the latest run
     folder = chosen_run(Path(run) if run is not None else None, runs)
     status = run_status(folder)
@@ -158,13 +159,9 @@ def chosen_run(run: Path | None, runs: Path) -> Path:
             complain(f"no runs below {runs}; name a run's folder, or the folder of all runs with --runs")
         return folders[0]
     for folder in (run, runs / run):
-        if _is_run(folder):
+        if is_run(folder):
             return folder
     complain(f"{run}: not a run's folder (no events.jsonl); `campaign status` lists the runs below {runs}")
-
-
-def _is_run(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in (api.EVENT_FILE, api.SPEC_FILE))
 
 
 def _show_once(folder: Path, status: RunStatus, as_json: bool) -> None:

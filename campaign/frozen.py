@@ -15,6 +15,7 @@ from campaign.cache import StageCache
 from campaign.fingerprint import PACKAGES, package_folder
 from campaign.keys import file_digest
 from campaign.pipeline import Pipeline, Stage
+from cluster.shipping import Source
 from cluster.source import imports_from
 
 CODE_FOLDER = "code"  # in a run's folder
@@ -32,6 +33,11 @@ class FrozenRun:
     pipeline: Pipeline
     code: Path
     packages: tuple[str, ...]
+
+    @property
+    def source(self) -> Source:
+        """The copy, for nodes that have neither it nor the project."""
+        return Source(self.code.absolute(), self.packages)
 
     def imports(self) -> AbstractContextManager[None]:
         """Import the project from the copy, in this process and in its workers."""

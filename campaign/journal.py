@@ -8,7 +8,7 @@ from concurrent.futures import as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from campaign.run import write_json
+from results.files import write_json
 
 if TYPE_CHECKING:
     from cluster.pool import WorkerPool

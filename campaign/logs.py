@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from campaign.worker_log import DRIVER_LOG, LOGS_FOLDER
@@ -19,6 +20,21 @@ def driver_log_handler(path: Path) -> logging.Handler:
     handler.addFilter(_name_stage)
     handler.handleError = _ignore  # type: ignore[method-assign]  # a disk that is full is told of elsewhere
     return handler
+
+
+@contextmanager
+def driver_log(path: Path) -> Iterator[None]:
+    """Write what the driver logs in this block to ``path``, and nowhere else."""
+    handler = driver_log_handler(path)
+    logger = logging.getLogger("campaign")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
 
 
 def _ignore(record: logging.LogRecord) -> None:

@@ -16,6 +16,7 @@ from campaign.collecting import RunResults
 from campaign.events import read_events
 from campaign.pipeline import Pipeline
 from campaign.plan import REPORT_FILE
+from campaign.run_folder import PROVENANCE_FILE
 from campaign.utilisation import Utilisation, utilisation
 from results.figures.gallery import gallery, image_sheet
 from results.figures.morphology import label_distribution, morphology_statistics
@@ -44,7 +45,7 @@ def write_report(folder: Path, pipeline: Pipeline, cache: StageCache) -> Path:
     tables.mkdir(exist_ok=True)
     write_tables(rows, tables)
     pictures = _Pictures(folder / FIGURES_FOLDER, results)
-    made_by = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+    made_by = json.loads((folder / PROVENANCE_FILE).read_text(encoding="utf-8"))
     report = Report(
         name=pipeline.spec.campaign,
         key=pipeline.key,

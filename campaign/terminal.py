@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from campaign.load import SpecError, format_problems
+from campaign.opening import Campaign
 from cluster.slurm.controller import SlurmError
 
 FAILED, MISTAKE, BUSY, CANCELLED, STOPPED = 1, 2, 3, 4, 130
@@ -61,6 +62,12 @@ def located_errors(as_json: bool = False) -> Iterator[None]:
     except SlurmError as error:
         print(f"the profile cannot be checked against the cluster: {error}", file=sys.stderr)
         raise typer.Exit(FAILED) from None
+
+
+def open_campaign(spec: Path, profile: Path | None, runs: Path, as_json: bool, on_cluster: bool = False) -> Campaign:
+    """Load what the user named, and tell every mistake in it."""
+    with located_errors(as_json):
+        return Campaign.open(spec, profile, runs, on_cluster=on_cluster)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ class Source:
     """Packages to ship.
 
     Attributes:
-        folder: holds each package as a folder; whatever else is in it stays here.
+        folder: holds each package as a folder or a module of its own; whatever else is in it stays here.
         packages: names of the packages.
     """
 
@@ -29,7 +29,8 @@ class Source:
         driver's own directories out of their path.
         """
         # Named one by one: a pattern for all entries would exclude the folder itself, and ship nothing.
-        others = sorted(path.name for path in self.folder.iterdir() if path.name not in self.packages)
+        ours = {*self.packages, *(f"{name}.py" for name in self.packages)}
+        others = sorted(path.name for path in self.folder.iterdir() if path.name not in ours)
         excludes = [f"/{WILDCARD.sub(_escaped, name)}" for name in others]
         return {"working_dir": str(self.folder), "excludes": [*excludes, "__pycache__", "*.pyc"]}
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -32,6 +34,11 @@ def write_atomically(path: Path | str, content: bytes | str) -> None:
     data = content.encode() if isinstance(content, str) else content
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
+
+
+def write_json(path: Path | str, value: Any) -> None:
+    """``write_atomically`` a value as indented JSON."""
+    write_atomically(path, json.dumps(value, indent=2) + "\n")
 
 
 def sync_file(path: Path | str) -> None:

@@ -18,9 +18,10 @@ from campaign import api
 from campaign.control import pending_request
 from campaign.events import EventLog
 from campaign.execution import Execution
+from campaign.preparing import prepared
 from campaign.profiles import RayProfile
 from campaign.progress import display
-from campaign.run import CampaignFailed, Cancelled, OutOfTime, write_json
+from campaign.run import CampaignFailed, Cancelled, OutOfTime
 from campaign.slurm.profile import SlurmProfile
 from campaign.slurm.submission import SLURM_FOLDER, job_name, request_of, worker_request
 from campaign.time_budget import TimeBudget
@@ -30,6 +31,7 @@ from cluster.slurm.job import BatchJob, warned
 from cluster.slurm.nodes import lend_node, ray_on_nodes
 from cluster.slurm.script import send
 from cluster.slurm.worker_jobs import WorkerJobs
+from results.files import write_json
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +96,7 @@ def _run(folder: Path, profile: SlurmProfile, job: BatchJob, budget: TimeBudget)
     rendezvous = folder / SLURM_FOLDER / "ray" / f"{job.job}-{job.restarts}"
     shutil.rmtree(rendezvous, ignore_errors=True)  # of a start that Slurm cut short
     with (
-        api.prepared(campaign, campaign.plan()) as frozen,
+        prepared(campaign, campaign.plan()) as frozen,
         ray_on_nodes(job, rendezvous, options, dashboard=profile.dashboard) as head,
         token_in_use(Path(head.token_file)),
         _announced(folder, rendezvous),

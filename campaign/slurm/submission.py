@@ -12,6 +12,7 @@ from campaign import api
 from campaign.control import clear_request
 from campaign.events import EventLog
 from campaign.frozen import CODE_FOLDER
+from campaign.preparing import prepared
 from campaign.slurm.profile import SlurmProfile
 from cluster.slurm.controller import JobState, SlurmError, cancel, jobs_named, patiently
 
@@ -72,7 +73,7 @@ def send(campaign: api.Campaign) -> QueuedRun | api.FinishedRun:
     folder = Path(plan.run_folder).absolute()
     if api.is_finished(plan):
         return api.FinishedRun(folder, plan, from_cache=True)
-    with api.prepared(campaign, plan):
+    with prepared(campaign, plan):
         there = _present(folder)
         if there is not None:
             return QueuedRun(folder, there.job, is_new=False)

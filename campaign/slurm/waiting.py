@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from campaign.events import RunStatus
+from campaign.run_folder import PROFILE_FILE
 from campaign.slurm.submission import WORKER_SUFFIX, job_name
 from cluster.slurm.controller import QueueWatch, has_slurm
 
@@ -13,7 +14,7 @@ from cluster.slurm.controller import QueueWatch, has_slurm
 def is_slurm_run(folder: Path) -> bool:
     """Whether the run was last submitted under a Slurm profile."""
     try:
-        profile = json.loads((folder / "profile.json").read_text(encoding="utf-8"))
+        profile = json.loads((folder / PROFILE_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return False
     return bool(profile["kind"] == "slurm")

@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from campaign.context import Resources, StageContext
+from campaign.context import StageContext
 from campaign.design_set import DesignSet
 from campaign.failures import TooManyFailures
 from campaign.fanout import simulate_apart, simulate_designs
 from campaign.optics import optics_of
 from campaign.profiles import Limits, LocalProfile
+from campaign.resources import Resources
 from campaign.simulation import Simulator
 from campaign.spec import Spec
 from campaign.units import UNFINISHED_FOLDER

@@ -8,18 +8,25 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 import campaign
-from campaign import fingerprint, frozen
+from campaign import api, fingerprint, frozen
 from campaign.cache import StageCache
 from campaign.fingerprint import PACKAGES, PROJECT
-from campaign.frozen import SourceChanged, freeze
+from campaign.frozen import FrozenRun, SourceChanged, freeze
+from campaign.load import LoadedSpec
+from campaign.opening import Campaign
 from campaign.pipeline import Pipeline, build_pipeline
+from campaign.profiles import RayProfile
+from campaign.run import CampaignFailed
 from campaign.spec import Spec
+from cluster.shipping import Source
 
 SPEC = """\
 campaign: tiny
@@ -121,6 +128,25 @@ def test_a_module_loaded_from_an_older_copy_is_refused(
     Path(module.__file__).write_text("x = 1\n")
     monkeypatch.setitem(sys.modules, "cluster.pool", module)
     assert list(frozen._stale_modules(project, ["cluster"])) == ["cluster.pool"]
+
+
+def test_a_standing_cluster_is_sent_the_copy(
+    make_spec: Callable[..., Spec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = set()
+
+    def join(address: str, *, source: Source, **options: Any) -> None:
+        sent.add(source)
+        raise ConnectionError("no Ray answers")
+
+    monkeypatch.setattr("cluster.runtime.join", join)
+    monkeypatch.setattr(FrozenRun, "imports", lambda self: nullcontext())  # other tests import the project as it is
+    spec, cache, place = make_spec(), StageCache(tmp_path / "cache"), RayProfile(kind="ray", address="nowhere:1")
+    frozen_run = freeze(build_pipeline(spec), cache, tmp_path / "run")
+    campaign = Campaign(LoadedSpec(spec, tmp_path / "spec.yaml", "", ()), place, tmp_path, cache)
+    with pytest.raises(CampaignFailed, match="no Ray answers"):
+        api.execute(campaign, frozen_run, tmp_path / "run", place)
+    assert sent == {Source(tmp_path / "run" / "code", PACKAGES)}
 
 
 @pytest.mark.ray

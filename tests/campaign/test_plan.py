@@ -7,8 +7,8 @@ from campaign.cache import StageCache, StageRecord
 from campaign.keys import KeyParts
 from campaign.pipeline import Stage, build_pipeline
 from campaign.plan import Inquiry, Plan, make_plan
-from campaign.run import write_json
 from campaign.spec import Spec
+from results.files import write_json
 
 MakeSpec = Callable[..., Spec]
 

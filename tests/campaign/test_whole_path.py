@@ -20,8 +20,8 @@ import numpy as np
 import pytest
 import yaml
 
-from campaign.context import SHIPPED_PACKAGES
 from campaign.events import read_events, run_status
+from campaign.fingerprint import PACKAGES
 from campaign.keys import PROJECT
 from cluster.access import TOKEN_FILE, make_token, token_environment
 from cluster.keeper import public_address
@@ -173,7 +173,7 @@ def test_ctrl_c_leaves_a_run_that_submit_continues(spec_file: Path, tmp_path: Pa
 @contextmanager
 def standing_cluster(folder: Path) -> Iterator[str]:
     """Address of a Ray with two CPUs and a token that stands elsewhere and has another project of the same name."""
-    for name in SHIPPED_PACKAGES:
+    for name in PACKAGES:
         (folder / name).mkdir()
         (folder / name / "__init__.py").write_text("raise ImportError('this is the code of the cluster')")
     host = public_address()

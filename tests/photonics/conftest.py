@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+import torch
 
 from photonics.stack import PatternLayer, Stack, UniformLayer
 
@@ -23,6 +24,15 @@ def make_image() -> ImageMaker:
         return (field > np.quantile(field, 1 - white)).astype(np.uint8)
 
     return make
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """torch computes on two threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

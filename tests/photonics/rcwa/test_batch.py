@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -15,14 +15,6 @@ from photonics.rcwa.transfer import MATRICES, MATRICES_A_PATTERN, SHARE, Transfe
 from photonics.stack import Incidence, PatternLayer, Stack, UniformLayer
 
 ImageMaker = Callable[..., np.ndarray]
-
-
-@pytest.fixture
-def two_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
 
 
 def assert_same(one: list[Powers], other: list[Powers], tolerance: float) -> None:
