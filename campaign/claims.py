@@ -74,7 +74,7 @@ class Claim:
             if self._lost:
                 raise ClaimLost(f"{self.folder}: another process has finished this") from None
             raise
-        (target / OWNER_FILE).unlink(missing_ok=True)
+        _forget_owners(target)
         for remains in self._base.parent.glob(f"{self._base.name}-*"):  # of owners that were taken for dead
             shutil.rmtree(remains, ignore_errors=True)
 
@@ -83,9 +83,14 @@ class Claim:
         if self._over.is_set():
             return
         self._stop_heart()
-        with suppress(OSError):  # gone, or the disk refuses: the next one will see that this process is dead
+        with suppress(OSError):  # gone, or the disk refuses
+            with suppress(FileNotFoundError):  # there is no other, or somebody has just taken it
+                _keep_the_fuller(self._base, self.folder)
             self.folder.rename(self._base)
-            (self._base / OWNER_FILE).unlink(missing_ok=True)
+            _forget_owners(self._base)
+        # This process may live for long: what could not be left to others must not look as if it were worked in.
+        with suppress(OSError):
+            (self.folder / OWNER_FILE).unlink(missing_ok=True)
 
     def discard(self) -> None:
         """Remove the folder."""
@@ -163,9 +168,11 @@ def _attempt(base: Path, watch: Watch) -> Claim:
     claim = Claim(base, owner)
     try:
         # Somebody may have made a folder, or come back to one, since we looked: then both see it now, and withdraw.
-        if is_new and base.is_dir():
-            raise Busy(None, Life.UNKNOWN)
-        _refuse_if_alive([folder for folder in _claims(base) if folder != mine], watch)
+        # One that is released meanwhile goes from a claim's name to the plain one, hence the second look.
+        for _ in range(2):
+            _refuse_if_alive([folder for folder in _claims(base) if folder != mine], watch)
+            if is_new and base.is_dir():
+                raise Busy(None, Life.UNKNOWN)
     except Busy:
         claim.discard() if is_new else claim.release()
         raise
@@ -193,6 +200,27 @@ def _rename(present: Path, mine: Path, owner: Owner) -> None:
         owner.write(present / OWNER_FILE)
     present.rename(mine)
     owner.write(mine / OWNER_FILE)
+
+
+def _keep_the_fuller(base: Path, mine: Path) -> None:
+    """Of two folders for the same work, as two who began at the same moment may have made, leave one: at ``mine``."""
+    aside = base.with_name(f".{mine.name}")
+    base.rename(aside)
+    if _entries(aside) > _entries(mine):
+        shutil.rmtree(mine)
+        aside.rename(mine)
+    else:
+        shutil.rmtree(aside)
+
+
+def _entries(folder: Path) -> int:
+    return sum(1 for _ in folder.rglob("*"))
+
+
+def _forget_owners(folder: Path) -> None:
+    """Remove the owner's file, and what is left of those whom it was taken from while they wrote theirs."""
+    for path in (folder / OWNER_FILE, *folder.glob(f".{Path(OWNER_FILE).stem}-*.partial.json")):
+        path.unlink(missing_ok=True)
 
 
 def _claims(base: Path) -> list[Path]:

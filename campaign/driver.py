@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 
 from campaign.claims import OWNER_FILE, Claim, claimed_at_once
 from campaign.owner import Owner
+
+log = logging.getLogger(__name__)
 
 OWNER_NAME = ".owner"  # of the folder below a run's that its driver claims
 LOOK_SECONDS = 0.5
@@ -47,8 +50,14 @@ def looking_around(look: Callable[[], None]) -> Iterator[None]:
     over = threading.Event()
 
     def keep_looking() -> None:
+        told = ""
         while not over.wait(LOOK_SECONDS):
-            look()
+            try:
+                look()
+            except Exception as error:  # of the file system or the cluster: the next time it may be in order again
+                if repr(error) != told:
+                    log.exception("could not look around")
+                told = repr(error)
 
     thread = threading.Thread(target=keep_looking, name="lookout", daemon=True)
     thread.start()

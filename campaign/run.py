@@ -199,7 +199,11 @@ class Executor:
                 continue
 
     def _run_stage(self, stage: Stage) -> None:
-        self._ended.put(self._runner.outcome_of(stage))
+        outcome = Outcome(stage, "failed", message="the thread that led it broke off")
+        try:
+            outcome = self._runner.outcome_of(stage)
+        finally:
+            self._ended.put(outcome)  # whoever waits for it would wait for ever
 
     def _record(self, outcome: Outcome) -> None:
         stage = outcome.stage

@@ -163,6 +163,27 @@ def test_an_owner_that_was_taken_for_dead_cannot_finish(base: Path, monkeypatch:
     assert unfinished(base) == base.with_name(f"{base.name}-{'f' * 12}")  # not the remains, which have no owner
 
 
+@pytest.mark.parametrize("ours_is_fuller", [True, False])
+def test_of_two_folders_for_one_work_the_fuller_is_left(base: Path, ours_is_fuller: bool) -> None:
+    with claimed_at_once(base) as claim:
+        base.mkdir()  # as when another began at the same moment and has left already
+        (base / ".owner-1.partial.json").touch()
+        (base / "theirs").touch()
+        names = ["ours", "more"] if ours_is_fuller else []
+        for name in names:
+            (claim.folder / name).touch()
+    assert [path.name for path in base.parent.iterdir()] == [base.name]
+    assert sorted(path.name for path in base.iterdir()) == sorted(names or ["theirs"])
+    with claimed_at_once(base):
+        pass
+
+
+def test_what_cannot_be_left_to_others_is_not_owned_any_more(base: Path) -> None:
+    with claimed_at_once(base):
+        base.write_text("a file where the folder should be")
+    assert unfinished(base) is None
+
+
 def test_remains_of_lost_owners_go_when_the_work_is_finished(base: Path) -> None:
     base.with_name(f"{base.name}-{'0' * 12}").mkdir()
     with claimed_at_once(base) as claim:

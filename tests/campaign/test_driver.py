@@ -68,3 +68,18 @@ def test_a_driver_looks_around_until_it_leaves(monkeypatch: pytest.MonkeyPatch) 
         for _ in range(5):
             assert looked.acquire(timeout=60)
     assert "lookout" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_trouble_on_the_way_does_not_end_the_looking_around(caplog: pytest.LogCaptureFixture) -> None:
+    looks = iter([OSError("stale file handle"), OSError("stale file handle"), None])
+    all_well = threading.Event()
+
+    def look() -> None:
+        trouble = next(looks, None)
+        if trouble is not None:
+            raise trouble
+        all_well.set()
+
+    with caplog.at_level("ERROR", logger="campaign.driver"), looking_around(look):
+        assert all_well.wait(30)
+    assert [record.getMessage() for record in caplog.records] == ["could not look around"]
