@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Protocol
 
 import numpy as np
+import torch
 
+from photonics.rcwa.arithmetic import optical_phase
 from photonics.rcwa.lattice import harmonics
-from photonics.rcwa.numerics import Numerics, SolverError
+from photonics.rcwa.numerics import COARSEST, Numerics, SolverError
 from photonics.rcwa.powers import Powers, check_powers, gather
 from photonics.rcwa.preconditioned import PreconditionedSolver, why_not
 from photonics.rcwa.reference import EigenSolver
-from photonics.rcwa.threads import one_blas_thread
+from photonics.rcwa.threads import one_blas_thread, one_thread, side_by_side
 from photonics.rcwa.transfer import TransferSolver
 from photonics.solution import Solution
 from photonics.stack import Incidence, Stack
 
 NORMAL_INCIDENCE = Incidence()
+
+# Harmonics at most, optical phase of the pattern at least, accuracy at most.
+TRANSFER_IS_QUICKER = ((49, 0.0, COARSEST), (81, 2.5, COARSEST), (121, 6.0, 1e-7))
 
 
 class ImageSolver(Protocol):
@@ -29,11 +34,10 @@ class ImageSolver(Protocol):
 
 
 class AutomaticSolver:
-    """The preconditioned solver where it suits the stack, the transfer method elsewhere and where iterations fail."""
+    """The preconditioned solver, and the transfer method where its iterations fail."""
 
     def __init__(self, stack: Stack, numerics: Numerics, incidence: Incidence) -> None:
-        suits = why_not(stack, numerics, incidence) is None
-        self._quick = PreconditionedSolver(stack, numerics, incidence) if suits else None
+        self._quick = PreconditionedSolver(stack, numerics, incidence)
         self._make_sure = lambda: TransferSolver(stack, numerics, incidence)
 
     @cached_property
@@ -42,15 +46,13 @@ class AutomaticSolver:
 
     def powers(self, patterns: np.ndarray) -> Powers:
         """Power fractions for one set of images (P, H, W), one for each patterned layer from top to bottom."""
-        if self._quick is not None:
-            try:
-                powers = self._quick.powers(patterns)
-                check_powers(powers)
-                return powers
-            except SolverError:
-                # Which image this happens to is a matter of the image alone, so that numbers stay reproducible.
-                return self._sure.powers(patterns)
-        return self._sure.powers(patterns)
+        try:
+            powers = self._quick.powers(patterns)
+            check_powers(powers)
+        except SolverError:
+            # Which image this happens to is a matter of the image alone, so that numbers stay reproducible.
+            return self._sure.powers(patterns)
+        return powers
 
 
 def solve(
@@ -64,21 +66,24 @@ def solve(
     """Reflection, transmission and absorption of ``stack`` patterned by each of ``images``.
 
     ``images`` is uint8 (B, H, W), each used in every patterned layer, or (B, P, H, W) with one image for each of the P
-    patterned layers from top to bottom; 1 is white. On a ``device`` other than the CPU the transfer method solves many
-    images at a time. On the CPU they are solved one after the other on one thread: to use more cores, run a
-    process on each, as campaigns do. ``benchmarks/rcwa_batch.py`` compares with threads, processes and batches.
+    patterned layers from top to bottom; 1 is white. On a ``device`` other than the CPU the transfer method solves as
+    many images at a time as its memory takes. On the CPU they are spread over as many threads as torch may use
+    (``torch.set_num_threads``, ``OMP_NUM_THREADS``), each with one image, or with some small ones, at a time:
+    ``benchmarks/rcwa_batch.py`` compares with processes. Numbers do not depend on the number of threads.
 
     Raises ValueError for images that are not square, not uint8, not 0 and 1, or too coarse for the orders; for a stack
     or device that the chosen solver cannot take; and for an order that grazes. Raises SolverError, naming the image by
     its position in the batch, if its solution cannot be trusted.
     """
     patterns = _patterns(stack, images, numerics)
-    with one_blas_thread():
+    threads = torch.get_num_threads() if device == "cpu" else 1
+    with one_blas_thread(), one_thread():
         solver = _make_solver(stack, numerics, incidence, device)
         if isinstance(solver, TransferSolver):
-            powers = solver.powers_batch(patterns)
+            powers = solver.powers_batch(patterns, threads=threads)
         else:
-            powers = [_solve_image(solver, image, i, len(patterns)) for i, image in enumerate(patterns)]
+            solve_one = partial(_solve_image, solver, patterns)
+            powers = side_by_side(solve_one, range(len(patterns)), threads)
     orders = np.stack(harmonics(numerics.orders, numerics.truncation), axis=1)
     return gather(powers, len(stack.layers), orders)
 
@@ -106,17 +111,31 @@ def _make_solver(stack: Stack, numerics: Numerics, incidence: Incidence, device:
             return EigenSolver(stack, numerics, incidence)
         case "preconditioned":
             return PreconditionedSolver(stack, numerics, incidence)
-        case "auto" if device == "cpu":
-            return AutomaticSolver(stack, numerics, incidence)
+        case "auto" if device == "cpu" and why_not(stack, numerics, incidence) is None:
+            if not transfer_is_quicker(stack, numerics):
+                return AutomaticSolver(stack, numerics, incidence)
     return TransferSolver(stack, numerics, incidence, device=device)
 
 
-def _solve_image(solver: ImageSolver, image: np.ndarray, position: int, count: int) -> Powers:
+def transfer_is_quicker(stack: Stack, numerics: Numerics) -> bool:
+    """Whether the transfer method is expected to be quicker than the preconditioned solver, for one pattern on a CPU.
+
+    It is for few orders; iterations become costly for thick layers and fine accuracies, a factorisation does not.
+    Measured by ``benchmarks/rcwa_crossover.py``.
+    """
+    count, phase = len(harmonics(numerics.orders, numerics.truncation)[0]), optical_phase(stack)
+    return any(
+        count <= most and phase >= thick and numerics.accuracy <= accuracy
+        for most, thick, accuracy in TRANSFER_IS_QUICKER
+    )
+
+
+def _solve_image(solver: ImageSolver, patterns: np.ndarray, position: int) -> Powers:
     try:
-        powers = solver.powers(image)
+        powers = solver.powers(patterns[position])
         check_powers(powers)
     except (SolverError, np.linalg.LinAlgError) as error:
-        raise SolverError(f"image {position} of {count}: {error}") from error
+        raise SolverError(f"image {position} of {len(patterns)}: {error}") from error
     return powers
 
 

@@ -12,7 +12,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from photonics.rcwa import Numerics, SolverError, pattern_system, solve
+from photonics.rcwa.numerics import Solver
 from photonics.rcwa.preconditioned import PreconditionedSolver, why_not
+from photonics.rcwa.solver import transfer_is_quicker
 from photonics.stack import Incidence, PatternLayer, Stack, UniformLayer
 
 ImageMaker = Callable[..., np.ndarray]
@@ -152,8 +154,21 @@ def test_auto_takes_the_transfer_method_where_iterations_fail(
     np.testing.assert_array_equal(automatic.absorption, sure.absorption)
 
 
-def test_auto_is_the_preconditioned_solver_where_it_suits(silicon_on_metal: Stack, make_image: ImageMaker) -> None:
-    image, numerics = make_image(5)[None], Numerics(3)
+@pytest.mark.parametrize(("orders", "solver"), [(3, "transfer"), (6, "preconditioned")])
+def test_auto_is_the_quicker_solver(
+    silicon_on_metal: Stack, make_image: ImageMaker, orders: int, solver: Solver
+) -> None:
+    image, numerics = make_image(5)[None], Numerics(orders, accuracy=1e-6)
     automatic = solve(silicon_on_metal, image, numerics)
-    quick = solve(silicon_on_metal, image, replace(numerics, solver="preconditioned"))
-    np.testing.assert_array_equal(automatic.absorption, quick.absorption)
+    quicker = solve(silicon_on_metal, image, replace(numerics, solver=solver))
+    np.testing.assert_array_equal(automatic.absorption, quicker.absorption)
+
+
+def test_the_transfer_method_is_quicker_for_few_orders_and_thick_layers_finely() -> None:
+    thin, thick = (Stack(980, 2000, 1.0, (PatternLayer("etch", t, 1.0, 4.8),), 1.0) for t in (70.0, 400.0))
+    assert transfer_is_quicker(thin, Numerics(4))
+    assert not transfer_is_quicker(thin, Numerics(5))
+    assert transfer_is_quicker(thick, Numerics(5, accuracy=1e-3))
+    assert transfer_is_quicker(thick, Numerics(5, "square", accuracy=1e-9))
+    assert not transfer_is_quicker(thick, Numerics(5, "square", accuracy=1e-6))
+    assert not transfer_is_quicker(thick, Numerics(7))
