@@ -2,9 +2,9 @@
 
     python benchmarks/rcwa_batch.py [--device cuda] [--orders 7] [--batches 1 4 16 64] [--accuracy 1e-6] [--json]
 
-On a GPU the transfer method solves whole batches. On the CPU the ways to use its cores are compared: the fastest solver
-on one thread, on a thread for every image of the batch, and in a process on every core, and the transfer method on
-batches. The first batch of each is not timed; of several repeats the median counts. Circular truncation.
+On a GPU the transfer method solves whole batches. On the CPU the ways to use its cores are compared: ``solve`` on one
+thread, on a thread of every core, and in a process on every core, and the transfer method on the whole batch at once.
+The first batch of each is not timed; of several repeats the median counts. Circular truncation.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from multiprocessing import get_context
 
@@ -35,22 +35,40 @@ Way = Callable[[np.ndarray], object]
 Row = dict[str, str | int | float]
 
 
-def solve_one(stack: Stack, image: np.ndarray, numerics: Numerics) -> np.ndarray:
-    """Absorbed fractions of one image by the public call."""
-    return solve(stack, image[None], numerics).absorption
+def solve_part(stack: Stack, images: np.ndarray, numerics: Numerics) -> np.ndarray:
+    """Absorbed fractions of some images, in a process that has one core."""
+    torch.set_num_threads(1)
+    return solve(stack, images, numerics).absorption
+
+
+def solve_on_threads(stack: Stack, images: np.ndarray, numerics: Numerics, threads: int) -> np.ndarray:
+    """Absorbed fractions of some images where torch may use so many threads."""
+    torch.set_num_threads(threads)
+    return solve(stack, images, numerics).absorption
+
+
+def process_of_a_worker(seconds: float) -> int:
+    """Number of the process, after a while in which others have to take the other tasks."""
+    time.sleep(seconds)
+    return os.getpid()
 
 
 def ways_on_cpu(stack: Stack, numerics: Numerics, stay: ExitStack) -> Iterator[tuple[str, Way]]:
     """Every way to solve a batch here; pools live as long as ``stay``."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-    def spread(pool: Executor) -> Way:
-        return lambda images: list(pool.map(solve_one, [stack] * len(images), images, [numerics] * len(images)))
-
     transfer = TransferSolver(stack, numerics, Incidence())
-    yield "one thread", lambda images: solve(stack, images, numerics)
-    yield f"{cores} threads", spread(stay.enter_context(ThreadPoolExecutor(cores)))
-    yield f"{cores} processes", spread(stay.enter_context(ProcessPoolExecutor(cores, get_context("spawn"))))
+    pool = stay.enter_context(ProcessPoolExecutor(cores, get_context("spawn")))
+    while len(set(pool.map(process_of_a_worker, [0.2] * cores))) < cores:
+        pass  # the first worker that is up would do all the work
+
+    def in_processes(images: np.ndarray) -> list[np.ndarray]:
+        parts = np.array_split(images, min(cores, len(images)))
+        return list(pool.map(solve_part, [stack] * len(parts), parts, [numerics] * len(parts)))
+
+    yield "one thread", lambda images: solve_on_threads(stack, images, numerics, 1)
+    yield f"{cores} threads", lambda images: solve_on_threads(stack, images, numerics, cores)
+    yield f"{cores} processes", in_processes
     yield "transfer, one batch", lambda images: transfer.powers_batch(images[:, None], chunk=len(images))
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
 from typing import Protocol
 
 import numpy as np
-import torch
 
 from photonics.rcwa.arithmetic import optical_phase
 from photonics.rcwa.lattice import harmonics
@@ -15,7 +14,7 @@ from photonics.rcwa.numerics import COARSEST, Numerics, SolverError
 from photonics.rcwa.powers import Powers, check_powers, gather
 from photonics.rcwa.preconditioned import PreconditionedSolver, why_not
 from photonics.rcwa.reference import EigenSolver
-from photonics.rcwa.threads import one_blas_thread, one_thread, side_by_side
+from photonics.rcwa.threads import one_blas_thread
 from photonics.rcwa.transfer import TransferSolver
 from photonics.solution import Solution
 from photonics.stack import Incidence, Stack
@@ -67,23 +66,21 @@ def solve(
 
     ``images`` is uint8 (B, H, W), each used in every patterned layer, or (B, P, H, W) with one image for each of the P
     patterned layers from top to bottom; 1 is white. On a ``device`` other than the CPU the transfer method solves as
-    many images at a time as its memory takes. On the CPU they are spread over as many threads as torch may use
-    (``torch.set_num_threads``, ``OMP_NUM_THREADS``), each with one image, or with some small ones, at a time:
-    ``benchmarks/rcwa_batch.py`` compares with processes. Numbers do not depend on the number of threads.
+    many images at a time as its memory takes. On the CPU one thread solves them one after the other, or some at a time
+    where orders are few: more threads bring nothing, a process on every core does, as campaigns have it
+    (``benchmarks/rcwa_batch.py``).
 
     Raises ValueError for images that are not square, not uint8, not 0 and 1, or too coarse for the orders; for a stack
     or device that the chosen solver cannot take; and for an order that grazes. Raises SolverError, naming the image by
     its position in the batch, if its solution cannot be trusted.
     """
     patterns = _patterns(stack, images, numerics)
-    threads = torch.get_num_threads() if device == "cpu" else 1
-    with one_blas_thread(), one_thread():
+    with one_blas_thread():
         solver = _make_solver(stack, numerics, incidence, device)
         if isinstance(solver, TransferSolver):
-            powers = solver.powers_batch(patterns, threads=threads)
+            powers = solver.powers_batch(patterns)
         else:
-            solve_one = partial(_solve_image, solver, patterns)
-            powers = side_by_side(solve_one, range(len(patterns)), threads)
+            powers = [_solve_image(solver, patterns, position) for position in range(len(patterns))]
     orders = np.stack(harmonics(numerics.orders, numerics.truncation), axis=1)
     return gather(powers, len(stack.layers), orders)
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import TypeVar
 
 import torch
 from threadpoolctl import ThreadpoolController
-
-Result = TypeVar("Result")
 
 
 @contextmanager
@@ -37,14 +33,6 @@ def one_blas_thread() -> Iterator[None]:
     """Run a block with one thread in the BLAS libraries of NumPy and SciPy, then restore the numbers that were set."""
     with _controller().limit(limits=1, user_api="blas"):
         yield
-
-
-def side_by_side(function: Callable[[int], Result], items: Sequence[int], threads: int) -> list[Result]:
-    """``[function(item) for item in items]`` on so many threads, within which torch has one; inside ``one_thread``."""
-    if threads == 1 or len(items) < 2:
-        return [function(item) for item in items]
-    with ThreadPoolExecutor(min(threads, len(items)), initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        return list(pool.map(function, items))
 
 
 @lru_cache(maxsize=1)

@@ -12,7 +12,6 @@ from photonics.rcwa.cascade import Cascade
 from photonics.rcwa.numerics import Numerics, SolverError
 from photonics.rcwa.powers import Powers, check_powers
 from photonics.rcwa.tensor_stack import TensorStack
-from photonics.rcwa.threads import side_by_side
 from photonics.stack import Incidence, Stack
 
 # Matrices (2 N, 2 N) that one image takes at most: two of each Chebyshev polynomial, sums and operators. Measured: 21
@@ -43,8 +42,8 @@ class TransferSolver:
         """Power fractions for one set of images, (P, H, W). Raises SolverError if they cannot be trusted."""
         return self._one(patterns[None])
 
-    def powers_batch(self, patterns: np.ndarray, *, chunk: int | None = None, threads: int = 1) -> list[Powers]:
-        """Power fractions for every set of images, (B, P, H, W), ``chunk`` of them at a time on each of the threads.
+    def powers_batch(self, patterns: np.ndarray, *, chunk: int | None = None) -> list[Powers]:
+        """Power fractions for every set of images, (B, P, H, W), ``chunk`` of them at a time.
 
         By default as many as the device's memory takes; on the CPU as many as its cache does. Raises SolverError,
         naming the image by its position, if its powers cannot be trusted.
@@ -64,7 +63,7 @@ class TransferSolver:
             except SolverError as error:
                 raise SolverError(f"image {position} of {len(patterns)}: {error}") from error
 
-        return list(chain.from_iterable(side_by_side(part, range(0, len(patterns), chunk), threads)))
+        return list(chain.from_iterable(map(part, range(0, len(patterns), chunk))))
 
     def _many(self, patterns: np.ndarray) -> list[Powers]:
         """Power fractions for images that fit into memory together; those that miss the accuracy are solved again."""

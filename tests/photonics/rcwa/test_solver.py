@@ -61,7 +61,6 @@ def test_too_many_orders_for_the_samples_are_refused(silicon_on_metal: Stack, ma
     assert np.isfinite(solve(silicon_on_metal, image, Numerics(3, pixels="exact")).absorption).all()
 
 
-@pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize(("solver", "tolerance"), [("eigen", 0), ("preconditioned", 0), ("transfer", 1e-13)])
 def test_a_batch_is_its_images_one_by_one(
     silicon_on_metal: Stack, make_image: ImageMaker, solver: str, tolerance: float
