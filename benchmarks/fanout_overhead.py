@@ -1,6 +1,6 @@
 """What the fan-out costs: simulations a second through Ray and Zarr, against the same solver in a bare loop per core.
 
-    python benchmarks/fanout_overhead.py [--json] [--workers 2] [--simulations 400] [--no-op-rows 1000000]
+    python benchmarks/fanout_overhead.py [--json] [--workers 2] [--simulations 4000] [--no-op-rows 1000000]
 
 ``efficiency`` is the rate through the campaign's fan-out (Ray workers, one shard a unit, checksums, fsync) divided by
 that of as many bare processes that solve the same images and keep nothing. ``cpu_efficiency`` divides the processor
@@ -144,7 +144,8 @@ def fan_out(
 ) -> float:
     """Seconds that a stage takes to simulate all designs into a store."""
     folder.mkdir()
-    context = StageContext(folder, resources, lambda done, total, **_: watch(done, total), rows_per_unit)
+    logs = folder.with_name(f"{folder.name}-logs")
+    context = StageContext(folder, resources, lambda done, total, **_: watch(done, total), rows_per_unit, logs)
     config = {"physics": {}, "latent": LATENT, "image_px": image_px}
     started = time.perf_counter()
     simulate_designs(simulator, config, designs, "labels.zarr", context)
@@ -207,6 +208,7 @@ class Memory:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._sampler.join()
+        self.last = _resident_mb()
 
     def watch(self, done: int, total: int) -> None:
         """Take note after a tenth."""
@@ -245,7 +247,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--workers", type=int, default=available_cpus(), help="cores to use")
-    parser.add_argument("--simulations", type=int, default=400, help="RCWA simulations of each round")
+    parser.add_argument("--simulations", type=int, default=4000, help="RCWA simulations of each round")
     parser.add_argument("--no-op-rows", type=int, default=1_000_000, help="simulations that do nothing")
     parser.add_argument("--folder", type=Path, default=None, help="where to write for the time; default: /tmp")
     return parser.parse_args()

@@ -34,13 +34,13 @@ SCHEMA_VERSIONS: Mapping[str, int] = {
     "microstructures": 1,
     "generator": 1,
     "latents": 1,
-    "labels": 2,
-    "truncation": 1,
+    "labels": 3,
+    "truncation": 2,
     "tuning": 1,
     "model": 1,
     "designs": 1,
-    "verification": 2,
-    "optimization": 2,
+    "verification": 3,
+    "optimization": 3,
 }
 
 
