@@ -1,0 +1,69 @@
+"""Every benchmark runs, as small as it can: what is printed beside a figure must be there to be run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+pytestmark = pytest.mark.long
+
+
+def answer(name: str, *arguments: str) -> Any:
+    """JSON that a benchmark prints."""
+    command = [sys.executable, str(BENCHMARKS / name), *arguments, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=BENCHMARKS.parent)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_ways_to_solve_a_batch() -> None:
+    rows = answer("rcwa_batch.py", "--device", "cpu", "--orders", "1", "--batches", "1", "2", "--repeats", "1")["rows"]
+    ways = {row["way"] for row in rows}
+    assert {"one thread", "transfer, one batch"} < ways
+    assert len(rows) == 2 * len(ways)
+    assert all(row["images_per_second"] > 0 for row in rows)
+
+
+def test_crossover_of_the_solvers() -> None:
+    few = ("--orders", "1", "--scales", "0.5", "2", "--accuracies", "1e-3", "--images", "1", "--repeats", "1")
+    rows = answer("rcwa_crossover.py", *few)
+    assert [row["harmonics"] for row in rows] == [5, 5]
+    assert rows[1]["phase"] > 3 * rows[0]["phase"]
+    assert all(row["auto_takes_transfer"] for row in rows)
+
+
+@pytest.mark.parametrize(("name", "more"), [("rcwa_convergence.py", ("--images", "1")), ("rcwa_scaling.py", ())])
+def test_plots_over_orders(name: str, more: tuple[str, ...], tmp_path: Path) -> None:
+    command = [sys.executable, str(BENCHMARKS / name), "--orders", "1", "2", *more, "--output", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=BENCHMARKS.parent)
+    assert done.returncode == 0, done.stderr
+    stem = name.removesuffix(".py")
+    assert {f"{stem}.csv", f"{stem}.png"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_scale_on_paper() -> None:
+    assert answer("scale_sim.py", "--workers", "10", "--simulations", "1000")
+
+
+@pytest.mark.authors
+def test_labels_of_a_stack(authors_dir: Path) -> None:
+    physics = ("--physics", "specs/physics/shallow-silicon.yaml")
+    figures = answer("stack_labels.py", str(authors_dir / "weights.pickle"), *physics, "--count", "4", "--sample", "2")
+    assert figures["images"] == 4
+    assert 0 < figures["mean"] < 1
+    assert figures["failed"] == 0
+    assert 0 < figures["mean_abs_difference"] <= figures["max_abs_difference"] < 0.5
+
+
+@pytest.mark.ray
+def test_what_the_fan_out_costs() -> None:
+    figures = answer("fanout_overhead.py", "--simulations", "16", "--no-op-rows", "5000")
+    assert {"efficiency", "rows_per_second", "driver_mb"} < figures.keys()
+    assert all(figures[name] > 0 for name in ("efficiency", "cpu_efficiency", "rows_per_second", "driver_mb"))
