@@ -41,7 +41,7 @@ def test_a_job_that_is_told_to_end_goes_on_in_the_next_with_the_same_numbers(
 def test_a_time_limit_without_requeue_chains_jobs_until_the_campaign_is_done(
     slurm_run: Any, laptop: list[dict[str, str]]
 ) -> None:
-    slurm_run.submit(time_limit=2, end_seconds=70, requeue=False)
+    slurm_run.submit(time_limit=2, end_seconds=60, requeue=False)
     slurm_run.wait_for_end()
     assert slurm_run.table() == laptop
     ends = [event["state"] for event in slurm_run.events("run-ended")]
