@@ -5,8 +5,12 @@ Ray puts ``ray_`` before each name, reports every ten seconds, and drops a value
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import ray
 from ray.util.metrics import Gauge
+
+from cluster.connection import Disconnected, connection
 
 TAGS = ("run", "stage")
 GAUGES = {
@@ -27,9 +31,10 @@ class SimulationGauges:
 
     def set(self, stage: str, *, done: int, failed: int, total: int, per_second: float, best_rep: float | None) -> None:
         """Tell how far a stage is; ``best_rep`` is None where there is no target, or nothing near one yet."""
-        if not ray.is_initialized():  # the cluster ends before the run does
-            return
         values = (done, failed, total, per_second, best_rep)
-        for gauge, value in zip(self._gauges.values(), values, strict=True):
-            if value is not None:
-                gauge.set(float(value), tags={"run": self._run, "stage": stage})
+        with suppress(Disconnected), connection.in_use():
+            if not ray.is_initialized():  # the cluster ends before the run does
+                return
+            for gauge, value in zip(self._gauges.values(), values, strict=True):
+                if value is not None:
+                    gauge.set(float(value), tags={"run": self._run, "stage": stage})
