@@ -45,13 +45,13 @@ ENDED = {0: "done", 1: "stages failed, as is told", -signal.SIGKILL: "killed"}
 class Campaign:
     """One campaign, submitted as often as it takes."""
 
-    def __init__(self, spec: Path, folder: Path) -> None:
+    def __init__(self, spec: Path, folder: Path, workers: int = 2) -> None:
         self.runs = folder / "runs"
         self._spec = spec
         self._profile = folder / "profile.yaml"
         self._output = folder / "output.txt"
         self._profile.write_text(
-            yaml.safe_dump({"kind": "local", "workers": 2, "rows_per_unit": 5, "dashboard": False})
+            yaml.safe_dump({"kind": "local", "workers": workers, "rows_per_unit": 5, "dashboard": False})
         )
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -224,7 +224,7 @@ class Sweep:
         while self.pending.total():
             folder = self._folder / str(number)
             folder.mkdir()
-            campaign = Campaign(self._spec, folder)
+            campaign = Campaign(self._spec, folder, workers=2 - number % 2)  # numbers are those of two on one as well
             try:
                 check(campaign, self._undisturbed, self._one(campaign))
             finally:

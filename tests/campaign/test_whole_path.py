@@ -130,6 +130,7 @@ def test_a_lost_report_is_written_again_from_the_results(undisturbed: Path) -> N
     assert (folder / "report.html").is_file()
 
 
+@pytest.mark.slow  # test_chaos.py kills smaller campaigns, on one worker and on two, with every change
 def test_a_run_killed_twice_on_one_worker_ends_with_the_same_numbers(
     undisturbed: Path, spec_file: Path, tmp_path: Path
 ) -> None:
