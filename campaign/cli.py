@@ -6,6 +6,8 @@ Exit codes: 0 done; 1 a stage failed or a check did; 2 a mistake in what the use
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +15,7 @@ import typer
 
 from campaign import api, comparing, explaining, following, submitting
 from campaign.installed import PluginError
-from campaign.terminal import FAILED, Json, ProfileFile, Runs, complain, console, located_errors, print_json
+from campaign.terminal import FAILED, STOPPED, Json, ProfileFile, Runs, complain, console, located_errors, print_json
 
 app = typer.Typer(
     name="campaign",
@@ -159,4 +161,12 @@ app.command("import")(comparing.import_data)
 
 def main() -> None:
     """Entry point of the ``campaign`` command."""
-    app()
+    try:
+        app()
+    except SystemExit as end:
+        if end.code == STOPPED and "ray" in sys.modules:
+            # Threads that Ctrl-C left within Ray's library crash Python where it takes the library apart.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(STOPPED)
+        raise

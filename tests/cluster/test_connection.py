@@ -8,7 +8,6 @@ import time
 import pytest
 import ray
 
-from cluster import runtime
 from cluster.connection import Disconnected, connection
 from cluster.coordinator import Mailbox, run_coordinated
 
@@ -46,7 +45,9 @@ def test_who_does_not_leave_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.ray
-def test_a_coordinated_call_leaves_when_the_driver_does() -> None:
+@pytest.mark.usefixtures("ray_runtime")
+def test_a_coordinated_call_leaves_when_the_driver_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray, "shutdown", lambda: None)  # other tests use this Ray
     ended: list[BaseException] = []
     began = threading.Event()
 
@@ -60,9 +61,9 @@ def test_a_coordinated_call_leaves_when_the_driver_does() -> None:
         except Disconnected as error:
             ended.append(error)
 
-    with runtime.start(cpus=1):
-        thread = threading.Thread(target=lead)
-        thread.start()
-        assert began.wait(60)
+    thread = threading.Thread(target=lead)
+    thread.start()
+    assert began.wait(60)
+    connection.end()
     thread.join(10)
     assert len(ended) == 1

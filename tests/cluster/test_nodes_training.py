@@ -121,15 +121,16 @@ def undisturbed(ranks: int, folder: Path) -> Path:
 
 def test_a_killed_rank_and_a_killed_node_change_nothing(tmp_path: Path, stack: ExitStack) -> None:
     expected = undisturbed(2, tmp_path / "undisturbed")
-    training = on_nodes(2, tmp_path / "disturbed", stack)
-    training.start([2, 1], ranks=2, killed_rank=1)
+    training = on_nodes(3, tmp_path / "disturbed", stack)
+    training.start([1, 1], ranks=2, killed_rank=1)
     training.power_cut(2)
+    training.power_on(3, cpus=1)  # another takes its place
     result = training.result()
     assert (training.folder / "rank-killed").exists()
     assert result["restarts"] == 2
-    assert result["nodes"] == 1
+    assert result["nodes"] == 2
     starts = [sorted(hosts) for hosts in zip(training.hosts(0), training.hosts(1), strict=True)]
-    assert starts == [["1", "2"], ["1", "2"], ["1", "1"]]
+    assert starts == [["1", "2"], ["1", "2"], ["1", "3"]]
     assert_same_curve(result["checkpoint"], expected)
 
 
