@@ -17,7 +17,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack
 from multiprocessing import get_context
 
@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from photonics.rcwa import Numerics, solve
+from photonics.rcwa.threads import one_blas_thread
 from photonics.rcwa.transfer import TransferSolver
 from photonics.stack import Incidence, Stack
 
@@ -36,14 +37,8 @@ Row = dict[str, str | int | float]
 
 
 def solve_part(stack: Stack, images: np.ndarray, numerics: Numerics) -> np.ndarray:
-    """Absorbed fractions of some images, in a process that has one core."""
+    """Absorbed fractions of some images, in a thread or a process that has one core."""
     torch.set_num_threads(1)
-    return solve(stack, images, numerics).absorption
-
-
-def solve_on_threads(stack: Stack, images: np.ndarray, numerics: Numerics, threads: int) -> np.ndarray:
-    """Absorbed fractions of some images where torch may use so many threads."""
-    torch.set_num_threads(threads)
     return solve(stack, images, numerics).absorption
 
 
@@ -62,13 +57,17 @@ def ways_on_cpu(stack: Stack, numerics: Numerics, stay: ExitStack) -> Iterator[t
     while len(set(pool.map(process_of_a_worker, [0.2] * cores))) < cores:
         pass  # the first worker that is up would do all the work
 
-    def in_processes(images: np.ndarray) -> list[np.ndarray]:
-        parts = np.array_split(images, min(cores, len(images)))
-        return list(pool.map(solve_part, [stack] * len(parts), parts, [numerics] * len(parts)))
+    def spread(pool: Executor) -> Way:
+        def solve_parts(images: np.ndarray) -> list[np.ndarray]:
+            parts = np.array_split(images, min(cores, len(images)))
+            return list(pool.map(solve_part, [stack] * len(parts), parts, [numerics] * len(parts)))
 
-    yield "one thread", lambda images: solve_on_threads(stack, images, numerics, 1)
-    yield f"{cores} threads", lambda images: solve_on_threads(stack, images, numerics, cores)
-    yield f"{cores} processes", in_processes
+        return solve_parts
+
+    stay.enter_context(one_blas_thread())  # threads would set and restore the number under each other
+    yield "one thread", lambda images: solve_part(stack, images, numerics)
+    yield f"{cores} threads", spread(stay.enter_context(ThreadPoolExecutor(cores)))
+    yield f"{cores} processes", spread(pool)
     yield "transfer, one batch", lambda images: transfer.powers_batch(images[:, None], chunk=len(images))
 
 

@@ -67,8 +67,8 @@ def solve(
     ``images`` is uint8 (B, H, W), each used in every patterned layer, or (B, P, H, W) with one image for each of the P
     patterned layers from top to bottom; 1 is white. On a ``device`` other than the CPU the transfer method solves as
     many images at a time as its memory takes. On the CPU one thread solves them one after the other, or some at a time
-    where orders are few: more threads bring nothing, a process on every core does, as campaigns have it
-    (``benchmarks/rcwa_batch.py``).
+    where orders are few: more threads bring little or cost, a process on every core is quickest, as campaigns
+    have it (``benchmarks/rcwa_batch.py``).
 
     Raises ValueError for images that are not square, not uint8, not 0 and 1, or too coarse for the orders; for a stack
     or device that the chosen solver cannot take; and for an order that grazes. Raises SolverError, naming the image by
