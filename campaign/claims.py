@@ -82,10 +82,14 @@ class Claim:
         """Leave the folder to whoever comes next; nothing happens after ``finish``, or when it is lost."""
         if self._over.is_set():
             return
+        is_lost = self.is_lost
         self._stop_heart()
+        if is_lost:
+            return
         with suppress(OSError):  # gone, or the disk refuses
-            with suppress(FileNotFoundError):  # there is no other, or somebody has just taken it
-                _keep_the_fuller(self._base, self.folder)
+            if self._base.is_dir():
+                with suppress(FileNotFoundError):  # somebody has just taken it
+                    _keep_the_fuller(self._base, self.folder)
             self.folder.rename(self._base)
             _forget_owners(self._base)
         # This process may live for long: what could not be left to others must not look as if it were worked in.

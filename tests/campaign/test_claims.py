@@ -178,6 +178,15 @@ def test_of_two_folders_for_one_work_the_fuller_is_left(base: Path, ours_is_full
         pass
 
 
+def test_a_lost_claim_leaves_alone_what_its_successor_has_left(base: Path) -> None:
+    with claimed_at_once(base) as claim:
+        (claim.folder / "work").touch()
+        claim.folder.rename(base)  # another took it over, and has left already
+        (base / OWNER_FILE).unlink()
+    assert [path.name for path in base.parent.iterdir()] == [base.name]
+    assert [path.name for path in base.iterdir()] == ["work"]
+
+
 def test_what_cannot_be_left_to_others_is_not_owned_any_more(base: Path) -> None:
     with claimed_at_once(base):
         base.write_text("a file where the folder should be")
