@@ -1,9 +1,11 @@
 """Folders with one owner at a time, on one machine or on a file system that several share; no locks of the kernel.
 
 A folder that nobody works in has its plain name; its owner renames it to a name with a token of the owner's own, which
-only one of several can do. Inside lies the owner's file, whose time is its heartbeat. A dead owner's folder is taken
-over by renaming it once more, and that is the fence as well: should the owner live after all, or workers of it, then
-the paths that they know are gone, and nothing that they write can reach the new owner's folder.
+only one of several can do. Inside lies the owner's file, whose time is its heartbeat and whose name has the token too:
+all who would own a folder lay their files into it first, so that it has an owner from the moment of its new name. A
+dead owner's folder is taken over by renaming it once more, and that is the fence as well: should the owner live after
+all, or workers of it, then the paths that they know are gone, and nothing that they write can reach the new owner's
+folder.
 """
 
 from __future__ import annotations
@@ -19,7 +21,6 @@ from pathlib import Path
 
 from campaign.owner import BEAT_SECONDS, Life, Owner, Watch, beat
 
-OWNER_FILE = "owner.json"
 POLL_SECONDS = 0.5
 
 
@@ -42,7 +43,6 @@ class Claim:
     def __init__(self, base: Path, owner: Owner) -> None:
         self.folder = _owned(base, owner.token)
         self._base = base
-        self._owner = owner
         self._over = threading.Event()
         self._lost = False
         self._heart = threading.Thread(target=self._beat, name=f"heart of {base.name}", daemon=True)
@@ -51,7 +51,7 @@ class Claim:
     @property
     def is_lost(self) -> bool:
         """Whether another owner has taken the folder over."""
-        return self._lost or (not self._over.is_set() and Owner.read(self.folder / OWNER_FILE) != self._owner)
+        return self._lost or (not self._over.is_set() and not owner_file(self.folder).exists())
 
     def raise_if_lost(self) -> None:
         """Raise ``ClaimLost`` when the last heartbeat found the folder taken."""
@@ -74,9 +74,11 @@ class Claim:
             if self._lost:
                 raise ClaimLost(f"{self.folder}: another process has finished this") from None
             raise
-        _forget_owners(target)
-        for remains in self._base.parent.glob(f"{self._base.name}-*"):  # of owners that were taken for dead
-            shutil.rmtree(remains, ignore_errors=True)
+        for path in (*target.glob("owner-*.json"), *target.glob(".owner-*.partial.json")):
+            path.unlink(missing_ok=True)  # with those of whoever was not quick enough to own it
+        for pattern in (f"{self._base.name}-*", f".{self._base.name}-*"):  # of owners taken for dead, or dead at birth
+            for remains in self._base.parent.glob(pattern):
+                shutil.rmtree(remains, ignore_errors=True)
 
     def release(self) -> None:
         """Leave the folder to whoever comes next; nothing happens after ``finish``, or when it is lost."""
@@ -88,13 +90,12 @@ class Claim:
             return
         with suppress(OSError):  # gone, or the disk refuses
             if self._base.is_dir():
-                with suppress(FileNotFoundError):  # somebody has just taken it
-                    _keep_the_fuller(self._base, self.folder)
+                _drop_the_emptier(self._base, self.folder)
             self.folder.rename(self._base)
-            _forget_owners(self._base)
-        # This process may live for long: what could not be left to others must not look as if it were worked in.
-        with suppress(OSError):
-            (self.folder / OWNER_FILE).unlink(missing_ok=True)
+        # This process may live for long: wherever the folder is now, it must not look as if it were worked in.
+        for folder in (self._base, self.folder):
+            with suppress(OSError):
+                (folder / owner_file(self.folder).name).unlink(missing_ok=True)
 
     def discard(self) -> None:
         """Remove the folder."""
@@ -108,7 +109,7 @@ class Claim:
     def _beat(self) -> None:
         while not self._over.wait(BEAT_SECONDS):
             try:
-                beat(self.folder / OWNER_FILE)
+                beat(owner_file(self.folder))
             except FileNotFoundError:
                 self._lost = True
                 return
@@ -149,15 +150,28 @@ def claimed_at_once(base: Path) -> AbstractContextManager[Claim]:
     return claimed(base, give_up)
 
 
+def owner_files(base: Path) -> list[Path]:
+    """Files of those who own ``base``, at most one but for a moment.
+
+    A folder without its owner's file was made by workers of an owner that had lost the real one.
+    """
+    return sorted(file for folder in base.parent.glob(f"{base.name}-*") if (file := owner_file(folder)).is_file())
+
+
+def owner_file(folder: Path) -> Path:
+    """File of the owner of a folder with an owner's name."""
+    return folder / f"owner-{folder.name.rpartition('-')[2]}.json"
+
+
 def unfinished(base: Path) -> Path | None:
     """Where the unfinished work of ``base`` lies at the moment, whoever's it is; None if there is none."""
-    found = _claims(base)
-    return found[0] if found else base if base.is_dir() else None
+    found = owner_files(base)
+    return found[0].parent if found else base if base.is_dir() else None
 
 
 def _attempt(base: Path, watch: Watch) -> Claim:
     """Take the folder if nobody alive has it; raises Busy."""
-    present = _claims(base)
+    present = owner_files(base)
     _refuse_if_alive(present, watch)
     owner = Owner.here(uuid.uuid4().hex[:12])
     mine = _owned(base, owner.token)
@@ -166,7 +180,7 @@ def _attempt(base: Path, watch: Watch) -> Claim:
         if is_new:
             _make(mine, owner)
         else:
-            _rename(present[0] if present else base, mine, owner)
+            _take(present[0].parent if present else base, mine, owner)
     except FileNotFoundError:  # another was quicker
         raise Busy(None, Life.UNKNOWN) from None
     claim = Claim(base, owner)
@@ -174,7 +188,7 @@ def _attempt(base: Path, watch: Watch) -> Claim:
         # Somebody may have made a folder, or come back to one, since we looked: then both see it now, and withdraw.
         # One that is released meanwhile goes from a claim's name to the plain one, hence the second look.
         for _ in range(2):
-            _refuse_if_alive([folder for folder in _claims(base) if folder != mine], watch)
+            _refuse_if_alive([file for file in owner_files(base) if file.parent != mine], watch)
             if is_new and base.is_dir():
                 raise Busy(None, Life.UNKNOWN)
     except Busy:
@@ -183,53 +197,42 @@ def _attempt(base: Path, watch: Watch) -> Claim:
     return claim
 
 
-def _refuse_if_alive(claims: list[Path], watch: Watch) -> None:
-    for folder in claims:
-        life = watch.look(folder / OWNER_FILE, folder.name.rpartition("-")[2])
+def _refuse_if_alive(files: list[Path], watch: Watch) -> None:
+    for file in files:
+        life = watch.look(file)
         if life is not Life.DEAD:
-            raise Busy(Owner.read(folder / OWNER_FILE), life)
+            raise Busy(Owner.read(file), life)
 
 
 def _make(mine: Path, owner: Owner) -> None:
     """A new folder that appears together with its owner's file."""
     staging = mine.with_name(f".{mine.name}")
     staging.mkdir()
-    owner.write(staging / OWNER_FILE)
+    owner.write(staging / owner_file(mine).name)
     staging.rename(mine)
 
 
-def _rename(present: Path, mine: Path, owner: Owner) -> None:
-    """Take over a folder that is there; at no moment it is without some owner's file, as mere remains are."""
-    if not (present / OWNER_FILE).is_file():
-        owner.write(present / OWNER_FILE)
+def _take(present: Path, mine: Path, owner: Owner) -> None:
+    """Own a folder that is there."""
+    owner.write(present / owner_file(mine).name)
     present.rename(mine)
-    owner.write(mine / OWNER_FILE)
+    if not owner_file(mine).exists():  # another folder came to have that name in between
+        owner.write(owner_file(mine))
 
 
-def _keep_the_fuller(base: Path, mine: Path) -> None:
-    """Of two folders for the same work, as two who began at the same moment may have made, leave one: at ``mine``."""
-    aside = base.with_name(f".{mine.name}")
-    base.rename(aside)
-    if _entries(aside) > _entries(mine):
+def _drop_the_emptier(base: Path, mine: Path) -> None:
+    """Of two folders for the same work, as two who began at the same moment may have made, leave one."""
+    if _entries(base) >= _entries(mine):
         shutil.rmtree(mine)
-        aside.rename(mine)
     else:
-        shutil.rmtree(aside)
+        aside = base.with_name(f".{mine.name}")
+        with suppress(FileNotFoundError):  # somebody has just taken it
+            base.rename(aside)
+            shutil.rmtree(aside)
 
 
 def _entries(folder: Path) -> int:
-    return sum(1 for _ in folder.rglob("*"))
-
-
-def _forget_owners(folder: Path) -> None:
-    """Remove the owner's file, and what is left of those whom it was taken from while they wrote theirs."""
-    for path in (folder / OWNER_FILE, *folder.glob(f".{Path(OWNER_FILE).stem}-*.partial.json")):
-        path.unlink(missing_ok=True)
-
-
-def _claims(base: Path) -> list[Path]:
-    """Folders of owners; one without an owner's file was made by workers of an owner that had lost the real one."""
-    return sorted(path.parent for path in base.parent.glob(f"{base.name}-*/{OWNER_FILE}"))
+    return sum(1 for path in folder.rglob("*") if not path.name.startswith(("owner-", ".owner-")))
 
 
 def _owned(base: Path, token: str) -> Path:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from campaign.claims import OWNER_FILE, Claim, claimed_at_once
+from campaign.claims import Claim, claimed_at_once, owner_files
 from campaign.owner import Owner
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ def drive_alone(run_folder: Path) -> AbstractContextManager[Claim]:
 
 def has_driver(run_folder: Path) -> bool:
     """Whether somebody drives the run: told by its process here, and by its last heartbeat elsewhere."""
-    return any(_is_alive(path) for path in run_folder.glob(f"{OWNER_NAME}-*/{OWNER_FILE}"))
+    return any(_is_alive(path) for path in owner_files(run_folder / OWNER_NAME))
 
 
 def _is_alive(path: Path) -> bool:

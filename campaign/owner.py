@@ -74,13 +74,10 @@ class Watch:
     def __init__(self) -> None:
         self._seen: dict[Path, _Sight] = {}
 
-    def look(self, path: Path, token: str) -> Life:
-        """Judge the owner with ``token``, whose file is ``path``.
-
-        A file that names another owner is one that its new owner has not written yet: that one too has its time.
-        """
+    def look(self, path: Path) -> Life:
+        """Judge the owner whose file is ``path``; one that cannot be read has its time too."""
         owner = Owner.read(path)
-        if owner is not None and owner.token == token and owner.is_here:
+        if owner is not None and owner.is_here:
             return Life.ALIVE if owner.has_process else Life.DEAD
         sight, now = (owner, _beat(path)), time.monotonic()
         before = self._seen.get(path)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from campaign.claims import OWNER_FILE
+from campaign.claims import owner_file
 from campaign.driver import OWNER_NAME
 from campaign.keys import PROJECT
 from campaign.owner import Owner
@@ -137,7 +137,7 @@ def drive() -> Callable[..., Path]:
     """Makes this process the driver of a run, or another one: ``drive(folder, process=...)``; the owner's file."""
 
     def make(folder: Path, **changes: Any) -> Path:
-        path = folder / f"{OWNER_NAME}-token" / OWNER_FILE
+        path = owner_file(folder / f"{OWNER_NAME}-token")
         path.parent.mkdir(parents=True, exist_ok=True)
         replace(Owner.here("token"), **changes).write(path)
         return path

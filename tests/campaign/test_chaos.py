@@ -199,7 +199,7 @@ def check(campaign: Campaign, undisturbed: Path, witnessed: dict[tuple[str, ...]
     assert not lost, f"finished before a kill, and done again after it: {lost}"
     unfinished = [path for path in campaign.runs.glob("cache/*/*") if re.search(r"\.partial", path.name)]
     assert unfinished == []
-    assert [*campaign.runs.rglob("unfinished"), *campaign.runs.rglob("owner.json")] == []
+    assert [*campaign.runs.rglob("unfinished"), *campaign.runs.rglob("owner-*.json")] == []
     assert run_status(campaign.folder).state == "done"
     for line in (campaign.folder / "events.jsonl").read_text().splitlines()[:-1]:
         with contextlib.suppress(json.JSONDecodeError):  # cut short by a kill

@@ -56,9 +56,10 @@ def test_elsewhere_only_its_silence_tells(tmp_path: Path, drive: Drive, silence:
 
 
 def test_half_an_owner_is_none(tmp_path: Path, drive: Drive) -> None:
-    drive(tmp_path).write_text('{"host": ')
+    path = drive(tmp_path)
+    path.write_text('{"host": ')
     assert not has_driver(tmp_path)
-    assert Owner.read(tmp_path / ".owner-token" / "owner.json") is None
+    assert Owner.read(path) is None
 
 
 def test_a_driver_looks_around_until_it_leaves(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,8 +38,7 @@ def main(folder: Path, host: str, nodes: int, cpus: int, ranks: int, killed_rank
                 name="training",
                 on_report=lambda metrics: reports.write(json.dumps(metrics) + "\n") and None,
             )
-        left = len(runtime.alive_nodes())
-    facts = {"checkpoint": str(result.checkpoint), "restarts": result.restarts, "nodes": left}
+    facts = {"checkpoint": str(result.checkpoint), "restarts": result.restarts}
     (folder / "result.json").write_text(json.dumps(facts))
 
 
