@@ -168,7 +168,8 @@ class Calibrator:
         family, chosen = self.families[choice], self.choices[choice]
         known = {**family.fixed, **dict(zip(family.free, values, strict=True))}
         physics = self.calibration.physics.model_dump(mode="json", exclude_none=True)
-        physics["wavelength_nm"] = round(known[WAVELENGTH], 2)
+        wavelengths = [round(known[WAVELENGTH] * of_band, 2) for of_band in family.band]
+        physics["wavelength_nm"] = wavelengths if len(wavelengths) > 1 else wavelengths[0]
         physics["pixel_nm"] = round(known[PERIOD] / self.images.shape[-1], 4)
         for layer in physics["layers"]:
             layer["thickness_nm"] = round(known[layer["name"]], 2)
@@ -217,7 +218,7 @@ def _choices(calibration: Calibration, orders: int) -> Iterator[Choice]:
 
 
 def _family(calibration: Calibration, choice: Choice, image_px: int) -> Family:
-    from photonics.calibration import Family
+    from photonics.calibration import WAVELENGTH, Family
     from photonics.rcwa import Numerics
     from photonics.stack import Incidence
 
@@ -234,6 +235,7 @@ def _family(calibration: Calibration, choice: Choice, image_px: int) -> Family:
         {name: value for name, value in values.items() if name not in ranges},
         Incidence(**physics.incidence.model_dump()),
         physics.polarization,
+        tuple(wavelength / values[WAVELENGTH] for wavelength in physics.wavelengths_nm()),
     )
 
 
@@ -257,9 +259,8 @@ def _material(physics: Physics, name: str, choice: Choice) -> Any:
 def _values(physics: Physics, image_px: int) -> dict[str, float]:
     from photonics.calibration import PERIOD, WAVELENGTH
 
-    (wavelength,) = physics.wavelengths_nm()
     thicknesses = {layer.name: layer.thickness_nm for layer in physics.layers}
-    return {WAVELENGTH: wavelength, PERIOD: physics.pixel_nm * image_px, **thicknesses}
+    return {WAVELENGTH: float(np.mean(physics.wavelengths_nm())), PERIOD: physics.pixel_nm * image_px, **thicknesses}
 
 
 def _ranges(calibration: Calibration, image_px: int) -> dict[str, tuple[float, float]]:

@@ -17,7 +17,7 @@ from photonics.materials import TABLES
 class Ranges(Model):
     """What is free, and between which values; lengths in nm."""
 
-    wavelength_nm: Range | None = None
+    wavelength_nm: Range | None = Field(default=None, description="of several, their mean; the ratios stay")
     pixel_nm: Range | None = None
     thickness_nm: dict[Name, Range] = Field(default={}, description="by layer")
     materials: dict[Name, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(
@@ -54,10 +54,8 @@ class Calibration(Model):
 
 
 def _rules(calibration: Calibration) -> Iterator[Breach]:
-    """Ranges are of what the stack has, and of one wavelength."""
+    """Ranges are of what the stack has."""
     physics, fit = calibration.physics, calibration.fit
-    if isinstance(physics.wavelength_nm, tuple):
-        yield Breach(("physics", "wavelength_nm"), "must be one number to calibrate", "write one wavelength")
     layers = [layer.name for layer in physics.layers]
     for name in fit.thickness_nm:
         if name not in layers:

@@ -218,6 +218,7 @@ def _take(present: Path, mine: Path, owner: Owner) -> None:
     present.rename(mine)
     if not owner_file(mine).exists():  # another folder came to have that name in between
         owner.write(owner_file(mine))
+    (mine / owner_file(present).name).unlink(missing_ok=True)  # of the dead
 
 
 def _drop_the_emptier(base: Path, mine: Path) -> None:

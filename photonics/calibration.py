@@ -43,7 +43,8 @@ class Family:
 
     ``bounds`` holds lowest and highest value of every free parameter, ``fixed`` the values of the others; together they
     name the wavelength, the period and every layer, whose value is its thickness in nm. ``wanted`` is 'total' or the
-    layer whose absorption is compared, ``polarization`` a key of ``POLARIZATIONS``.
+    layer whose absorption is compared, ``polarization`` a key of ``POLARIZATIONS``; it is the mean over light of the
+    wavelength times each number of ``band``.
     """
 
     layers: tuple[FamilyLayer, ...]
@@ -56,6 +57,7 @@ class Family:
     fixed: Mapping[str, float]
     incidence: Incidence = NORMAL_INCIDENCE
     polarization: str = "unpolarised"
+    band: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
         wanted = {WAVELENGTH, PERIOD, *(layer.name for layer in self.layers)}
@@ -88,9 +90,13 @@ class Family:
         low, high = np.log(np.array(list(self.bounds.values()))).T
         return (np.log(values) - low) / (high - low)
 
-    def stack(self, values: np.ndarray) -> Stack:
-        """The stack of one vector of parameters (P,). Raises ValueError for a wavelength outside of a table."""
+    def stack(self, values: np.ndarray, of_band: float = 1.0) -> Stack:
+        """The stack of one vector of parameters (P,), in light of the wavelength times ``of_band``.
+
+        Raises ValueError for a wavelength outside of a table.
+        """
         known = {**self.fixed, **dict(zip(self.free, values.tolist(), strict=True))}
+        known[WAVELENGTH] *= of_band
         index = {
             name: material.index(known[WAVELENGTH]) if isinstance(material, TabulatedMaterial) else material
             for name, material in self.materials.items()
@@ -108,10 +114,11 @@ class Family:
             index[self.substrate],
         )
 
-    def tensor_stack(self, values: Tensor) -> TensorStack:
+    def tensor_stack(self, values: Tensor, of_band: float = 1.0) -> TensorStack:
         """``stack`` in tensors, differentiable in the parameters, float64 (P,)."""
         known: dict[str, Tensor] = dict(zip(self.free, values, strict=True))
         known |= {name: torch.tensor(value, dtype=torch.float64) for name, value in self.fixed.items()}
+        known[WAVELENGTH] = known[WAVELENGTH] * of_band
         index = {name: _index(material, known[WAVELENGTH]) for name, material in self.materials.items()}
 
         def layer(source: FamilyLayer) -> TensorPattern | TensorUniform:
@@ -127,10 +134,11 @@ class Family:
         )
 
     def property_of(self, absorption: Fractions, layer_absorption: Fractions) -> Fractions:
-        """The property, (B, 2), of the absorption in all, (B, 2), and by layer, (B, 2, layers); arrays or tensors."""
-        if self.wanted == "total":
-            return absorption
-        return layer_absorption[..., [layer.name for layer in self.layers].index(self.wanted)]
+        """The property, (B,), of the absorption in all, (B, 2), and by layer, (B, 2, layers); arrays or tensors."""
+        names = [layer.name for layer in self.layers]
+        wanted = absorption if self.wanted == "total" else layer_absorption[..., names.index(self.wanted)]
+        s, p = POLARIZATIONS[self.polarization]
+        return wanted[:, 0] * s + wanted[:, 1] * p
 
 
 def _index(material: Material, wavelength: Tensor) -> Tensor:
@@ -157,10 +165,11 @@ def screen(family: Family, values: np.ndarray, images: np.ndarray) -> np.ndarray
     property_ = np.full((len(values), len(images)), np.nan)
     for row, parameters in zip(property_, values, strict=True):
         try:
-            solution = solve(family.stack(parameters), images, family.numerics, family.incidence)
+            stacks = [family.stack(parameters, of_band) for of_band in family.band]
+            solutions = [solve(stack, images, family.numerics, family.incidence) for stack in stacks]
         except (ValueError, SolverError):
             continue  # an order grazes, or a wavelength lies outside of a table: no stack to start from
-        row[:] = family.property_of(solution.absorption, solution.layer_absorption) @ POLARIZATIONS[family.polarization]
+        row[:] = np.mean([family.property_of(each.absorption, each.layer_absorption) for each in solutions], axis=0)
     return property_
 
 
@@ -169,18 +178,21 @@ def loss_and_gradient(
 ) -> tuple[float, np.ndarray]:
     """Mean squared error of the property of images (B, H, W) against targets (B,), and its gradient (P,)."""
     parameters = torch.tensor(values, dtype=torch.float64, requires_grad=True)
-    shares = torch.tensor(POLARIZATIONS[family.polarization], dtype=torch.float64)
     loss, gradient = 0.0, np.zeros(len(values))
     # Image by image, for their intermediate results would fill the memory; each builds its stack anew.
     for image, target in zip(images, targets, strict=True):
-        stack = family.tensor_stack(parameters)
-        pattern = torch.as_tensor(image, dtype=torch.float64).expand(1, len(stack.patterns), -1, -1)
-        solved = powers(stack, stack.permittivities(pattern), family.numerics, family.incidence)
-        absorbed = family.property_of(1 - solved.reflection - solved.transmission, solved.layer_absorption)
-        error = (absorbed[0] @ shares - float(target)) ** 2 / len(images)
+        stacks = [family.tensor_stack(parameters, of_band) for of_band in family.band]
+        absorbed = torch.cat([_property(family, stack, image) for stack in stacks]).mean()
+        error = (absorbed - float(target)) ** 2 / len(images)
         loss += error.item()
         gradient += torch.autograd.grad(error, parameters)[0].numpy()
     return loss, gradient
+
+
+def _property(family: Family, stack: TensorStack, image: np.ndarray) -> Tensor:
+    pattern = torch.as_tensor(image, dtype=torch.float64).expand(1, len(stack.patterns), -1, -1)
+    solved = powers(stack, stack.permittivities(pattern), family.numerics, family.incidence)
+    return family.property_of(1 - solved.reflection - solved.transmission, solved.layer_absorption)
 
 
 @dataclass(frozen=True)

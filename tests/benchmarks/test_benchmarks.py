@@ -63,6 +63,22 @@ def test_labels_of_a_stack(authors_dir: Path) -> None:
 
 
 @pytest.mark.ray
+@pytest.mark.authors
+def test_families_of_stacks(authors_dir: Path, tmp_path: Path) -> None:
+    family = tmp_path / "coarse.yaml"
+    shipped = (BENCHMARKS.parent / "specs" / "calibration" / "families" / "etched.yaml").read_text()
+    search = "starts: 4\ndescents: 1\niterations: 1\nfolds: 2"
+    text = shipped.replace("include: base/search.yaml", search).replace("orders: [4, 6]", "orders: [1]")
+    family.write_text(text.replace("base/", f"{BENCHMARKS.parent}/specs/calibration/families/base/"))
+    data = str(authors_dir / "dataset_z4_part.hdf5")
+    (row,) = answer("stack_families.py", data, str(family), "--runs", str(tmp_path))
+    assert (row["family"], row["orders"]) == ("coarse", 1)
+    assert row["what"].startswith("Holes etched into a silicon film")
+    assert -1 <= row["r_held_out"] <= 1
+    assert 550 <= row["wavelength_nm"] <= 1000
+
+
+@pytest.mark.ray
 def test_what_the_fan_out_costs() -> None:
     figures = answer("fanout_overhead.py", "--simulations", "16", "--no-op-rows", "5000")
     assert {"efficiency", "rows_per_second", "driver_mb"} < figures.keys()

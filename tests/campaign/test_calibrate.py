@@ -124,6 +124,20 @@ def test_finds_the_stack_that_made_the_labels(
     assert load_physics(written, 64) == (outcome.physics, 2)
 
 
+def test_a_mean_over_a_band_is_calibrated_too(
+    family: Path, images: np.ndarray, published: np.ndarray, tmp_path: Path
+) -> None:
+    family.write_text(FAMILY.replace("wavelength_nm: 640", "wavelength_nm: [608, 640, 672]"))
+    calibration, orders = load_calibration(family, 64)
+    outcome = Calibrator(calibration, orders, images, published).run(HerePool(), tmp_path, lambda *now: None)  # type: ignore[arg-type]
+    below, middle, above = outcome.physics.wavelength_nm
+    assert 630 <= middle <= 660
+    assert (below / middle, above / middle) == pytest.approx((0.95, 1.05), abs=1e-4)
+    simulator = Simulator.from_config(optics_of(outcome.physics, outcome.orders, 64))
+    simulated = np.array([simulator.row(image)["y"] for image in images])
+    assert np.sqrt(np.mean((simulated - published) ** 2)) == pytest.approx(outcome.fitted.rmse, abs=1e-4)
+
+
 def test_goes_on_where_it_was_stopped(family: Path, images: np.ndarray, published: np.ndarray, tmp_path: Path) -> None:
     calibration, orders = load_calibration(family, 64)
     calibrator = Calibrator(calibration, orders, images, published)
@@ -210,11 +224,6 @@ def test_nothing_to_start_from_is_told(family: Path, images: np.ndarray, publish
             "mirror: [SiO2, Al]",
             "metal: [Ag]",
             "17:22: fit.materials.metal: must be a material of the stack, got ['Ag']; known: air, silicon, mirror",
-        ),
-        (
-            "  wavelength_nm: 640",
-            "  wavelength_nm: [640, 650]",
-            "2:18: physics.wavelength_nm: must be one number to calibrate, got [640, 650]; write one wavelength",
         ),
         ("folds: 2", "folds: 1", "21:8: folds: must be at least 2, got 1"),
         ("descents: 2", "decents: 2", "19:1: decents: is not a known key, got 'decents'; did you mean 'descents'?"),

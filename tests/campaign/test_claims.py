@@ -87,6 +87,7 @@ def test_a_killed_owner_is_replaced_by_one_of_those_who_wait(base: Path) -> None
         wait_until(lambda: (found := unfinished(base)) and _owner_of(found) in {other.pid for other in others})
         assert len(list(base.parent.glob(f"{base.name}*"))) == 1
         assert (unfinished(base) / "half").read_text() == "done so far"
+        assert not [file for file in unfinished(base).glob("owner-*") if Owner.read(file).process == victim.pid]
         assert all(other.is_alive() for other in others)
     finally:
         for other in others:

@@ -69,6 +69,19 @@ def test_screening_is_solving(
         np.testing.assert_allclose(row, expected @ np.array(shares), atol=1e-12)
 
 
+def test_a_band_is_a_mean_over_its_wavelengths(family: Family, images: np.ndarray) -> None:
+    values = np.array([643.0, 71.0])
+    band = replace(family, band=(0.98, 1.0, 1.03))
+    of_each = [screen(family, values[None] * [ratio, 1.0], images)[0] for ratio in band.band]
+    np.testing.assert_allclose(screen(band, values[None], images)[0], np.mean(of_each, axis=0), atol=1e-12)
+    targets = np.full(2, 0.4)
+    loss, gradient = loss_and_gradient(band, values, images[:2], targets)
+    assert loss == pytest.approx(np.mean((np.mean(of_each, axis=0)[:2] - targets) ** 2), rel=1e-9)
+    step = np.array([1e-3, 0.0])
+    ends = [loss_and_gradient(band, values + sign * step, images[:2], targets)[0] for sign in (-1, 1)]
+    assert gradient[0] == pytest.approx((ends[1] - ends[0]) / 2e-3, rel=1e-5)
+
+
 def test_what_cannot_be_simulated_is_not_a_number(family: Family, images: np.ndarray) -> None:
     outside = replace(family, bounds={"wavelength_nm": (620.0, 5000.0), "etch": (40.0, 120.0)})
     found = screen(outside, np.array([[4000.0, 50.0], [640.0, 50.0]]), images)

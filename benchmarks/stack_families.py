@@ -1,0 +1,73 @@
+"""How well each family of stacks can follow published labels: a calibration of every one, side by side.
+
+    python benchmarks/stack_families.py dataset_z4_part.hdf5 [FAMILY.yaml ...] [--json]
+
+Families are the files of specs/calibration/families unless others are named, and each is calibrated as by `campaign
+calibrate`; one that was stopped goes on. Without --json, the table is also written into the folder --output, as
+stack_families.csv.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from campaign import api
+from campaign.progress import counting
+
+FAMILIES = Path(__file__).parents[1] / "specs" / "calibration" / "families"
+
+
+def calibrated(file: Path, data: Path, runs: Path) -> dict[str, Any]:
+    """Best member of a family: how it agrees with the pairs fitted to, and the family with pairs held out."""
+    console = Console(stderr=True)
+    console.print(f"{file.stem} ...")
+    with counting(console) as progress:
+        outcome = api.calibrate(file, data, runs=runs, progress=progress)
+    return {
+        "family": file.stem,
+        "what": file.read_text(encoding="utf-8").partition("\n")[0].strip("# ."),
+        "r_fitted": round(outcome.fitted.r, 3),
+        "r_held_out": round(outcome.held_out.r, 3),
+        "rmse_held_out": round(outcome.held_out.rmse, 4),
+        "orders": outcome.orders,
+        "wavelength_nm": outcome.physics.wavelength_nm,
+        "pixel_nm": outcome.physics.pixel_nm,
+        "thickness_nm": {layer.name: layer.thickness_nm for layer in outcome.physics.layers},
+    }
+
+
+def main() -> None:
+    shipped = sorted(FAMILIES.glob("*.yaml"))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="a data set in the published layout (.hdf5: z, x, y)")
+    parser.add_argument("families", type=Path, nargs="*", default=shipped, metavar="FAMILY.yaml")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder that keeps what is done")
+    parser.add_argument("--output", type=Path, default=Path("docs/results"))
+    parser.add_argument("--json", action="store_true", help="print a JSON list instead of a table, and write no file")
+    arguments = parser.parse_args()
+    rows = [calibrated(file, arguments.data, arguments.runs) for file in arguments.families]
+    rows.sort(key=lambda row: -row["r_held_out"])
+    if arguments.json:
+        print(json.dumps(rows, indent=2))
+        return
+    table = Table(*(name for name in rows[0] if name != "what"))
+    for row in rows:
+        table.add_row(*(str(value) for name, value in row.items() if name != "what"))
+    Console().print(table)
+    path = arguments.output / "stack_families.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    print(f"written: {path}")
+
+
+if __name__ == "__main__":
+    main()
