@@ -25,7 +25,7 @@ SMALL: dict[str, Any] = {
     "datasets": {"data-i": {"image_px": 96, "latent": [3, 3]}, "data-ii": {"image_px": 64, "latent": [2, 2]}},
     "generator": {
         "kind": "train",
-        "image_px": 64,
+        "image_px": 32,
         "microstructures": {"count": 64},
         "training": {
             "steps": 6,

@@ -135,12 +135,28 @@ def test_whoever_is_too_late_leaves_a_file_that_says_nothing(base: Path) -> None
 
 
 def test_one_without_a_file_of_its_own_is_no_owner(base: Path) -> None:
-    """A folder may lose its owner's file between its two renamings; the owner writes it once more."""
     folder = base.with_name(f"{base.name}-{'0' * 12}")
     folder.mkdir()
     Owner.here("f" * 12).write(folder / "owner-ffffffffffff.json")
     with claimed_at_once(base) as claim:
         assert unfinished(base) == claim.folder != folder
+
+
+def test_an_owner_whose_folder_was_exchanged_as_it_came_says_so_in_the_new_one(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base.mkdir()
+    rename = Path.rename
+
+    def exchange_first(source: Path, target: Path) -> Path:
+        for file in source.glob("owner-*.json"):
+            file.unlink()
+        return rename(source, target)
+
+    monkeypatch.setattr(Path, "rename", exchange_first)
+    with claimed_at_once(base) as claim:
+        assert _owner_of(claim.folder) == os.getpid()
+        assert not claim.is_lost
 
 
 def test_an_owner_elsewhere_lives_as_long_as_its_heart_beats(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
