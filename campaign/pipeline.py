@@ -32,7 +32,7 @@ from campaign.spec import (
 # Version of each kind's result: raised when its files change their meaning; CHANGELOG.md says why.
 SCHEMA_VERSIONS: Mapping[str, int] = {
     "microstructures": 1,
-    "generator": 1,
+    "generator": 2,
     "latents": 1,
     "labels": 3,
     "truncation": 2,

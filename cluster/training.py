@@ -118,8 +118,10 @@ class RayTrainingSession:
         """
         import ray.train.torch
 
+        from cluster.averaging import average_exactly
+
         options = {"broadcast_buffers": False, "find_unused_parameters": False}
-        return ray.train.torch.prepare_model(module, parallel_strategy_kwargs=options)
+        return average_exactly(ray.train.torch.prepare_model(module, parallel_strategy_kwargs=options))
 
     def latest_checkpoint(self) -> Path | None:
         """Folder to resume from, or None at a first start; the same on all ranks. Read it before reporting."""

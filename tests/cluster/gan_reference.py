@@ -1,6 +1,6 @@
 """One of several ranks of the tests' GAN training, without Ray and undisturbed; a program.
 
-Usage: python gan_reference.py FOLDER RANK RANKS
+Usage: python gan_reference.py FOLDER RANK RANKS [CHECKPOINT]; from a checkpoint it goes on where that ends.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import torch
 from gan_driver import SEED, images, training_config
 from torch import distributed, nn
 
+from cluster.averaging import average_exactly
 from ganmdn.gan import train_gan
 from ganmdn.session import LocalSession
 
@@ -20,11 +21,13 @@ from ganmdn.session import LocalSession
 class DistributedSession(LocalSession):
     """A rank whose gradients are averaged by torch alone."""
 
+    begins_from: Path | None = None
+
     def wrap(self, module: nn.Module) -> nn.Module:
-        return nn.parallel.DistributedDataParallel(module, broadcast_buffers=False)
+        return average_exactly(nn.parallel.DistributedDataParallel(module, broadcast_buffers=False))
 
     def latest_checkpoint(self) -> Path | None:
-        return None if not self.metrics else super().latest_checkpoint()
+        return super().latest_checkpoint() if self.metrics else self.begins_from
 
 
 if __name__ == "__main__":
@@ -33,5 +36,6 @@ if __name__ == "__main__":
     meeting = f"file://{folder / 'meeting'}"
     distributed.init_process_group("gloo", meeting, timedelta(minutes=10), world_size=ranks, rank=rank)
     session = DistributedSession(folder / f"rank-{rank}", rank=rank, world_size=ranks)
+    session.begins_from = Path(sys.argv[4]) if len(sys.argv) > 4 else None
     train_gan(training_config(ranks), images(), SEED, session)
     distributed.destroy_process_group()
