@@ -9,13 +9,10 @@ export RAY_USAGE_STATS_ENABLED := 0
 demo: setup
 	@$(BIN)/campaign submit specs/quickstart.yaml
 
-# Tests that keep to one process share the two cores; those that start a Ray, a Slurm or a browser have them alone.
 # Exit code 5: none of a kind was asked for.
-ALONE := ray or browser or slurm
-
 test: setup debian
-	$(BIN)/pytest -m "not slow and not ($(ALONE))" -n 2 $(PYTEST_ARGS) || [ $$? = 5 ]
-	$(BIN)/pytest -m "not slow and ($(ALONE))" $(PYTEST_ARGS) || [ $$? = 5 ]
+	$(BIN)/pytest -m "not slow and not alone" -n 2 --dist loadfile $(PYTEST_ARGS) || [ $$? = 5 ]
+	$(BIN)/pytest -m "not slow and alone" $(PYTEST_ARGS) || [ $$? = 5 ]
 
 test-slow: setup debian
 	$(BIN)/pytest $(PYTEST_ARGS)

@@ -15,12 +15,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from campaign import api
 from campaign.progress import counting
 
+IMAGE_PX = 64  # of the published pairs
 FAMILIES = Path(__file__).parents[1] / "specs" / "calibration" / "families"
 
 
@@ -30,6 +32,8 @@ def calibrated(file: Path, data: Path, runs: Path) -> dict[str, Any]:
     console.print(f"{file.stem} ...")
     with counting(console) as progress:
         outcome = api.calibrate(file, data, runs=runs, progress=progress)
+    physics = outcome.physics
+    tables = {name: material.table for name, material in physics.materials.items() if hasattr(material, "table")}
     return {
         "family": file.stem,
         "what": file.read_text(encoding="utf-8").partition("\n")[0].strip("# ."),
@@ -37,9 +41,10 @@ def calibrated(file: Path, data: Path, runs: Path) -> dict[str, Any]:
         "r_held_out": round(outcome.held_out.r, 3),
         "rmse_held_out": round(outcome.held_out.rmse, 4),
         "orders": outcome.orders,
-        "wavelength_nm": outcome.physics.wavelength_nm,
-        "pixel_nm": outcome.physics.pixel_nm,
-        "thickness_nm": {layer.name: layer.thickness_nm for layer in outcome.physics.layers},
+        "wavelength_nm": round(float(np.mean(physics.wavelengths_nm())), 1),
+        "period_nm": round(physics.pixel_nm * IMAGE_PX),
+        "layers": ", ".join(f"{layer.name} {layer.thickness_nm:.0f} nm" for layer in physics.layers),
+        "materials": ", ".join(f"{name} {tables[name]}" for name in physics.used_materials() if name in tables),
     }
 
 

@@ -29,7 +29,11 @@ from campaign.keys import PROJECT
 from results.layout import Status
 from results.store import SimulationStore
 
-pytestmark = [pytest.mark.ray, pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc")]
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.alone,
+    pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc"),
+]
 KINDS = ("driver", "actor", "train", "raylet", "writer")
 TITLES = {"actor": r"ray::Worker\b", "train": r"ray::\w*Train\w*Worker", "raylet": r"\S*/raylet/raylet "}
 MEASURED = {"seconds", "suggestion_seconds"}  # columns that may differ from run to run

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.slurm, pytest.mark.ray, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slurm, pytest.mark.ray, pytest.mark.alone, pytest.mark.timeout(1800)]
 STEPS = 400  # of the GAN's training in tiny.yaml
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from slurm_lab import SlurmLab
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, pytest.mark.alone]
 PATIENCE = 120.0
 
 
