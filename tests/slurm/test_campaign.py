@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 pytestmark = [pytest.mark.slurm, pytest.mark.ray, pytest.mark.alone, pytest.mark.timeout(1800)]
-STEPS = 400  # of the GAN's training in tiny.yaml
+STEPS = 200  # of the GAN's training in tiny.yaml
 
 
 def test_a_job_that_is_told_to_end_goes_on_in_the_next_with_the_same_numbers(
@@ -57,7 +57,7 @@ def test_a_time_limit_without_requeue_chains_jobs_until_the_campaign_is_done(
 @pytest.mark.parametrize("victim", ["first", "second"])
 def test_a_power_cut_of_a_node_changes_no_number(slurm_run: Any, laptop: list[dict[str, str]], victim: str) -> None:
     job = slurm_run.submit()
-    slurm_run.wait_for("generator", done=110)  # past the first checkpoint
+    slurm_run.wait_for("generator", done=60)  # past the first checkpoint
     shown = slurm_run.lab.run("squeue", "--noheader", f"--jobs={job}", "--format=%B").stdout.strip()
     listed = slurm_run.lab.run("squeue", "--noheader", f"--jobs={job}", "--format=%N").stdout.strip()
     nodes = slurm_run.lab.run("scontrol", "show", "hostnames", listed).stdout.split()
@@ -87,7 +87,7 @@ def test_scancel_is_the_end_until_somebody_submits_again(slurm_run: Any, laptop:
 @pytest.mark.slow
 def test_a_preempted_job_comes_back_and_finishes(slurm_run: Any, laptop: list[dict[str, str]]) -> None:
     job = slurm_run.submit(nodes=3, cpus_per_node=4)
-    slurm_run.wait_for("generator", done=110)
+    slurm_run.wait_for("generator", done=60)
     urgent = ("sbatch", "--parsable", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=sleep 5")
     slurm_run.lab.run(*urgent, cwd=slurm_run.runs.parent)
     slurm_run.wait_for_end()
