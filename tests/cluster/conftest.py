@@ -1,4 +1,4 @@
-"""One local Ray for the whole folder: starting one takes seconds."""
+"""One local Ray for all tests of a file: starting one takes seconds."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ray_runtime() -> Iterator[object]:
-    """A Ray with four CPUs (tasks here mostly sleep), shared by all tests; nobody may close it."""
+    """A Ray with four CPUs (tasks here mostly sleep), shared by the tests of a file; nobody may close it."""
     from cluster import runtime
 
     with runtime.start(cpus=4) as started:
