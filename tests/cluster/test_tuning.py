@@ -85,6 +85,13 @@ def test_an_interrupted_sweep_goes_on_to_the_same_end(on_one_cpu: TuningResult, 
         if index == 3:
             raise KeyboardInterrupt
 
+    def learn_slowly(config: dict[str, Any], report: Any) -> None:
+        def report_late(epoch: int, metrics: dict[str, float]) -> None:
+            time.sleep(0.5)  # the last trials have not ended when the driver hears of the fourth
+            report(epoch, metrics)
+
+        learn(config, report_late)
+
     def learn_fragile(config: dict[str, Any], report: Any) -> None:
         with calls.open("a") as file:
             file.write("x")
@@ -94,7 +101,7 @@ def test_an_interrupted_sweep_goes_on_to_the_same_end(on_one_cpu: TuningResult, 
         learn(config, report)
 
     with pytest.raises(KeyboardInterrupt):
-        sweep(learn, tmp_path, "resumed", on_report=interrupt)
+        sweep(learn_slowly, tmp_path, "resumed", on_report=interrupt)
     assert sweep(learn_fragile, tmp_path, "resumed") == on_one_cpu
     # Two trials at least had ended when the fourth one spoke up, and one was begun twice.
     assert 1 < calls.stat().st_size <= 6 - 2 + 1
