@@ -39,8 +39,8 @@ TITLES = {"actor": r"ray::Worker\b", "train": r"ray::\w*Train\w*Worker", "raylet
 MEASURED = {"seconds", "suggestion_seconds"}  # columns that may differ from run to run
 LONGEST_S = 600.0
 KILLS_A_CAMPAIGN = 12  # then it may end in peace, and is looked through
-CALM_S = 5.0  # at most, between two kills
-PATIENCE_S = 10.0  # for a process of the kind wanted
+CALM_S = 3.0  # at most, between two kills
+PATIENCE_S = 4.0  # for a process of the kind wanted
 FULL_AFTER_STAGES = (1, 3, 6)  # how many are done when the disk fills up
 SPACE_LEFT_KIB = 64
 ENDED = {0: "done", 1: "stages failed, as is told", -signal.SIGKILL: "killed"}
@@ -261,11 +261,12 @@ class Sweep:
     def _moments(self, campaign: Campaign) -> Iterator[tuple[int, str]]:
         """Random moments while the driver runs, each with a victim of a kind that is still wanted.
 
-        A driver is killed after any share of an undisturbed run's time, the others some time after they appeared.
+        A driver is killed after up to half of an undisturbed run's time, which by and by comes to every part of a run
+        that goes on where it was killed; the others some time after they appeared.
         """
         while self.pending and campaign.exit_code is None:
             kind = self._random.choice(sorted(self.pending.elements()))
-            longest = self._calm_s if kind == "driver" else CALM_S
+            longest = self._calm_s / 2 if kind == "driver" else CALM_S
             deadline = time.monotonic() + self._random.uniform(0, longest)
             while campaign.exit_code is None and time.monotonic() < deadline:
                 time.sleep(0.05)
