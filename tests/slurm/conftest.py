@@ -120,6 +120,11 @@ class SlurmRun:
             logs = "\n".join(path.read_text(errors="replace")[-3000:] for path in self.folder.glob("slurm/*/*.out"))
             raise AssertionError(f"{error}; {self.status}\n{logs}\n{self.lab.run('squeue').stdout}") from None
 
+    def worker_jobs_joined(self) -> int:
+        """Worker jobs whose keeper said that its node is up."""
+        logs = [path.read_text(errors="replace") for path in self.folder.glob("slurm/*_*/*_log.out")]
+        return sum('"keeper"' in text for text in logs)
+
     def table(self) -> list[dict[str, str]]:
         """The table without what was measured."""
         return table_of(self.folder)
@@ -152,9 +157,18 @@ def _no_jobs_left(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture(scope="session")
 def laptop(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
     """The table of the same campaign on this machine alone."""
-    folder = tmp_path_factory.mktemp("laptop")
+    return _on_laptop(SPEC, tmp_path_factory.mktemp("laptop"))
+
+
+@pytest.fixture(scope="session")
+def on_laptop() -> Callable[[Path, Path], list[dict[str, str]]]:
+    """Runs a campaign on this machine alone, in a folder; its table."""
+    return _on_laptop
+
+
+def _on_laptop(spec: Path, folder: Path) -> list[dict[str, str]]:
     (folder / "laptop.yaml").write_text(yaml.safe_dump({"kind": "local", "workers": 2, "dashboard": False}))
-    command = [sys.executable, "-m", "campaign", "submit", str(SPEC), "--profile", "laptop.yaml"]
+    command = [sys.executable, "-m", "campaign", "submit", str(spec), "--profile", "laptop.yaml"]
     done = subprocess.run(
         command, cwd=folder, env={**os.environ, "PYTHONPATH": str(PROJECT)}, capture_output=True, text=True
     )

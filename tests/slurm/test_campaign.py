@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 pytestmark = [pytest.mark.slurm, pytest.mark.ray, pytest.mark.alone, pytest.mark.timeout(1800)]
+SPEC = Path(__file__).with_name("tiny.yaml")
 STEPS = 200  # of the GAN's training in tiny.yaml
 
 
@@ -101,14 +104,8 @@ def test_small_jobs_join_when_the_queue_lets_them_and_end_with_the_campaign(
 ) -> None:
     slurm_run.submit(nodes=1, worker_jobs={"count": 3, "time_limit": 20})
     slurm_run.wait_for("generator", done=20)
-
-    def joined() -> int:
-        """Worker jobs whose keeper said that its node is up."""
-        logs = [path.read_text(errors="replace") for path in slurm_run.folder.glob("slurm/*_*/*_log.out")]
-        return sum('"keeper"' in text for text in logs)
-
     deadline = time.monotonic() + 300
-    while joined() < 2:
+    while slurm_run.worker_jobs_joined() < 2:
         assert time.monotonic() < deadline
         time.sleep(0.5)
     slurm_run.wait_for_end()
@@ -117,6 +114,22 @@ def test_small_jobs_join_when_the_queue_lets_them_and_end_with_the_campaign(
     while "worker" in (queue := slurm_run.lab.run("squeue", "--noheader", "--format=%j %T").stdout):
         assert time.monotonic() < deadline, queue
         time.sleep(0.5)
+
+
+@pytest.mark.slow
+def test_small_jobs_leave_when_their_time_ends_and_others_follow(
+    slurm_run: Any, on_laptop: Any, shared_path: Path, tmp_path: Path
+) -> None:
+    spec = yaml.safe_load(SPEC.read_text())
+    spec["generator"]["training"] |= {"steps": 1500, "checkpoint_every": 500}  # longer than a worker job
+    longer = shared_path / "longer.yaml"
+    longer.write_text(yaml.safe_dump(spec))
+    expected = on_laptop(longer, tmp_path)
+    slurm_run.submit(longer, nodes=1, worker_jobs={"count": 2, "time_limit": 1}, end_seconds=20)
+    slurm_run.wait_for_end()
+    assert slurm_run.table() == expected
+    assert slurm_run.worker_jobs_joined() > 2
+    assert [event["state"] for event in slurm_run.events("run-ended")] == ["done"]
 
 
 @pytest.mark.slow
