@@ -9,6 +9,7 @@ export RAY_USAGE_STATS_ENABLED := 0
 demo: setup
 	@$(BIN)/campaign submit specs/quickstart.yaml
 
+# Files of tests share the two cores; those marked `alone` follow, one after the other.
 # Exit code 5: none of a kind was asked for.
 test: setup debian
 	$(BIN)/pytest -m "not slow and not alone" -n 2 --dist loadfile $(PYTEST_ARGS) || [ $$? = 5 ]

@@ -10,31 +10,33 @@ stack_families.csv.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from curves import Row, save_rows
 from rich.console import Console
 from rich.table import Table
 
 from campaign import api
 from campaign.progress import counting
+from campaign.spec import TabulatedIndex
 
 SHOWN = ("family", "r_fitted", "r_held_out", "rmse_held_out")  # on the screen; all is in the file
 IMAGE_PX = 64  # of the published pairs
 FAMILIES = Path(__file__).parents[1] / "specs" / "calibration" / "families"
 
 
-def calibrated(file: Path, data: Path, runs: Path) -> dict[str, Any]:
+def calibrated(file: Path, data: Path, runs: Path) -> Row:
     """Best member of a family: how it agrees with the pairs fitted to, and the family with pairs held out."""
     console = Console(stderr=True)
     console.print(f"{file.stem} ...")
     with counting(console) as progress:
         outcome = api.calibrate(file, data, runs=runs, progress=progress)
     physics = outcome.physics
-    tables = {name: material.table for name, material in physics.materials.items() if hasattr(material, "table")}
+    tables = {
+        name: material.table for name, material in physics.materials.items() if isinstance(material, TabulatedIndex)
+    }
     return {
         "family": file.stem,
         "what": file.read_text(encoding="utf-8").partition("\n")[0].strip("# ."),
@@ -59,7 +61,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print a JSON list instead of a table, and write no file")
     arguments = parser.parse_args()
     rows = [calibrated(file, arguments.data, arguments.runs) for file in arguments.families]
-    rows.sort(key=lambda row: -row["r_held_out"])
+    rows.sort(key=lambda row: -float(row["r_held_out"]))
     if arguments.json:
         print(json.dumps(rows, indent=2))
         return
@@ -67,12 +69,8 @@ def main() -> None:
     for row in rows:
         table.add_row(*(str(row[name]) for name in SHOWN))
     Console().print(table)
-    path = arguments.output / "stack_families.csv"
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-    print(f"written: {path}")
+    save_rows(rows, arguments.output, "stack_families")
+    print(f"written: {arguments.output / 'stack_families.csv'}")
 
 
 if __name__ == "__main__":

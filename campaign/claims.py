@@ -22,6 +22,7 @@ from pathlib import Path
 from campaign.owner import BEAT_SECONDS, Life, Owner, Watch, beat
 
 POLL_SECONDS = 0.5
+OWNER_FILES = ("owner-*.json", ".owner-*.partial.json")  # an owner's, and those of whoever was not quick enough
 
 
 class ClaimLost(Exception):  # noqa: N818  (reads as what happened)
@@ -74,8 +75,9 @@ class Claim:
             if self._lost:
                 raise ClaimLost(f"{self.folder}: another process has finished this") from None
             raise
-        for path in (*target.glob("owner-*.json"), *target.glob(".owner-*.partial.json")):
-            path.unlink(missing_ok=True)  # with those of whoever was not quick enough to own it
+        for pattern in OWNER_FILES:
+            for path in target.glob(pattern):
+                path.unlink(missing_ok=True)
         for pattern in (f"{self._base.name}-*", f".{self._base.name}-*"):  # of owners taken for dead, or dead at birth
             for remains in self._base.parent.glob(pattern):
                 shutil.rmtree(remains, ignore_errors=True)
@@ -233,7 +235,7 @@ def _drop_the_emptier(base: Path, mine: Path) -> None:
 
 
 def _entries(folder: Path) -> int:
-    return sum(1 for path in folder.rglob("*") if not path.name.startswith(("owner-", ".owner-")))
+    return sum(not any(path.match(pattern) for pattern in OWNER_FILES) for path in folder.rglob("*"))
 
 
 def _owned(base: Path, token: str) -> Path:
