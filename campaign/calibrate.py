@@ -1,9 +1,10 @@
 """Fit a family of stacks to published pairs of image and property, judged by pairs that were not fitted to.
 
-Many starts, spread evenly over the ranges and over all choices of materials and orders, are screened on all images. For
-every fold the best of them on the other folds descend by gradients on those, and the one that fits them best predicts
-the fold. The same with all pairs gives the stack that comes out. Every step is a task for a worker, and every result is
-kept in a folder named after all that enters it, so that a calibration which was stopped goes on.
+Many starts, spread evenly over the ranges and over all choices of materials and orders, are screened: on some of the
+pairs first, where the calibration says so, and those that fit these best on the others. For every fold the best of them
+on the other folds descend by gradients on those, and the one that fits them best predicts the fold; nothing on the way
+there has seen its pairs. The same with all pairs gives the stack that comes out. Every step is a task for a worker, and
+every result is kept in a folder named after all that enters it, so that a calibration which was stopped goes on.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 # Ranges around the values of a physics file that says nothing of what to fit: the value divided and multiplied by this.
 USUAL_FACTOR = 1.3
-STARTS_PER_TASK = 4
+SIMULATIONS_PER_TASK = 500  # of the screening; at most so many, unless one start alone needs more
 FAILED = 1e300  # the loss of a descent that could not be simulated, as JSON knows no infinity
 CODE = "photonics.calibration"
 
@@ -45,7 +46,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Start:
-    """A point of one choice's family, and the property that every image has there, NaN where the solver fails."""
+    """A point of one choice's family, and the property that images have there: the first ones, or all of them."""
 
     choice: int
     values: np.ndarray
@@ -106,10 +107,10 @@ class Calibrator:
         simulated.
         """
         journal = Journal(runs / "calibrations" / self.key, pool, progress)
-        starts = self._screen(journal)
         folds = np.arange(len(self.images)) % self.calibration.folds
         parts = {f"fold-{fold}": folds != fold for fold in range(self.calibration.folds)}
-        best = self._descend(journal, starts, {**parts, "all": folds >= 0})
+        parts["all"] = folds >= 0
+        best = self._descend(journal, self._screen(journal, parts), parts)
         checks = {part: (self.families[c], np.array([values]), self.images) for part, (c, values) in best.items()}
         checked = {part: _numbers(rows[0]) for part, rows in journal.run("checks", screened, checks).items()}
         predictions = np.array([checked[f"fold-{fold}"][i] for i, fold in enumerate(folds)])
@@ -122,36 +123,58 @@ class Calibrator:
             predictions,
         )
 
-    def _screen(self, journal: Journal) -> list[Start]:
+    def _screen(self, journal: Journal, parts: Mapping[str, np.ndarray]) -> list[Start]:
         from photonics.calibration import starts
 
-        count, seed = self.calibration.starts, self.calibration.seed
+        count, seed, first = self.calibration.starts, self.calibration.seed, self.calibration.screening_pairs
         points = [
-            starts(family, count, int(seed_for(seed, "calibration", str(index)).generate_state(1)[0]))
-            for index, family in enumerate(self.families)
+            Start(choice, values, np.empty(0))
+            for choice, family in enumerate(self.families)
+            for values in starts(family, count, int(seed_for(seed, "calibration", str(choice)).generate_state(1)[0]))
         ]
-        tasks = {
-            f"screen-{c}-{i}": (family, points[c][i : i + STARTS_PER_TASK], self.images)
-            for c, family in enumerate(self.families)
-            for i in range(0, count, STARTS_PER_TASK)
-        }
-        rows = [row for found in _in_order(journal.run("starts", screened, tasks), tasks) for row in found]
-        places = [(c, values) for c in range(len(self.families)) for values in points[c]]
-        found = [Start(c, values, _numbers(row)) for (c, values), row in zip(places, rows, strict=True)]
-        known = [start for start in found if np.isfinite(start.simulated).all()]
+        known = self._simulated(journal, "starts", points, self.images[:first])
         if not known:
             raise RuntimeError("no start could be simulated: widen the ranges, or move the wavelengths into the tables")
-        return known
+        if first is None or first >= len(self.images):
+            return known
+        # A part chooses by its own pairs alone, so that those of its fold stay unseen.
+        chosen = {n for fits in parts.values() for n in self._best(known, fits, self.calibration.finalists)}
+        finalists = self._simulated(journal, "finalists", [known[n] for n in sorted(chosen)], self.images[first:])
+        if not finalists:
+            raise RuntimeError("no finalist could be simulated on all pairs: ask for more finalists")
+        return finalists
+
+    def _simulated(self, journal: Journal, what: str, points: list[Start], images: np.ndarray) -> list[Start]:
+        """The points, which lie choice by choice, with these images as well; without those that cannot be simulated."""
+        size = max(1, SIMULATIONS_PER_TASK // len(images))
+        groups = {}
+        for choice, family in enumerate(self.families):
+            own = [point for point in points if point.choice == choice]
+            for i in range(0, len(own), size):
+                values = np.array([point.values for point in own[i : i + size]])
+                groups[f"{what}-{choice}-{i}"] = family, values, images
+        rows = [row for found in journal.run(what, screened, groups).values() for row in found]
+        found = [
+            Start(point.choice, point.values, np.append(point.simulated, _numbers(row)))
+            for point, row in zip(points, rows, strict=True)
+        ]
+        return [start for start in found if np.isfinite(start.simulated).all()]
+
+    def _best(self, starts: list[Start], chosen: np.ndarray, count: int) -> np.ndarray:
+        """Positions of the starts that fit best what they know of the chosen pairs, given by a mask; best first."""
+        simulated = np.array([start.simulated for start in starts])
+        seen = simulated.shape[1]
+        known = chosen[:seen]
+        losses = np.mean((simulated[:, known] - self.published[:seen][known]) ** 2, axis=1)
+        return np.argsort(losses, kind="stable")[:count]
 
     def _descend(
         self, journal: Journal, starts: list[Start], parts: Mapping[str, np.ndarray]
     ) -> dict[str, tuple[int, list[float]]]:
         """For each part of the pairs, given by a mask, the choice and the values that fit it best."""
-        simulated = np.array([start.simulated for start in starts])
         tasks, choice_of = {}, {}
         for part, chosen in parts.items():
-            losses = np.mean((simulated[:, chosen] - self.published[chosen]) ** 2, axis=1)
-            for rank, position in enumerate(np.argsort(losses, kind="stable")[: self.calibration.descents]):
+            for rank, position in enumerate(self._best(starts, chosen, self.calibration.descents)):
                 start, name = starts[position], f"{part}-{rank}"
                 pairs = self.images[chosen], self.published[chosen]
                 tasks[name] = (self.families[start.choice], start.values, *pairs, self.calibration.iterations)
@@ -199,10 +222,6 @@ def refined(family: Family, start: np.ndarray, images: np.ndarray, targets: np.n
 
     fit = refine(family, start, images, targets, iterations)
     return {"values": fit.values.tolist(), "loss": fit.loss if np.isfinite(fit.loss) else FAILED}
-
-
-def _in_order(found: Mapping[str, Any], tasks: Mapping[str, Any]) -> Iterator[Any]:
-    return (found[name] for name in tasks)
 
 
 def _numbers(row: list[float | None]) -> np.ndarray:

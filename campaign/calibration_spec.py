@@ -42,6 +42,12 @@ class Calibration(Model):
     physics: Physics
     fit: Ranges = Ranges()
     starts: Count = Field(default=256, description="starts for each choice of materials")
+    screening_pairs: Annotated[int, Field(ge=2)] | None = Field(
+        default=None, description="pairs, the first ones, that all starts are tried on; default: all pairs"
+    )
+    finalists: Count = Field(
+        default=64, description="best starts that are tried on the other pairs too, for each fold and for all pairs"
+    )
     descents: Count = Field(default=3, description="best starts that descend, for each fold and for all pairs")
     iterations: Count = Field(default=12, description="steps of a descent")
     folds: Annotated[int, Field(ge=2)] = 5

@@ -69,6 +69,19 @@ class HerePool:
         return future
 
 
+class CountingPool(HerePool):
+    """Notes how many simulations each task asked for: stacks times images."""
+
+    def __init__(self, simulations: list[int]) -> None:
+        super().__init__()
+        self.simulations = simulations
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        _, values, images, *_ = arguments
+        self.simulations.append(np.atleast_2d(values).shape[0] * len(images))
+        return super().submit(function, *arguments)
+
+
 @pytest.fixture
 def family(tmp_path: Path) -> Path:
     path = tmp_path / "family.yaml"
@@ -113,7 +126,7 @@ def test_finds_the_stack_that_made_the_labels(
     assert outcome.fitted.rmse < 0.1 * published.std()
     assert outcome.held_out.r > 0.98
     assert outcome.held_out.n == 6
-    assert heard[0] == (0, 4, "starts")
+    assert heard[0] == (0, 2, "starts")  # one task for each mirror
     assert heard[-1] == (3, 3, "checks")
     report = json.loads(json.dumps(outcome.to_dict()))
     assert len(report["predictions"]) == 6
@@ -122,6 +135,35 @@ def test_finds_the_stack_that_made_the_labels(
     written.write_text(outcome.physics_file("campaign calibrate data.hdf5"))
     assert "pairs held out, fold by fold: r " in written.read_text()
     assert load_physics(written, 64) == (outcome.physics, 2)
+
+
+def test_starts_that_miss_the_first_pairs_are_not_tried_on_the_others(
+    family: Path, images: np.ndarray, published: np.ndarray, tmp_path: Path
+) -> None:
+    every = Calibrator(*load_calibration(family, 64), images, published)
+    family.write_text(FAMILY + "screening_pairs: 3\nfinalists: 2\n")
+    some = Calibrator(*load_calibration(family, 64), images, published)
+    simulations: list[int] = []
+    outcome = some.run(CountingPool(simulations), tmp_path, lambda *now: None)  # type: ignore[arg-type]
+    best = every.run(HerePool(), tmp_path, lambda *now: None)  # type: ignore[arg-type]
+    assert outcome.physics == best.physics
+    assert outcome.held_out.r > 0.98
+    first, then = simulations[:2], simulations[2:-9]  # before six descents and three checks
+    assert first == [8 * 3, 8 * 3]  # of both mirrors
+    assert 2 * 3 <= sum(then) <= 3 * 2 * 3  # the best two for both folds and for all pairs, on the other three images
+
+
+def test_pairs_of_a_fold_do_not_choose_its_finalists(
+    family: Path, images: np.ndarray, published: np.ndarray, tmp_path: Path
+) -> None:
+    family.write_text(FAMILY + "screening_pairs: 2\nfinalists: 1\n")
+    calibration, orders = load_calibration(family, 64)
+    outcome = Calibrator(calibration, orders, images, published).run(HerePool(), tmp_path, lambda *now: None)  # type: ignore[arg-type]
+    moved = published.copy()
+    moved[0] += 0.2  # fold 0: what is predicted for it comes from the pairs of fold 1
+    other = Calibrator(calibration, orders, images, moved).run(HerePool(), tmp_path, lambda *now: None)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(other.predictions[::2], outcome.predictions[::2])
+    assert (other.predictions[1::2] != outcome.predictions[1::2]).all()
 
 
 def test_a_mean_over_a_band_is_calibrated_too(
