@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from secure_shell import SecureShell, why_not
 
 from campaign.claims import owner_file
 from campaign.driver import OWNER_NAME
@@ -113,6 +114,26 @@ def small_disk() -> Iterator[Callable[[Path, str], None]]:
     yield mount
     for folder in mounted:
         subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.fixture(scope="session")
+def secure_shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureShell]:
+    """A real ssh server on this machine, or a skip that says why there is none."""
+    if reason := why_not():
+        pytest.skip(reason)
+    shell = SecureShell(tmp_path_factory.mktemp("ssh"))
+    yield shell
+    shell.close()
+
+
+@pytest.fixture
+def network_mounts(secure_shell: SecureShell, tmp_path: Path) -> list[Path]:
+    """One folder as two machines of a cluster see it, each through a mount of its own."""
+    (tmp_path / "exported").mkdir()
+    mounts = [tmp_path / "on-node-1", tmp_path / "on-node-2"]
+    for at in mounts:
+        secure_shell.mount(tmp_path / "exported", at)
+    return mounts
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from campaign import claims, owner
-from campaign.claims import Busy, ClaimLost, claimed, claimed_at_once, owner_file, unfinished
+from campaign.claims import Busy, ClaimLost, claimed, claimed_at_once, owner_file, owner_files, unfinished
 from campaign.owner import Life, Owner, Watch, beat
 
 FORK = multiprocessing.get_context("fork")
@@ -110,18 +110,29 @@ def increment(base: Path, counter: Path, times: int) -> None:
 
 
 def test_never_two_owners_of_one_folder(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    race([base], base.with_name("counter"), 60, monkeypatch)
+    assert not list(base.parent.glob(f"{base.name}-*"))
+
+
+def test_never_two_owners_of_one_folder_on_machines_that_share_it(
+    network_mounts: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    race([mount / "key.partial" for mount in network_mounts], tmp_path / "counter", 20, monkeypatch)
+
+
+def race(bases: list[Path], counter: Path, times: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six processes, each with one of the ways to a folder, own it again and again, and count."""
     monkeypatch.setattr(claims, "POLL_SECONDS", 0.002)
     monkeypatch.setattr(owner, "DEAD_AFTER_SECONDS", 600.0)  # nobody dies here: a wait for that is a stall
-    counter = base.parent / "counter"
     counter.write_text("0")
-    processes = [FORK.Process(target=increment, args=(base, counter, 60)) for _ in range(6)]
+    processes = [FORK.Process(target=increment, args=(bases[n % len(bases)], counter, times)) for n in range(6)]
     for process in processes:
         process.start()
     for process in processes:
         process.join(timeout=120)
     assert [process.exitcode for process in processes] == [0] * 6
-    assert counter.read_text() == "360"
-    assert not list(base.parent.glob(f"{base.name}-*"))
+    assert counter.read_text() == str(6 * times)
+    assert not owner_files(bases[0])
 
 
 def test_whoever_is_too_late_leaves_a_file_that_says_nothing(base: Path) -> None:
