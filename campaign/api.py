@@ -91,6 +91,7 @@ def submit(campaign: Campaign, listener: Listener | None = None) -> FinishedRun:
         CannotStart: something keeps it from working here; nothing was written.
         run.CampaignFailed: stages failed.
         run.Cancelled: another process cancelled it; submit again, or resume, to go on.
+        run.ClusterGone: Ray ended by itself, and will end this process; submit again, from another, to go on.
         frozen.SourceChanged: source was edited while the run was starting; nothing has run.
         RunBusy: another process has this run.
         KeyboardInterrupt: stopped by the user; submit again to go on.

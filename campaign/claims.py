@@ -22,6 +22,7 @@ from pathlib import Path
 from campaign.owner import BEAT_SECONDS, Life, Owner, Watch, beat
 
 POLL_SECONDS = 0.5
+_HELD: set[Claim] = set()  # by this process
 OWNER_FILES = ("owner-*.json", ".owner-*.partial.json")  # an owner's, and those of whoever was not quick enough
 
 
@@ -48,6 +49,7 @@ class Claim:
         self._lost = False
         self._heart = threading.Thread(target=self._beat, name=f"heart of {base.name}", daemon=True)
         self._heart.start()
+        _HELD.add(self)
 
     @property
     def is_lost(self) -> bool:
@@ -107,6 +109,7 @@ class Claim:
     def _stop_heart(self) -> None:
         self._over.set()
         self._heart.join()
+        _HELD.discard(self)
 
     def _beat(self) -> None:
         while not self._over.wait(BEAT_SECONDS):
@@ -150,6 +153,12 @@ def claimed_at_once(base: Path) -> AbstractContextManager[Claim]:
             raise busy
 
     return claimed(base, give_up)
+
+
+def release_all() -> None:
+    """Leave all folders of this process to whoever comes next, whatever its threads are still at."""
+    for claim in list(_HELD):
+        claim.release()
 
 
 def owner_files(base: Path) -> list[Path]:

@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 OWNER_NAME = ".owner"  # of the folder below a run's that its driver claims
 LOOK_SECONDS = 0.5
+LEAVE_SECONDS = 5.0  # for a look to end; one at a cluster that is gone takes a minute
 
 # Without a beat, where its process cannot be seen: a shared file system may show a file that is a minute old, and
 # clocks differ a little. This is for telling only; whoever takes a run over waits and compares no clocks.
@@ -65,4 +66,4 @@ def looking_around(look: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         over.set()
-        thread.join()
+        thread.join(LEAVE_SECONDS)

@@ -14,13 +14,17 @@ import typer
 
 from campaign import api
 from campaign.announcing import Listener
+from campaign.claims import release_all
 from campaign.complaints import told
+from campaign.events import EventLog
 from campaign.frozen import SourceChanged
 from campaign.progress import display, format_seconds
-from campaign.run import CampaignFailed, Cancelled
+from campaign.run import CampaignFailed, Cancelled, ClusterGone
 from campaign.terminal import BUSY, CANCELLED, FAILED, STOPPED, complain, console, print_json
 from cluster.slurm.controller import SlurmError
 
+RESTARTS_VARIABLE = "CAMPAIGN_RESTARTS"  # how often the run was begun again, as Ray had ended by itself
+MOST_RESTARTS = 3
 FROZEN_VARIABLE = "CAMPAIGN_FROZEN"  # set in a process that runs a run's own copy of the source
 
 
@@ -28,8 +32,11 @@ def drive(run_it: Callable[[Listener], api.FinishedRun], again: str, as_json: bo
     """Call ``run_it`` with a display that listens, then show its table; the command ``again`` goes on later."""
     screen = console(stderr=as_json)
     started = time.monotonic()
-    with display(screen) as listener, endings(again):
-        run = run_it(listener)
+    try:
+        with display(screen) as listener, endings(again):
+            run = run_it(listener)
+    except ClusterGone as gone:
+        _begin_again(gone, again)
     if as_json:
         print_json({"run_folder": str(run.folder), "from_cache": run.from_cache, "plan": run.plan.to_dict()})
         return
@@ -45,6 +52,23 @@ def drive_frozen(code: Path) -> NoReturn:
     # -P: the working directory may hold the source as it is now.
     command = [sys.executable, "-P", "-m", "campaign", *sys.argv[1:]]
     os.execve(sys.executable, command, {**os.environ, "PYTHONPATH": path, FROZEN_VARIABLE: "1"})
+
+
+def _begin_again(gone: ClusterGone, again: str) -> NoReturn:
+    """Become this same command anew, which goes on with a new Ray; the old one would end this process in a minute."""
+    restarts, events = int(os.environ.get(RESTARTS_VARIABLE, "0")), EventLog(gone.run_folder)
+    release_all()
+    if restarts == MOST_RESTARTS:
+        events.write("run-ended", state="failed", message=str(gone))
+        print(f"failed:\n{gone}, {restarts + 1} times; finished work is kept: `{again}` goes on", file=sys.stderr)
+        sys.stderr.flush()
+        os._exit(FAILED)
+    events.write("run-queued", message="begins again")
+    print(f"{gone}; going on with a new one", file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    environment = {**os.environ, RESTARTS_VARIABLE: str(restarts + 1)}
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
 
 
 @contextmanager

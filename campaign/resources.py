@@ -77,6 +77,11 @@ class Resources:
         with self._lock:
             return self._started()
 
+    @property
+    def is_cluster_gone(self) -> bool:
+        """Whether Ray's node on this machine has ended by itself; nothing can be asked of Ray any more."""
+        return self._runtime is not None and self._runtime.is_gone
+
     def workers_of(self, runtime: RayRuntime) -> int:
         """Worker processes that this run has on a Ray."""
         return min(self.profile.workers or runtime.cpus, runtime.cpus)
@@ -138,7 +143,9 @@ class Resources:
             raise Interrupted
 
     def close(self) -> None:
-        """End workers and Ray; work in flight is given up."""
+        """End workers and Ray; work in flight is given up. What a node that is gone has left, ends with the process."""
         self.stop.set()
+        if self.is_cluster_gone:
+            return
         with self._lock:
             self._stack.close()

@@ -43,6 +43,14 @@ class OutOfTime(Exception):  # noqa: N818
     """The time of this process ended before the run did; what is done so far is kept."""
 
 
+class ClusterGone(Exception):  # noqa: N818
+    """Ray's node on this machine ended by itself; what is done so far is kept, and this process is of no more use."""
+
+    def __init__(self, run_folder: Path) -> None:
+        super().__init__("Ray on this machine ended by itself; somebody killed it, or the machine ran out of memory")
+        self.run_folder = run_folder
+
+
 class Executor:
     """Runs the stages of one pipeline, independent ones side by side, each in a thread of this process.
 
@@ -81,10 +89,11 @@ class Executor:
             CampaignFailed: when a stage failed; every stage that does not depend on it was still run.
             Cancelled: another process asked the run to stop; finished work is kept.
             OutOfTime: what is left would not end in time; finished work is kept.
+            ClusterGone: Ray's node on this machine ended by itself; finished work is kept.
             KeyboardInterrupt: when the user stopped the run; finished work is kept.
         """
         threads: list[threading.Thread] = []
-        state = "failed"
+        state: str | None = "failed"
         with looking_around(self._look_around):
             self._announcer.tell(
                 "run-started",
@@ -108,30 +117,39 @@ class Executor:
             except OutOfTime:
                 state = "queued"
                 raise
+            except ClusterGone:
+                state = None  # whoever drives the run may go on at once
+                raise
             finally:
                 self._resources.close()
-                for thread in threads:
+                for thread in threads if state else ():  # without its cluster a thread stays in Ray for a minute
                     thread.join(timeout=LEAVE_SECONDS)
                 while not self._ended.empty():
                     self._record(self._ended.get())
                 self._resources.budget.save()
-                self._announcer.tell("run-ended", state=state)
+                if state:
+                    self._announcer.tell("run-ended", state=state)
         self._announcer.close()
 
     def _raise_unless_complete(self) -> None:
         failures = [outcome for outcome in self.outcomes.values() if outcome.state == "failed"]
         if failures:
+            self._raise_if_cluster_gone()  # the reason behind theirs
             raise CampaignFailed(self._describe(failures))
         if len(self.outcomes) < len(self.pipeline.stages) or any(
             outcome.state == "interrupted" for outcome in self.outcomes.values()
         ):
             raise Cancelled if self._cancelled else OutOfTime
 
+    def _raise_if_cluster_gone(self) -> None:
+        if self._resources.is_cluster_gone:
+            raise ClusterGone(self.run_folder)
+
     def _look_around(self) -> None:
         """What the driver does beside its stages, twice a second, in a thread of its own."""
         self._look_for_request()
         self._announcer.show_gauges()
-        if time.monotonic() >= self._next_fit:
+        if time.monotonic() >= self._next_fit and not self._resources.is_cluster_gone:
             self._next_fit = time.monotonic() + FIT_SECONDS
             self._resources.fit_pool()
 
@@ -190,9 +208,10 @@ class Executor:
         return again
 
     def _next_ended(self) -> Outcome:
-        while True:  # a wait without end would hear neither Ctrl-C nor a cancel that cannot wait
+        while True:  # a wait without end would hear of neither Ctrl-C nor a cancel that cannot wait nor Ray's end
             if self._cancelled == "now":
                 raise Cancelled
+            self._raise_if_cluster_gone()
             try:
                 return self._ended.get(timeout=0.5)
             except queue.Empty:

@@ -75,6 +75,15 @@ class RayRuntime:
     dashboard_url: str | None
     token_file: Path | None
     _stack: ExitStack = field(repr=False)
+    _keeper: subprocess.Popen[str] | None = field(repr=False)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the node that was started on this machine for it has ended by itself, some seconds ago.
+
+        Calls into Ray then take a minute, at the end of which Ray ends this process.
+        """
+        return self._keeper is not None and self._keeper.poll() is not None
 
     def present_cpus(self) -> int | None:
         """CPUs that the cluster offers by now, since nodes may come and go; None when it does not answer."""
@@ -150,8 +159,9 @@ def start(
     }
     options = [f"--{name}={value}" for name, value in told.items() if value is not None]
     with ExitStack() as stack:
-        head = Head(**stack.enter_context(_kept_node(["head", *options, *["--dashboard"] * dashboard])))
-        return _connect(stack, head.address, Path(head.token_file), has_dashboard=dashboard)
+        keeper, announcement = stack.enter_context(_kept_node(["head", *options, *["--dashboard"] * dashboard]))
+        head = Head(**announcement)
+        return _connect(stack, keeper, head.address, Path(head.token_file), has_dashboard=dashboard)
 
 
 def join(
@@ -175,14 +185,16 @@ def join(
     _refuse_second_ray()
     with ExitStack() as stack:
         stack.enter_context(token_in_use(token))
+        keeper = None
         if address != "auto":
             if not answers(address):
                 raise ConnectionError(
                     f"no Ray answers at {address}; start it there with `ray start --head`, or correct the address"
                 )
             if not has_node_of(address):
-                stack.enter_context(_kept_node(["worker", f"--address={address}", "--cpus=0", "--gpus=0"]))
-        return _connect(stack, address, None, has_dashboard=True, source=source, pip=pip)
+                node = ["worker", f"--address={address}", "--cpus=0", "--gpus=0"]
+                keeper, _ = stack.enter_context(_kept_node(node))
+        return _connect(stack, keeper, address, None, has_dashboard=True, source=source, pip=pip)
 
 
 def wait_for_nodes(count: int, timeout_s: float) -> int:
@@ -221,8 +233,8 @@ def _refuse_second_ray() -> None:
 
 
 @contextmanager
-def _kept_node(arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """A node of this machine that ends with the block, or with this process; yields what its keeper announces."""
+def _kept_node(arguments: Sequence[str]) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """A node of this machine that ends with the block, or with this process; its keeper, and what that announces."""
     keeper = subprocess.Popen(
         [sys.executable, "-P", "-m", "cluster.keeper", *arguments, "--lifeline"],  # -P: not from the working directory
         env=os.environ | source_path(),
@@ -238,7 +250,7 @@ def _kept_node(arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
         announcement = keeper.stdout.readline()
         if not announcement:
             raise RuntimeError(keeper.stderr.read().strip() or f"the keeper of Ray's node ended with {keeper.wait()}")
-        yield json.loads(announcement)
+        yield keeper, json.loads(announcement)
     finally:
         _end(keeper)
 
@@ -254,6 +266,7 @@ def _end(keeper: subprocess.Popen[str]) -> None:
 
 def _connect(
     stack: ExitStack,
+    keeper: subprocess.Popen[str] | None,
     address: str,
     token: Path | None,
     *,
@@ -273,6 +286,7 @@ def _connect(
         dashboard_url=f"http://{context.dashboard_url}" if has_dashboard and context.dashboard_url else None,
         token_file=token,
         _stack=stack.pop_all(),
+        _keeper=keeper,
     )
 
 
