@@ -1,10 +1,10 @@
 """How well each family of stacks can follow published labels: a calibration of every one, side by side.
 
-    python benchmarks/stack_families.py dataset_z4_part.hdf5 [FAMILY.yaml ...] [--json]
+    python benchmarks/stack_families.py dataset_z4_part.hdf5 [FAMILY.yaml ...] [--orders M ...] [--json]
 
 Families are the files of specs/calibration/families unless others are named, and each is calibrated as by `campaign
-calibrate`; one that was stopped goes on. Without --json, the table is also written into the folder --output, as
-stack_families.csv.
+calibrate`, with --orders once for each truncation; one that was stopped goes on. Without --json, the table is also
+written into the folder --output, as stack_families.csv, or stack_truncations.csv with --orders.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from curves import Row, save_rows
@@ -22,17 +23,20 @@ from campaign import api
 from campaign.progress import counting
 from campaign.spec import TabulatedIndex
 
-SHOWN = ("family", "r_fitted", "r_held_out", "rmse_held_out")  # on the screen; all is in the file
+SHOWN = ("family", "orders", "r_fitted", "r_held_out", "rmse_held_out")  # on the screen; all is in the file
 IMAGE_PX = 64  # of the published pairs
 FAMILIES = Path(__file__).parents[1] / "specs" / "calibration" / "families"
 
 
-def calibrated(file: Path, data: Path, runs: Path) -> Row:
+def calibrated(file: Path, orders: int | None, data: Path, runs: Path) -> Row:
     """Best member of a family: how it agrees with the pairs fitted to, and the family with pairs held out."""
     console = Console(stderr=True)
-    console.print(f"{file.stem} ...")
-    with counting(console) as progress:
-        outcome = api.calibrate(file, data, runs=runs, progress=progress)
+    console.print(f"{file.stem}{'' if orders is None else f' at {orders} orders'} ...")
+    with counting(console) as progress, TemporaryDirectory() as folder:
+        asked = file if orders is None else Path(folder) / file.name
+        if orders is not None:
+            asked.write_text(f"include: {file.absolute()}\nfit: {{orders: [{orders}]}}\n", encoding="utf-8")
+        outcome = api.calibrate(asked, data, runs=runs, progress=progress)
     physics = outcome.physics
     tables = {
         name: material.table for name, material in physics.materials.items() if isinstance(material, TabulatedIndex)
@@ -56,11 +60,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="a data set in the published layout (.hdf5: z, x, y)")
     parser.add_argument("families", type=Path, nargs="*", default=shipped, metavar="FAMILY.yaml")
+    parser.add_argument("--orders", type=int, nargs="+", help="truncations; default: that of each family")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder that keeps what is done")
     parser.add_argument("--output", type=Path, default=Path("docs/results"))
     parser.add_argument("--json", action="store_true", help="print a JSON list instead of a table, and write no file")
     arguments = parser.parse_args()
-    rows = [calibrated(file, arguments.data, arguments.runs) for file in arguments.families]
+    rows = [
+        calibrated(file, orders, arguments.data, arguments.runs)
+        for file in arguments.families
+        for orders in arguments.orders or (None,)
+    ]
     rows.sort(key=lambda row: -float(row["r_held_out"]))
     if arguments.json:
         print(json.dumps(rows, indent=2))
@@ -69,8 +78,9 @@ def main() -> None:
     for row in rows:
         table.add_row(*(str(row[name]) for name in SHOWN))
     Console().print(table)
-    save_rows(rows, arguments.output, "stack_families")
-    print(f"written: {arguments.output / 'stack_families.csv'}")
+    name = "stack_truncations" if arguments.orders else "stack_families"
+    save_rows(rows, arguments.output, name)
+    print(f"written: {arguments.output / name}.csv")
 
 
 if __name__ == "__main__":
