@@ -76,7 +76,7 @@ def test_families_of_stacks(authors_dir: Path, tmp_path: Path) -> None:
     for row in rows:
         assert row["what"].startswith("Holes etched into a silicon film")
         assert -1 <= row["r_held_out"] <= 1
-        assert 450 <= row["wavelength_nm"] <= 1000
+        assert 550 <= row["wavelength_nm"] <= 1000
 
 
 @pytest.mark.ray
