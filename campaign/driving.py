@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -18,6 +18,7 @@ from campaign.claims import release_all
 from campaign.complaints import told
 from campaign.events import EventLog
 from campaign.frozen import SourceChanged
+from campaign.keys import PROJECT
 from campaign.progress import display, format_seconds
 from campaign.run import CampaignFailed, Cancelled, ClusterGone
 from campaign.terminal import BUSY, CANCELLED, FAILED, STOPPED, complain, console, print_json
@@ -36,7 +37,7 @@ def drive(run_it: Callable[[Listener], api.FinishedRun], again: str, as_json: bo
         with display(screen) as listener, endings(again):
             run = run_it(listener)
     except ClusterGone as gone:
-        _begin_again(gone, again)
+        _begin_again(gone, again, as_json)
     if as_json:
         print_json({"run_folder": str(run.folder), "from_cache": run.from_cache, "plan": run.plan.to_dict()})
         return
@@ -48,27 +49,33 @@ def drive(run_it: Callable[[Listener], api.FinishedRun], again: str, as_json: bo
 
 def drive_frozen(code: Path) -> NoReturn:
     """Become this same command as the source below ``code`` has it: what a run froze when it was submitted."""
-    path = os.pathsep.join(part for part in (str(code.absolute()), os.environ.get("PYTHONPATH", "")) if part)
-    # -P: the working directory may hold the source as it is now.
-    command = [sys.executable, "-P", "-m", "campaign", *sys.argv[1:]]
-    os.execve(sys.executable, command, {**os.environ, "PYTHONPATH": path, FROZEN_VARIABLE: "1"})
+    _become(sys.argv[1:], code, {FROZEN_VARIABLE: "1"})
 
 
-def _begin_again(gone: ClusterGone, again: str) -> NoReturn:
-    """Become this same command anew, which goes on with a new Ray; the old one would end this process in a minute."""
+def _begin_again(gone: ClusterGone, again: str, as_json: bool) -> NoReturn:
+    """Go on with a new Ray, as a new program: Ray ends a process that was connected to one which is gone."""
     restarts, events = int(os.environ.get(RESTARTS_VARIABLE, "0")), EventLog(gone.run_folder)
     release_all()
     if restarts == MOST_RESTARTS:
         events.write("run-ended", state="failed", message=str(gone))
         print(f"failed:\n{gone}, {restarts + 1} times; finished work is kept: `{again}` goes on", file=sys.stderr)
         sys.stderr.flush()
-        os._exit(FAILED)
+        os._exit(FAILED)  # what runs at a usual exit would wait for Ray
     events.write("run-queued", message="begins again")
     print(f"{gone}; going on with a new one", file=sys.stderr)
+    # By what it froze: the spec may be another by now.
+    resume = ["resume", str(gone.run_folder), *["--json"] * as_json]
+    _become(resume, PROJECT, {RESTARTS_VARIABLE: str(restarts + 1)})
+
+
+def _become(arguments: Sequence[str], code: Path, variables: Mapping[str, str]) -> NoReturn:
+    """Exchange this process's program for another command of ours, from the source below ``code``."""
+    path = os.pathsep.join(part for part in (str(code.absolute()), os.environ.get("PYTHONPATH", "")) if part)
     sys.stdout.flush()
     sys.stderr.flush()
-    environment = {**os.environ, RESTARTS_VARIABLE: str(restarts + 1)}
-    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
+    # -P: the working directory may hold the source as it is now.
+    command = [sys.executable, "-P", "-m", "campaign", *arguments]
+    os.execve(sys.executable, command, {**os.environ, "PYTHONPATH": path, **variables})
 
 
 @contextmanager
