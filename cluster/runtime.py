@@ -95,6 +95,7 @@ class RayRuntime:
 
     def close(self) -> None:
         """End the Ray that was started here, or only leave the one that was joined; a second call does nothing."""
+        self._keeper = None  # from now on its end is no news
         self._stack.close()
 
     def __enter__(self) -> RayRuntime:
