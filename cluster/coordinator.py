@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -22,6 +23,7 @@ RECEIVE_TIMEOUT_S = 0.2
 
 # How long to look for reservations of a coordinator that was ended; there are none if it had not begun.
 ORPHAN_TIMEOUT_S = 1.0
+RELEASE_SECONDS = 5.0  # between looks for reservations that outlived their owner
 
 
 class Mailbox:
@@ -86,11 +88,16 @@ def run_coordinated(
     coordinator: Any = ray.remote(Coordinator).options(**options).remote()
     try:
         outcome = coordinator.run.remote(function)
+        next_release = time.monotonic() + RELEASE_SECONDS
         while not ray.wait([outcome], timeout=0)[0]:
             for message in ray.get(coordinator.receive.remote(RECEIVE_TIMEOUT_S)):
                 on_message(message)
             while_waiting()
             connection.raise_if_ending()
+            if time.monotonic() > next_release:
+                # Of a Train controller that failed, whose successor waits for the CPUs.
+                release_orphans(0.0)
+                next_release = time.monotonic() + RELEASE_SECONDS
         for message in ray.get(coordinator.receive.remote(0.0)):
             on_message(message)
         result: Result = ray.get(outcome)

@@ -7,6 +7,8 @@ import signal
 import time
 
 import pytest
+import ray
+from ray.util.placement_group import placement_group, remove_placement_group
 
 from cluster.coordinator import Mailbox, run_coordinated
 from cluster.errors import RemoteTraceback, WorkerLost
@@ -67,3 +69,22 @@ def _is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_what_a_dead_actor_had_reserved_is_free_again_while_the_work_goes_on() -> None:
+    def work(mailbox: Mailbox) -> bool:
+        reserver = ray.remote(num_cpus=0)(Reserver).remote()
+        ray.get(reserver.reserve.remote())
+        ray.kill(reserver)  # as Ray leaves a Train controller that failed
+        again = placement_group([{"CPU": 4}])
+        try:
+            return bool(again.wait(timeout_seconds=60))
+        finally:
+            remove_placement_group(again)
+
+    assert run_coordinated(work, lambda message: None)
+
+
+class Reserver:
+    def reserve(self) -> None:
+        assert placement_group([{"CPU": 4}]).wait(timeout_seconds=60)
