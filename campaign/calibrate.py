@@ -46,11 +46,16 @@ class Choice:
 
 @dataclass(frozen=True)
 class Start:
-    """A point of one choice's family, and the property that images have there: the first ones, or all of them."""
+    """A point of one choice's family, and the property of the first images or of all there; NaN where the solver fails."""
 
     choice: int
     values: np.ndarray
     simulated: np.ndarray
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the solver could do them all."""
+        return bool(np.isfinite(self.simulated).all())
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,8 @@ class Calibrator:
             predictions,
         )
 
-    def _screen(self, journal: Journal, parts: Mapping[str, np.ndarray]) -> list[Start]:
+    def _screen(self, journal: Journal, parts: Mapping[str, np.ndarray]) -> dict[str, list[Start]]:
+        """Starts with all pairs simulated, for each part those among which it may choose."""
         from photonics.calibration import starts
 
         count, seed, first = self.calibration.starts, self.calibration.seed, self.calibration.screening_pairs
@@ -132,20 +138,23 @@ class Calibrator:
             for choice, family in enumerate(self.families)
             for values in starts(family, count, int(seed_for(seed, "calibration", str(choice)).generate_state(1)[0]))
         ]
-        known = self._simulated(journal, "starts", points, self.images[:first])
+        known = [start for start in self._simulated(journal, "starts", points, self.images[:first]) if start.is_known]
         if not known:
             raise RuntimeError("no start could be simulated: widen the ranges, or move the wavelengths into the tables")
         if first is None or first >= len(self.images):
-            return known
-        # A part chooses by its own pairs alone, so that those of its fold stay unseen.
-        chosen = {n for fits in parts.values() for n in self._best(known, fits, self.calibration.finalists)}
-        finalists = self._simulated(journal, "finalists", [known[n] for n in sorted(chosen)], self.images[first:])
-        if not finalists:
+            return dict.fromkeys(parts, known)
+        # By the part's own pairs alone: one that other parts brought in was chosen by pairs that this one holds out.
+        own = {part: self._best(known, fits, self.calibration.finalists).tolist() for part, fits in parts.items()}
+        chosen = sorted(set().union(*own.values()))
+        again = self._simulated(journal, "finalists", [known[n] for n in chosen], self.images[first:])
+        finalists = dict(zip(chosen, again, strict=True))
+        found = {part: [finalists[n] for n in own[part] if finalists[n].is_known] for part in parts}
+        if not all(found.values()):
             raise RuntimeError("no finalist could be simulated on all pairs: ask for more finalists")
-        return finalists
+        return found
 
     def _simulated(self, journal: Journal, what: str, points: list[Start], images: np.ndarray) -> list[Start]:
-        """The points, which lie choice by choice, with these images as well; without those that cannot be simulated."""
+        """The points, which lie choice by choice, with these images as well."""
         size = max(1, SIMULATIONS_PER_TASK // len(images))
         groups = {}
         for choice, family in enumerate(self.families):
@@ -154,11 +163,10 @@ class Calibrator:
                 values = np.array([point.values for point in own[i : i + size]])
                 groups[f"{what}-{choice}-{i}"] = family, values, images
         rows = [row for found in journal.run(what, screened, groups).values() for row in found]
-        found = [
+        return [
             Start(point.choice, point.values, np.append(point.simulated, _numbers(row)))
             for point, row in zip(points, rows, strict=True)
         ]
-        return [start for start in found if np.isfinite(start.simulated).all()]
 
     def _best(self, starts: list[Start], chosen: np.ndarray, count: int) -> np.ndarray:
         """Positions of the starts that fit best what they know of the chosen pairs, given by a mask; best first."""
@@ -169,13 +177,13 @@ class Calibrator:
         return np.argsort(losses, kind="stable")[:count]
 
     def _descend(
-        self, journal: Journal, starts: list[Start], parts: Mapping[str, np.ndarray]
+        self, journal: Journal, starts: Mapping[str, list[Start]], parts: Mapping[str, np.ndarray]
     ) -> dict[str, tuple[int, list[float]]]:
         """For each part of the pairs, given by a mask, the choice and the values that fit it best."""
         tasks, choice_of = {}, {}
         for part, chosen in parts.items():
-            for rank, position in enumerate(self._best(starts, chosen, self.calibration.descents)):
-                start, name = starts[position], f"{part}-{rank}"
+            for rank, position in enumerate(self._best(starts[part], chosen, self.calibration.descents)):
+                start, name = starts[part][position], f"{part}-{rank}"
                 pairs = self.images[chosen], self.published[chosen]
                 tasks[name] = (self.families[start.choice], start.values, *pairs, self.calibration.iterations)
                 choice_of[name] = start.choice
