@@ -46,7 +46,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Start:
-    """A point of one choice's family, and the property of the first images or of all there; NaN where the solver fails."""
+    """A point of one choice's family, and the property of the first images or of all; NaN where the solver fails."""
 
     choice: int
     values: np.ndarray
