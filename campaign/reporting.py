@@ -79,8 +79,8 @@ class _Pictures:
         folder.mkdir(exist_ok=True)
 
     def _picture(self, name: str, figure: Figure, caption: str) -> ReportFigure:
-        save_figure(figure, self.folder, name)
-        return ReportFigure.from_figure(figure, caption)
+        png, _ = save_figure(figure, self.folder, name)
+        return ReportFigure.from_file(png, caption)
 
     def gallery(self) -> Iterator[ReportFigure]:
         """The paper's Figure 2."""

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-import matplotlib
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from matplotlib.figure import Figure
 
-from results.figures.style import METADATA, RC
+from results.figures.style import RC
 from results.files import write_atomically
 from results.tables import MEASURES, MethodGroup, TableRow, caption, format_seconds, headline, method_groups
 
-SCREEN_DPI = 110  # sharp enough on a screen, and half the size of the files made for print
+SCREEN_DPI = 110  # of CSS' pixels, that a figure is shown with
+WIDTH_IN_PNG = slice(16, 20)  # of its header
 
 
 @dataclass(frozen=True)
@@ -27,14 +25,6 @@ class ReportFigure:
 
     caption: str
     png: bytes
-
-    @classmethod
-    def from_figure(cls, figure: Figure, caption: str) -> ReportFigure:
-        """Draw a matplotlib figure for the screen."""
-        buffer = io.BytesIO()
-        with matplotlib.rc_context(RC):
-            figure.savefig(buffer, dpi=SCREEN_DPI, metadata=METADATA["png"], bbox_inches="tight", pad_inches=0.08)
-        return cls(caption, buffer.getvalue())
 
     @classmethod
     def from_file(cls, path: Path | str, caption: str) -> ReportFigure:
@@ -48,6 +38,11 @@ class ReportFigure:
     def data_uri(self) -> str:
         """The image as a URI that carries its bytes."""
         return f"data:image/png;base64,{base64.b64encode(self.png).decode()}"
+
+    @property
+    def width(self) -> int:
+        """Width on the page in CSS pixels: less than the image has, which is drawn for print."""
+        return round(int.from_bytes(self.png[WIDTH_IN_PNG], "big") * SCREEN_DPI / RC["savefig.dpi"])
 
 
 @dataclass(frozen=True)

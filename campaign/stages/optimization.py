@@ -16,7 +16,6 @@ from campaign.plugin import implementation_of
 from campaign.simulation import Simulator
 from campaign.stages.generator import WEIGHTS_FILE
 from campaign.stages.labels import STORE as LABELS
-from ganmdn.bayesian import suggest
 from ganmdn.metrics import RepSummary
 from ganmdn.networks import generate_images, load_generator
 from results.layout import Status
@@ -106,6 +105,8 @@ def propose(
     """The next ``count`` latents to try and their images, as Ax or a ``plugged`` search says; runs on a worker."""
     started = time.perf_counter()
     if plugged is None:
+        from ganmdn.bayesian import suggest  # Ax takes seconds to import, and is for workers only
+
         suggested = suggest(z, y, target, count, seed, *bounds).z.astype(np.float32)
     else:
         suggested = _asked(plugged, (z, y, target, count, seed, *bounds))

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from results.figures.style import save_figure
 from results.figures.training import gan_losses
 from results.report import DataTable, Report, ReportFigure, StageRecord, render_report, write_report
 from results.tables import TableRow
@@ -26,15 +27,16 @@ SPEC = "campaign: quickstart\nnote: </pre><script>alert('a & b')</script>\n"
 
 
 @pytest.fixture(scope="module")
-def report() -> Report:
+def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     losses = gan_losses(np.arange(10), {"style": np.linspace(1, 0, 10)})
+    losses_png, _ = save_figure(losses, tmp_path_factory.mktemp("figures"), "gan-losses")
     return Report(
         name="quickstart",
         key="9f31c0a2",
         finished=datetime(2026, 3, 1, 12, 30, tzinfo=UTC),
         spec=SPEC,
         table=ROWS,
-        training=(ReportFigure.from_figure(losses, "Style loss per update."),),
+        training=(ReportFigure.from_file(losses_png, "Style loss per update."),),
         tune=DataTable(("trial", "learning rate"), (("1", "0.001"),), "ASHA, one trial"),
         failures=DataTable(("row", "class"), (("31", "SolverError"),)),
         stages=(StageRecord("gan", "computed", 12.3, "600 updates"), StageRecord("labels", "cached", 0.0)),
