@@ -78,7 +78,7 @@ class FinishedRun:
     from_cache: bool
 
 
-def submit(campaign: Campaign, listener: Listener | None = None) -> FinishedRun:
+def submit(campaign: Campaign, listener: Listener | None = None, *, is_successor: bool = False) -> FinishedRun:
     """Run a campaign to its report, or go on with one that was interrupted.
 
     Under a Slurm profile ``campaign.slurm.submission.send`` queues it instead.
@@ -86,6 +86,7 @@ def submit(campaign: Campaign, listener: Listener | None = None) -> FinishedRun:
     Args:
         campaign: what to run.
         listener: is called with every event, for a display.
+        is_successor: it goes on in place of a driver that lost its Ray, and what that was asked, it is asked.
 
     Raises:
         CannotStart: something keeps it from working here; nothing was written.
@@ -100,7 +101,8 @@ def submit(campaign: Campaign, listener: Listener | None = None) -> FinishedRun:
     if not is_finished(plan):
         folder = Path(plan.run_folder)
         with prepared(campaign, plan) as frozen:
-            clear_request(folder)
+            if not is_successor:
+                clear_request(folder)
             execute(campaign, frozen, folder, campaign.profile, listener)
         return FinishedRun(folder, plan, from_cache=False)
     return FinishedRun(Path(plan.run_folder), plan, from_cache=True)

@@ -107,7 +107,8 @@ def cancel(
         _cancel_jobs(folder, status, now)
         if status.state == "queued":
             return
-    if status.state != "running":
+    begins_again = status.state == "queued" and not is_slurm_run(folder)  # with a new Ray, in the same process
+    if status.state != "running" and not begins_again:
         print(f"nothing to cancel: {folder} is {status.state}")
         return
     try:

@@ -57,7 +57,7 @@ def resume(
     as_json: Json = False,
 ) -> None:
     """Go on with a run by the spec and the code that it froze, under the same profile or another one."""
-    from campaign.driving import FROZEN_VARIABLE, drive, drive_frozen
+    from campaign.driving import FROZEN_VARIABLE, RESTARTS_VARIABLE, drive, drive_frozen
     from campaign.frozen import CODE_FOLDER
 
     try:
@@ -71,7 +71,8 @@ def resume(
         drive_frozen(run / CODE_FOLDER)
     if isinstance(campaign.profile, SlurmProfile):
         return _queue(campaign, f"campaign resume {run}", wait, dry_run=False, as_json=as_json)
-    drive(lambda listener: api.submit(campaign, listener), f"campaign resume {run}", as_json)
+    succeeds = RESTARTS_VARIABLE in os.environ
+    drive(lambda listener: api.submit(campaign, listener, is_successor=succeeds), f"campaign resume {run}", as_json)
 
 
 def _queue(campaign: api.Campaign, again: str, wait: bool, dry_run: bool, as_json: bool) -> None:

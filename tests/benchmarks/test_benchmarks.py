@@ -39,7 +39,13 @@ def test_crossover_of_the_solvers() -> None:
     assert all(row["auto_takes_transfer"] for row in rows)
 
 
-@pytest.mark.parametrize(("name", "more"), [("rcwa_convergence.py", ("--images", "1")), ("rcwa_scaling.py", ())])
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("rcwa_convergence.py", ("--images", "1")),
+        pytest.param("rcwa_scaling.py", (), marks=pytest.mark.slow),  # peers compile for each number of orders
+    ],
+)
 def test_plots_over_orders(name: str, more: tuple[str, ...], tmp_path: Path) -> None:
     command = [sys.executable, str(BENCHMARKS / name), "--orders", "1", "2", *more, "--output", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=BENCHMARKS.parent)
@@ -71,12 +77,11 @@ def test_families_of_stacks(authors_dir: Path, tmp_path: Path) -> None:
     text = shipped.replace("include: base/search.yaml", search)
     family.write_text(text.replace("base/", f"{BENCHMARKS.parent}/specs/calibration/families/base/"))
     data = str(authors_dir / "dataset_z4_part.hdf5")
-    rows = answer("stack_families.py", data, str(family), "--orders", "1", "2", "--runs", str(tmp_path))
-    assert {(row["family"], row["orders"]) for row in rows} == {("coarse", 1), ("coarse", 2)}
-    for row in rows:
-        assert row["what"].startswith("Holes etched into a silicon film")
-        assert -1 <= row["r_held_out"] <= 1
-        assert 550 <= row["wavelength_nm"] <= 1000
+    rows = answer("stack_families.py", data, str(family), "--orders", "2", "--runs", str(tmp_path))
+    assert [(row["family"], row["orders"]) for row in rows] == [("coarse", 2)]
+    assert rows[0]["what"].startswith("Holes etched into a silicon film")
+    assert -1 <= rows[0]["r_held_out"] <= 1
+    assert 550 <= rows[0]["wavelength_nm"] <= 1000
 
 
 @pytest.mark.ray

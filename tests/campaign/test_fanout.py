@@ -199,10 +199,10 @@ def test_a_store_is_given_up_for_its_many_failures_and_tried_again_later(
     simulator: Marked, images: np.ndarray, context: StageContext, caplog: pytest.LogCaptureFixture
 ) -> None:
     for image in images[:5]:
-        simulator.mark(image, die)
+        simulator.mark(image, eat)
     with caplog.at_level(logging.WARNING), pytest.raises(TooManyFailures, match="5 of 12 simulations failed already"):
         simulate(simulator, images, context)
-    assert "row 0 is quarantined: WorkerLost" in caplog.text
+    assert "row 0 is quarantined: OutOfMemory" in caplog.text
     images[:5, 0, :4] = 0
     assert simulate(simulator, images, context)["y"].tolist() == expected(simulator, images)
 

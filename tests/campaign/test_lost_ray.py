@@ -21,6 +21,7 @@ import yaml
 from campaign.driving import MOST_RESTARTS, RESTARTS_VARIABLE
 from campaign.events import read_events, run_status
 from campaign.keys import PROJECT
+from campaign.terminal import CANCELLED
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.alone, pytest.mark.timeout(900)]
 WAIT_S = 300.0
@@ -64,6 +65,15 @@ class Driver:
     def _is_in(self, stage: str) -> bool:
         events = [event for log in self.runs.glob("*/events.jsonl") for event in read_events(log.parent)]
         return any((event["event"], event.get("stage")) == ("progress", stage) for event in events)
+
+    def cancel(self) -> str:
+        """Ask it to stop once it begins again; what `campaign cancel` says."""
+        deadline = time.monotonic() + WAIT_S
+        while not any(event["event"] == "run-queued" for event in read_events(self.folder)):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        command = [sys.executable, "-m", "campaign", "cancel", str(self.folder), "--no-wait"]
+        return subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, check=True).stdout
 
     def end(self) -> tuple[int, str]:
         """Exit code, and what was said on standard error."""
@@ -111,6 +121,15 @@ def test_a_run_outlives_its_ray(tiny_spec: Path, tiny_runs: Path, tmp_path: Path
     assert designs(driver.runs) == designs(tiny_runs)
     states = [event["state"] for event in read_events(driver.folder) if event["event"] == "run-ended"]
     assert states == ["done"]
+
+
+def test_a_run_that_begins_again_is_cancelled(tiny_spec: Path, tmp_path: Path) -> None:
+    driver = Driver(tiny_spec, tmp_path, restarts=0)
+    driver.kill_ray_in("generator")
+    assert driver.cancel().startswith("asked the driver")
+    code, said = driver.end()
+    assert code == CANCELLED, said
+    assert run_status(driver.folder).state == "cancelled"
 
 
 def test_it_gives_up_when_ray_dies_again_and_again(tiny_spec: Path, tmp_path: Path) -> None:

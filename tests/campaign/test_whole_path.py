@@ -196,6 +196,7 @@ def standing_cluster(folder: Path) -> Iterator[str]:
             shutil.rmtree(temp_dir)
 
 
+@pytest.mark.slow  # test_source.py and test_keeper.py have the parts of it with every change
 def test_a_standing_cluster_runs_the_code_of_the_driver_and_gives_the_same_numbers(
     tiny_runs: Path, tiny_spec: Path, tmp_path: Path
 ) -> None:

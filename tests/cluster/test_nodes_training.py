@@ -120,6 +120,7 @@ def undisturbed(ranks: int, folder: Path) -> Path:
     return checkpoint
 
 
+@pytest.mark.slow  # test_training.py kills a rank with every change
 def test_a_killed_rank_and_a_killed_node_change_nothing(tmp_path: Path, stack: ExitStack) -> None:
     expected = undisturbed(2, tmp_path / "undisturbed")
     training = on_nodes(3, tmp_path / "disturbed", stack)

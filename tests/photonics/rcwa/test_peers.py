@@ -49,7 +49,7 @@ def test_absorption_equals_a_peer_at_equal_truncation(
 
 
 @pytest.mark.bench
-@pytest.mark.parametrize("problem", ["D", "S"])
+@pytest.mark.parametrize("problem", ["D", pytest.param("S", marks=pytest.mark.slow)])
 def test_benchmark_prints_every_code_as_json(problem: str) -> None:
     command = [sys.executable, BENCHMARKS / "rcwa_peers.py", "--problem", problem, "--orders", "1", "--images", "1"]
     done = subprocess.run([*command, "--repeats", "1", "--json"], capture_output=True, text=True, check=False)
