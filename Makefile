@@ -9,11 +9,13 @@ export RAY_USAGE_STATS_ENABLED := 0
 demo: setup
 	@$(BIN)/campaign submit specs/quickstart.yaml
 
-# Files of tests share the two cores; those marked `alone` follow, one after the other.
-# Exit code 5: none of a kind was asked for.
+# Files of tests share the two cores: first what is light, which is late beside whole campaigns, then those; at last
+# Slurm's, whose virtual nodes take the machine. Exit code 5: none of a kind was asked for.
+PYTEST_TWO := $(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 test: setup debian
-	$(BIN)/pytest -m "not slow and not alone" -n 2 --dist loadfile $(PYTEST_ARGS) || [ $$? = 5 ]
-	$(BIN)/pytest -m "not slow and alone" $(PYTEST_ARGS) || [ $$? = 5 ]
+	$(PYTEST_TWO) -m "not slow and not heavy" || [ $$? = 5 ]
+	$(PYTEST_TWO) -m "not slow and heavy and not slurm" || [ $$? = 5 ]
+	$(BIN)/pytest $(PYTEST_ARGS) -m "not slow and heavy and slurm" || [ $$? = 5 ]
 
 test-slow: setup debian
 	$(BIN)/pytest $(PYTEST_ARGS)

@@ -23,7 +23,7 @@ from campaign.events import read_events, run_status
 from campaign.keys import PROJECT
 from campaign.terminal import CANCELLED
 
-pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.alone, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.heavy, pytest.mark.timeout(900)]
 WAIT_S = 300.0
 SOON_S = 45.0  # Ray itself would take a minute to notice
 REASON = "Ray on this machine ended by itself; somebody killed it, or the machine ran out of memory"

@@ -21,7 +21,7 @@ from campaign.events import read_events, run_status
 from campaign.keys import PROJECT
 from results.store import SimulationStore
 
-pytestmark = [pytest.mark.ray, pytest.mark.alone, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.ray, pytest.mark.heavy, pytest.mark.timeout(900)]
 STAGE = "labels/data-ii"
 NAME = "seen"
 WAIT_SECONDS = 300.0

@@ -35,7 +35,7 @@ def designs(folder: Path) -> list[dict[str, str]]:
 
 @pytest.mark.slow
 @pytest.mark.ray
-@pytest.mark.alone
+@pytest.mark.heavy
 @pytest.mark.timeout(1200)
 def test_shared_stages_are_computed_once_on_a_network_file_system(
     tiny_spec: Path, tiny_runs: Path, network_mounts: list[Path], tmp_path: Path

@@ -70,7 +70,7 @@ def eventually(condition: Callable[[], bool], what: str) -> None:
 
 
 @pytest.mark.ray
-@pytest.mark.alone
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     "pairs",
     [
@@ -96,7 +96,7 @@ def test_two_drivers_start_at_the_same_time_and_both_finish(pairs: int) -> None:
 
 @pytest.mark.ray
 @pytest.mark.long
-@pytest.mark.alone
+@pytest.mark.heavy
 def test_a_cluster_of_two_nodes_asks_for_its_token_and_leaves_nothing_behind(tmp_path: Path) -> None:
     driver = python(HOLDING_DRIVER, tmp_path)
     options = ["worker", "--rendezvous", str(tmp_path), "--cpus", "1"]

@@ -26,7 +26,7 @@ FLOAT_NOISE = 1e-4
 pytestmark = [
     pytest.mark.ray,
     pytest.mark.long,
-    pytest.mark.alone,
+    pytest.mark.heavy,
     pytest.mark.timeout(1800),
     pytest.mark.skipif(why_not() is not None, reason=str(why_not())),
 ]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from slurm_lab import SlurmLab
 
-pytestmark = [pytest.mark.slurm, pytest.mark.alone]
+pytestmark = [pytest.mark.slurm, pytest.mark.heavy]
 PATIENCE = 120.0
 
 
