@@ -197,7 +197,7 @@ class Calibrator:
         from photonics.calibration import PERIOD, WAVELENGTH
 
         family, chosen = self.families[choice], self.choices[choice]
-        known = {**family.fixed, **dict(zip(family.free, values, strict=True))}
+        known = family.known(np.array(values))
         physics = self.calibration.physics.model_dump(mode="json", exclude_none=True)
         wavelengths = [round(known[WAVELENGTH] * of_band, 2) for of_band in family.band]
         physics["wavelength_nm"] = wavelengths if len(wavelengths) > 1 else wavelengths[0]
@@ -245,12 +245,14 @@ def _choices(calibration: Calibration, orders: int) -> Iterator[Choice]:
 
 
 def _family(calibration: Calibration, choice: Choice, image_px: int) -> Family:
-    from photonics.calibration import WAVELENGTH, Family
+    from photonics.calibration import ORDERS_APART, PERIOD, WAVELENGTH, Family
     from photonics.rcwa import Numerics
     from photonics.stack import Incidence
 
     physics = calibration.physics
     values, ranges = _values(physics, image_px), _ranges(calibration, image_px)
+    if ORDERS_APART in ranges:
+        del values[PERIOD]
     return Family(
         _family_layers(physics.layers),
         {name: _material(physics, name, choice) for name in physics.used_materials()},

@@ -19,6 +19,9 @@ class Ranges(Model):
 
     wavelength_nm: Range | None = Field(default=None, description="of several, their mean; the ratios stay")
     pixel_nm: Range | None = None
+    period_wavelengths: Range | None = Field(
+        default=None, description="the period by the wavelength, in place of pixel_nm: which orders propagate"
+    )
     thickness_nm: dict[Name, Range] = Field(default={}, description="by layer")
     materials: dict[Name, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(
         default={}, description="tables to try for a material of the stack"
@@ -29,7 +32,7 @@ class Ranges(Model):
 
     def intervals(self) -> Iterator[tuple[tuple[str, ...], Range]]:
         """Every range, with the keys that lead to it."""
-        for name in ("wavelength_nm", "pixel_nm"):
+        for name in ("wavelength_nm", "pixel_nm", "period_wavelengths"):
             if (interval := getattr(self, name)) is not None:
                 yield (name,), interval
         for name, interval in self.thickness_nm.items():
@@ -66,6 +69,8 @@ def _rules(calibration: Calibration) -> Iterator[Breach]:
     for name in fit.thickness_nm:
         if name not in layers:
             yield Breach(("fit", "thickness_nm", name), "must be a layer of the stack", suggestion(name, layers))
+    if fit.pixel_nm is not None and fit.period_wavelengths is not None:
+        yield Breach(("fit", "period_wavelengths"), "must not stand beside pixel_nm", "leave out one of the two")
     for where, interval in fit.intervals():
         if not 0 < interval.low < interval.high:
             yield Breach(("fit", *where), "must be [low, high] with 0 < low < high", "for example [100, 300]")

@@ -25,8 +25,10 @@ from photonics.stack import Incidence, PatternLayer, Stack, UniformLayer
 
 Material = complex | TabulatedMaterial
 Fractions = TypeVar("Fractions", np.ndarray, Tensor)
+Length = TypeVar("Length", float, Tensor)
 NORMAL_INCIDENCE = Incidence()
 WAVELENGTH, PERIOD = "wavelength_nm", "period_nm"
+ORDERS_APART = "period_wavelengths"  # the period by the wavelength, which decides what orders propagate
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,9 @@ class Family:
     """Stacks alike in their materials.
 
     ``bounds`` holds lowest and highest value of every free parameter, ``fixed`` the values of the others; together they
-    name the wavelength, the period and every layer, whose value is its thickness in nm. ``wanted`` is 'total' or the
-    layer whose absorption is compared, ``polarization`` a key of ``POLARIZATIONS``; it is the mean over light of the
-    wavelength times each number of ``band``.
+    name the wavelength, the period, in nm or in wavelengths, and every layer, whose value is its thickness in nm.
+    ``wanted`` is 'total' or the layer whose absorption is compared, ``polarization`` a key of ``POLARIZATIONS``; it is
+    the mean over light of the wavelength times each number of ``band``.
     """
 
     layers: tuple[FamilyLayer, ...]
@@ -60,8 +62,9 @@ class Family:
     band: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
-        wanted = {WAVELENGTH, PERIOD, *(layer.name for layer in self.layers)}
         given = [*self.bounds, *self.fixed]
+        period = ORDERS_APART if ORDERS_APART in given else PERIOD
+        wanted = {WAVELENGTH, period, *(layer.name for layer in self.layers)}
         if sorted(given) != sorted(wanted):
             raise ValueError(
                 f"bounds and fixed must together name each of {', '.join(sorted(wanted))} once, got "
@@ -90,12 +93,16 @@ class Family:
         low, high = np.log(np.array(list(self.bounds.values()))).T
         return (np.log(values) - low) / (high - low)
 
+    def known(self, values: np.ndarray) -> dict[str, float]:
+        """Every parameter by name, fixed or free, lengths in nm."""
+        return _with_period({**self.fixed, **dict(zip(self.free, values.tolist(), strict=True))})
+
     def stack(self, values: np.ndarray, of_band: float = 1.0) -> Stack:
         """The stack of one vector of parameters (P,), in light of the wavelength times ``of_band``.
 
         Raises ValueError for a wavelength outside of a table.
         """
-        known = {**self.fixed, **dict(zip(self.free, values.tolist(), strict=True))}
+        known = self.known(values)
         known[WAVELENGTH] *= of_band
         index = {
             name: material.index(known[WAVELENGTH]) if isinstance(material, TabulatedMaterial) else material
@@ -118,6 +125,7 @@ class Family:
         """``stack`` in tensors, differentiable in the parameters, float64 (P,)."""
         known: dict[str, Tensor] = dict(zip(self.free, values, strict=True))
         known |= {name: torch.tensor(value, dtype=torch.float64) for name, value in self.fixed.items()}
+        known = _with_period(known)
         known[WAVELENGTH] = known[WAVELENGTH] * of_band
         index = {name: _index(material, known[WAVELENGTH]) for name, material in self.materials.items()}
 
@@ -139,6 +147,14 @@ class Family:
         wanted = absorption if self.wanted == "total" else layer_absorption[..., names.index(self.wanted)]
         s, p = POLARIZATIONS[self.polarization]
         return wanted[:, 0] * s + wanted[:, 1] * p
+
+
+def _with_period(known: dict[str, Length]) -> dict[str, Length]:
+    """The parameters with the period in nm, if it was given in wavelengths."""
+    if ORDERS_APART not in known:
+        return known
+    lengths = {name: value for name, value in known.items() if name != ORDERS_APART}
+    return {**lengths, PERIOD: known[ORDERS_APART] * known[WAVELENGTH]}
 
 
 def _index(material: Material, wavelength: Tensor) -> Tensor:

@@ -228,6 +228,13 @@ def test_a_physics_file_alone_frees_everything_around_its_values() -> None:
     assert made.fixed == {}
 
 
+def test_a_period_may_be_given_in_wavelengths(family: Path, images: np.ndarray, published: np.ndarray) -> None:
+    family.write_text(FAMILY.replace("  thickness_nm: {etch", "  period_wavelengths: [1.4, 2]\n  thickness_nm: {etch"))
+    calibrator = Calibrator(*load_calibration(family, 64), images, published)
+    assert calibrator.families[0].free == ("wavelength_nm", "period_wavelengths", "etch")
+    assert calibrator._physics(0, [640, 1.6, 60]).pixel_nm == 16
+
+
 def test_a_campaign_lends_its_physics() -> None:
     spec = PROJECT / "specs" / "table1.yaml"
     calibration, orders = load_calibration(spec, 64)
@@ -266,6 +273,11 @@ def test_nothing_to_start_from_is_told(family: Path, images: np.ndarray, publish
             "mirror: [SiO2, Al]",
             "metal: [Ag]",
             "17:22: fit.materials.metal: must be a material of the stack, got ['Ag']; known: air, silicon, mirror",
+        ),
+        (
+            "  wavelength_nm: [630, 660]\n",
+            "  pixel_nm: [20, 40]\n  period_wavelengths: [1.4, 2]\n",
+            "16:23: fit.period_wavelengths: must not stand beside pixel_nm, got [1.4, 2]; leave out one of the two",
         ),
         ("folds: 2", "folds: 1", "21:8: folds: must be at least 2, got 1"),
         ("descents: 2", "decents: 2", "19:1: decents: is not a known key, got 'decents'; did you mean 'descents'?"),

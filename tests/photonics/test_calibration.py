@@ -97,13 +97,26 @@ def test_gradient_is_that_of_finite_differences(family: Family, images: np.ndarr
     loss, gradient = loss_and_gradient(family, values, images[:2], targets)
     simulated = screen(family, values[None], images[:2])[0]
     assert loss == pytest.approx(np.mean((simulated - targets) ** 2), rel=1e-9)
-    for i, step in enumerate((1e-3, 1e-3)):
-        ends = []
-        for sign in (-1, 1):
-            moved = values.copy()
-            moved[i] += sign * step
-            ends.append(loss_and_gradient(family, moved, images[:2], targets)[0])
-        assert gradient[i] == pytest.approx((ends[1] - ends[0]) / (2 * step), rel=1e-5, abs=1e-10)
+    assert gradient == pytest.approx(slopes(family, values, images[:2], targets), rel=1e-5, abs=1e-10)
+
+
+def slopes(family: Family, values: np.ndarray, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Gradient of the loss by finite differences."""
+    step = 1e-6 * values
+    ends = [
+        [loss_and_gradient(family, values + sign * moved, images, targets)[0] for sign in (-1, 1)]
+        for moved in np.diag(step)
+    ]
+    return np.diff(ends)[:, 0] / (2 * step)
+
+
+def test_a_period_in_wavelengths_grows_with_the_wavelength(family: Family, images: np.ndarray) -> None:
+    bounds = {**family.bounds, "period_wavelengths": (1.4, 2.0)}
+    scaled, targets = replace(family, bounds=bounds, fixed={"film": 200.0}), np.full(2, 0.5)
+    values = np.array([643.0, 60.0, 1.6])
+    assert scaled.stack(values).period_nm == pytest.approx(1.6 * 643)
+    _, gradient = loss_and_gradient(scaled, values, images[:2], targets)
+    assert gradient == pytest.approx(slopes(scaled, values, images[:2], targets), rel=1e-4, abs=1e-9)
 
 
 def test_a_descent_finds_the_stack_that_made_the_data(family: Family, images: np.ndarray) -> None:
