@@ -68,6 +68,16 @@ def test_labels_of_a_stack(authors_dir: Path) -> None:
     assert 0 < figures["mean_abs_difference"] <= figures["max_abs_difference"] < 0.5
 
 
+@pytest.mark.authors
+def test_orders_that_labels_follow(authors_dir: Path) -> None:
+    shells = answer("stack_orders.py", str(authors_dir / "dataset_z4_part.hdf5"))
+    assert [shell["distance"] for shell in shells[:4]] == [1, 1.414, 2, 2.236]
+    leaves, guided = shells[1], shells[2]
+    assert leaves["correlation"] < -0.2
+    assert guided["correlation"] > 0.2
+    assert leaves["r_left_out"] == max(shell["r_left_out"] for shell in shells)
+
+
 @pytest.mark.ray
 @pytest.mark.authors
 def test_families_of_stacks(authors_dir: Path, tmp_path: Path) -> None:
