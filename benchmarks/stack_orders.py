@@ -6,7 +6,7 @@ For every shell of orders (m, n) at the same distance from the specular one: how
 of the images' Fourier transform there (``correlation``), and how well three numbers predict pairs left out one by one
 (``r_left_out``): the volume fraction, the power up to that shell and the power beyond. Orders that leave the stack
 carry light away; those that are only guided keep it: the property falls with the power of the first and grows with
-that of the others, and the period in wavelengths lies between the two shells where the sign turns.
+that of the others, and where the sign turns is a hint at the period in wavelengths, as good as so few pairs can give.
 """
 
 from __future__ import annotations
