@@ -9,8 +9,8 @@ export RAY_USAGE_STATS_ENABLED := 0
 demo: setup
 	@$(BIN)/campaign submit specs/quickstart.yaml
 
-# Files of tests share the two cores: first what is light, which is late beside whole campaigns, then those; at last
-# Slurm's, whose virtual nodes take the machine. Exit code 5: none of a kind was asked for.
+# Two files of tests at a time: the light ones, whose time limits whole campaigns beside them would break; then those
+# campaigns; at last, one by one, Slurm's, whose virtual nodes take the machine. Exit code 5: none of a kind was asked for.
 PYTEST_TWO := $(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 test: setup debian
 	$(PYTEST_TWO) -m "not slow and not heavy" || [ $$? = 5 ]

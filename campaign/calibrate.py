@@ -245,13 +245,13 @@ def _choices(calibration: Calibration, orders: int) -> Iterator[Choice]:
 
 
 def _family(calibration: Calibration, choice: Choice, image_px: int) -> Family:
-    from photonics.calibration import ORDERS_APART, PERIOD, WAVELENGTH, Family
+    from photonics.calibration import PERIOD, PERIOD_IN_WAVELENGTHS, WAVELENGTH, Family
     from photonics.rcwa import Numerics
     from photonics.stack import Incidence
 
     physics = calibration.physics
     values, ranges = _values(physics, image_px), _ranges(calibration, image_px)
-    if ORDERS_APART in ranges:
+    if PERIOD_IN_WAVELENGTHS in ranges:
         del values[PERIOD]
     return Family(
         _family_layers(physics.layers),

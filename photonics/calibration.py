@@ -28,7 +28,7 @@ Fractions = TypeVar("Fractions", np.ndarray, Tensor)
 Length = TypeVar("Length", float, Tensor)
 NORMAL_INCIDENCE = Incidence()
 WAVELENGTH, PERIOD = "wavelength_nm", "period_nm"
-ORDERS_APART = "period_wavelengths"  # the period by the wavelength, which decides what orders propagate
+PERIOD_IN_WAVELENGTHS = "period_wavelengths"  # the period by the wavelength, which decides what orders propagate
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Family:
 
     def __post_init__(self) -> None:
         given = [*self.bounds, *self.fixed]
-        period = ORDERS_APART if ORDERS_APART in given else PERIOD
+        period = PERIOD_IN_WAVELENGTHS if PERIOD_IN_WAVELENGTHS in given else PERIOD
         wanted = {WAVELENGTH, period, *(layer.name for layer in self.layers)}
         if sorted(given) != sorted(wanted):
             raise ValueError(
@@ -151,10 +151,10 @@ class Family:
 
 def _with_period(known: dict[str, Length]) -> dict[str, Length]:
     """The parameters with the period in nm, if it was given in wavelengths."""
-    if ORDERS_APART not in known:
+    if PERIOD_IN_WAVELENGTHS not in known:
         return known
-    lengths = {name: value for name, value in known.items() if name != ORDERS_APART}
-    return {**lengths, PERIOD: known[ORDERS_APART] * known[WAVELENGTH]}
+    lengths = {name: value for name, value in known.items() if name != PERIOD_IN_WAVELENGTHS}
+    return {**lengths, PERIOD: known[PERIOD_IN_WAVELENGTHS] * known[WAVELENGTH]}
 
 
 def _index(material: Material, wavelength: Tensor) -> Tensor:

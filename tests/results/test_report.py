@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import re
 import shutil
 import subprocess
@@ -12,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
 from results.figures.style import save_figure
 from results.figures.training import gan_losses
-from results.report import DataTable, Report, ReportFigure, StageRecord, render_report, write_report
+from results.report import SCREEN_DPI, DataTable, Report, ReportFigure, StageRecord, render_report, write_report
 from results.tables import TableRow
 
 ROWS = (
@@ -96,7 +98,10 @@ def test_nothing_is_fetched(report: Report) -> None:
 
 def test_pictures_are_embedded_as_they_are(report: Report, tmp_path: Path) -> None:
     (figure,) = report.training
-    embedded = re.findall(r'src="data:image/png;base64,([^"]+)"', render_report(report))
+    html = render_report(report)
+    embedded = re.findall(r'src="data:image/png;base64,([^"]+)"', html)
+    [width] = re.findall(r'<img [^>]*width="(\d+)"', html)
+    assert int(width) == round(imread(io.BytesIO(base64.b64decode(embedded[0]))).shape[1] * SCREEN_DPI / 160)
     assert [base64.b64decode(text) for text in embedded] == [figure.png]
     path = tmp_path / "figure.png"
     path.write_bytes(figure.png)
