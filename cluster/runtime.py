@@ -49,6 +49,8 @@ LIBRARY_SETTINGS = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     # Train's controller takes one report of each rank per poll: Ray's 2 s would be the pace of a fast loop.
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.1",
+    # No process beside each training that looks for nodes about to be taken away: those that go are survived.
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
     # No CSV, JSON and TensorBoard copies of what the caller is told anyway.
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
 }

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.decomposition import PCA
 
 from ganmdn.inverse import Designs, binarise_keeping_fraction, binary_rows
 from ganmdn.mdn import MixtureDensityNetwork, load_mdn, sample, save_mdn
@@ -80,6 +79,8 @@ def fit_pca_mdn(
     tuple
         The inverse model, and how its network was fitted.
     """
+    from sklearn.decomposition import PCA  # takes seconds to load; those who fit other models need not wait for it
+
     rows = binary_rows(images)
     if not 1 <= dimension <= min(rows.shape):
         raise ValueError(f"dimension must lie between 1 and {min(rows.shape)} for {len(rows)} images, got {dimension}")

@@ -10,15 +10,17 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import xarray
 import zarr
 
 from results.files import sync_file
 from results.layout import StoreError, StoreLayout, check_rows, input_types, unpack_images
 from results.zarr_groups import RESERVED_ATTRIBUTES, array_of, create_group, open_group
+
+if TYPE_CHECKING:
+    import xarray
 
 Rows = slice | Sequence[int] | np.ndarray | None
 
@@ -204,6 +206,8 @@ class SimulationStore:
 
     def dataset(self) -> xarray.Dataset:
         """All arrays as one lazy dataset: nothing is read before it is asked for (images as packed bits)."""
+        import xarray  # seconds that workers, which open stores as well, need not spend
+
         return xarray.open_zarr(self.path, consolidated=False, chunks=None, zarr_format=3)
 
     def _read(self, name: str, rows: Rows) -> np.ndarray:
