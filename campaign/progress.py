@@ -202,7 +202,10 @@ def _rate(stage: StageStatus, now: float) -> str:
 
 def _left(stage: StageStatus, now: float) -> str:
     rate = stage.rate(now)
-    return "" if rate is None else f"{format_seconds((stage.total - stage.done) / rate)} left"
+    if rate is None:
+        return ""
+    bound = "at most " if stage.message.endswith("at most") else ""  # trainings stop early
+    return f"{bound}{format_seconds((stage.total - stage.done) / rate)} left"
 
 
 def _elapsed(stage: StageStatus, now: float) -> str:

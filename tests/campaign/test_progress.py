@@ -32,6 +32,12 @@ def test_one_line_tells_what_runs_how_fast_and_how_long() -> None:
     assert line == "1 of 3 stages done; labels/a 20/100 simulations, 1 failed 2.0/s 40.0 s left"
 
 
+def test_work_that_may_stop_early_takes_so_long_at_most() -> None:
+    training = StageStatus(state="running", done=20, total=2000, started=990.0, first=1000.0, message="epochs at most")
+    line = status_line(RunStatus(stages={"model/a": training}), now=1010.0)
+    assert line.endswith("model/a 20/2000 epochs at most 2.0/s at most 16 min 30 s left")
+
+
 def test_slow_work_is_told_by_the_minute() -> None:
     assert "12.0/min" in status_line(status(), now=1100.0)
 
