@@ -9,13 +9,10 @@ export RAY_USAGE_STATS_ENABLED := 0
 demo: setup
 	@$(BIN)/campaign submit specs/quickstart.yaml
 
-# Two files of tests at a time: the light ones, whose time limits whole campaigns beside them would break; then those
-# campaigns; at last, one by one, Slurm's, whose virtual nodes take the machine. Exit code 5: none of a kind was asked for.
-PYTEST_TWO := $(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
-test: setup debian
-	$(PYTEST_TWO) -m "not slow and not heavy" || [ $$? = 5 ]
-	$(PYTEST_TWO) -m "not slow and heavy and not slurm" || [ $$? = 5 ]
-	$(BIN)/pytest $(PYTEST_ARGS) -m "not slow and heavy and slurm" || [ $$? = 5 ]
+# Two files of tests at a time, the longest first.
+test:
+	@$(MAKE) --no-print-directory --jobs 2 setup debian
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" $(PYTEST_ARGS)
 
 test-slow: setup debian
 	$(BIN)/pytest $(PYTEST_ARGS)
@@ -31,7 +28,7 @@ lint: setup
 	$(BIN)/mypy
 
 unit: setup
-	$(BIN)/pytest -m "not slow and not long and not ray and not browser and not slurm" -n 2 --maxfail 5
+	$(BIN)/pytest -m "not slow and not long and not ray and not bench and not browser and not slurm" -n 2 --maxfail 5
 
 # A hundred kills at random moments of small campaigns, and full disks; an hour or more on two cores.
 chaos: setup
@@ -43,11 +40,13 @@ bench: setup
 
 setup: .venv/.ready
 
-# The only place that installs Python packages; versions are those of constraints.txt.
+# The only place that installs Python packages; versions are those of constraints.txt. They are compiled at the end, since
+# pip does so on one core. A few packages hold files for other Pythons, which do not compile.
 .venv/.ready: pyproject.toml constraints.txt
 	@echo "setting up .venv (a minute or two) ..."
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
+	@$(BIN)/pip install --quiet --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[dev,bench]'
+	@$(BIN)/python -m compileall -qq -j 0 .venv/lib || true
 	@touch $@
 
 # Debian packages that some tests use; where they cannot be installed those tests skip and say why.

@@ -43,7 +43,6 @@ from results.store import SimulationStore
 
 SPEC = Path(__file__).resolve().parent.parent / "specs" / "quickstart.yaml"
 ORDERS, IMAGE_PX, NO_OP_PX = 5, 64, 32
-ROUNDS = 3  # of both ways in turn, so that a busy moment of the machine meets both
 LATENT = (2, 2)
 GOALS = {"efficiency": 0.95, "rows_per_second": 20_000.0}
 
@@ -81,7 +80,7 @@ def main() -> None:
         try:
             result = {
                 "workers": options.workers,
-                **compare(resources, folder, options.workers, options.simulations),
+                **compare(resources, folder, options.workers, options.simulations, options.rounds),
                 **ceiling(resources, folder, options.workers, options.no_op_rows),
             }
         finally:
@@ -89,7 +88,7 @@ def main() -> None:
     print(json.dumps(result, indent=2) if options.json else _told(result))
 
 
-def compare(resources: Resources, folder: Path, workers: int, simulations: int) -> dict[str, float]:
+def compare(resources: Resources, folder: Path, workers: int, simulations: int, rounds: int) -> dict[str, float]:
     """Rates of the fan-out and of the bare loop, in turn."""
     simulator = Simulator.from_config(optics_of(load_spec(SPEC).spec.physics, ORDERS, IMAGE_PX))
     images = (np.random.default_rng(1).random((simulations, IMAGE_PX, IMAGE_PX)) < 0.4).astype(np.uint8)
@@ -100,7 +99,7 @@ def compare(resources: Resources, folder: Path, workers: int, simulations: int) 
     rows = suitable_rows(simulations, (time.perf_counter() - started) / 8, workers)
     fan_out(resources, simulator, save(folder / "few", images[: 4 * workers]), folder / "warm-up", 1)
     bare, bare_cpu, through, through_cpu = [], [], [], []
-    for number in range(ROUNDS):
+    for number in range(rounds):
         seconds, cpu = bare_loops(simulator, images, workers)
         bare.append(simulations / seconds)
         bare_cpu.append(cpu)
@@ -248,6 +247,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--workers", type=int, default=available_cpus(), help="cores to use")
     parser.add_argument("--simulations", type=int, default=4000, help="RCWA simulations of each round")
+    # So that a busy moment of the machine meets both ways.
+    parser.add_argument("--rounds", type=int, default=3, help="of both ways in turn, of which the medians count")
     parser.add_argument("--no-op-rows", type=int, default=1_000_000, help="simulations that do nothing")
     parser.add_argument("--folder", type=Path, default=None, help="where to write for the time; default: /tmp")
     return parser.parse_args()

@@ -10,6 +10,26 @@ import pytest
 from slurm_lab import LabUnavailable, SlurmLab
 
 PUBLISHED_FILES = ("weights.pickle", "MDN_weights.h5", "dataset_z4_part.hdf5")
+LENGTHY = ("ray", "slurm", "long")  # marks of tests that take seconds
+HEAVY_TURN, LENGTHY_TURN, SHORT_TURN = 5, 6, 7  # of files; a heavy one may name an earlier turn
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Lengthy files first: where two files run at a time, the short ones then fill the end.
+
+    A worker of pytest-xdist is handed its next file two tests before it is done with one, so that the turns of the
+    longest, of few tests, decide which of them share a worker.
+    """
+    turns: dict[Path, int] = {}
+    for item in items:
+        turns[item.path] = min(_turn(item), turns.get(item.path, SHORT_TURN))
+    items.sort(key=lambda item: turns[item.path])
+
+
+def _turn(item: pytest.Item) -> int:
+    if heavy := item.get_closest_marker("heavy"):
+        return int(heavy.args[0]) if heavy.args else HEAVY_TURN
+    return LENGTHY_TURN if any(item.get_closest_marker(name) for name in LENGTHY) else SHORT_TURN
 
 
 @pytest.fixture(scope="session")

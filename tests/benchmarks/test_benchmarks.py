@@ -78,6 +78,7 @@ def test_orders_that_labels_follow(authors_dir: Path) -> None:
     assert leaves["r_left_out"] == max(shell["r_left_out"] for shell in shells)
 
 
+@pytest.mark.slow  # test_calibrate.py calibrates on Ray with every change
 @pytest.mark.ray
 @pytest.mark.authors
 def test_families_of_stacks(authors_dir: Path, tmp_path: Path) -> None:
@@ -97,6 +98,6 @@ def test_families_of_stacks(authors_dir: Path, tmp_path: Path) -> None:
 @pytest.mark.ray
 @pytest.mark.heavy
 def test_what_the_fan_out_costs() -> None:
-    figures = answer("fanout_overhead.py", "--simulations", "16", "--no-op-rows", "5000")
+    figures = answer("fanout_overhead.py", "--simulations", "16", "--rounds", "1", "--no-op-rows", "5000")
     assert {"efficiency", "rows_per_second", "driver_mb"} < figures.keys()
     assert all(figures[name] > 0 for name in ("efficiency", "cpu_efficiency", "rows_per_second", "driver_mb"))

@@ -90,6 +90,7 @@ def test_why_nothing_could_be_simulated_is_told(
         validate_physics(physics, 2, images, np.zeros(4))
 
 
+@pytest.mark.long
 def test_command_prints_the_figures(published: Path) -> None:
     done = run("validate-physics", SHALLOW, published, "--json")
     assert done.returncode == 0, done.stderr
@@ -99,6 +100,7 @@ def test_command_prints_the_figures(published: Path) -> None:
     assert "std ratio" in run("validate-physics", SHALLOW, published).stdout
 
 
+@pytest.mark.long
 def test_command_tells_what_is_wrong(published: Path, tmp_path: Path) -> None:
     done = run("validate-physics", SHALLOW, SHALLOW)
     assert (done.returncode, done.stderr) == (2, f"{SHALLOW} is not an HDF5 file\n")

@@ -111,6 +111,7 @@ def plain(text: str) -> dict[str, Any]:
     return YAML(typ="safe").load(text)
 
 
+@pytest.mark.long
 def test_finds_the_stack_that_made_the_labels(
     family: Path, images: np.ndarray, published: np.ndarray, tmp_path: Path
 ) -> None:
@@ -137,6 +138,7 @@ def test_finds_the_stack_that_made_the_labels(
     assert load_physics(written, 64) == (outcome.physics, 2)
 
 
+@pytest.mark.long
 def test_starts_that_miss_the_first_pairs_are_not_tried_on_the_others(
     family: Path, images: np.ndarray, published: np.ndarray, tmp_path: Path
 ) -> None:
@@ -153,6 +155,7 @@ def test_starts_that_miss_the_first_pairs_are_not_tried_on_the_others(
     assert 2 * 3 <= sum(then) <= 3 * 2 * 3  # the best two for both folds and for all pairs, on the other three images
 
 
+@pytest.mark.long
 def test_pairs_of_a_fold_do_not_choose_its_finalists(
     family: Path, images: np.ndarray, published: np.ndarray, tmp_path: Path
 ) -> None:
@@ -166,6 +169,7 @@ def test_pairs_of_a_fold_do_not_choose_its_finalists(
     assert (other.predictions[1::2] != outcome.predictions[1::2]).all()
 
 
+@pytest.mark.long
 def test_a_mean_over_a_band_is_calibrated_too(
     family: Path, images: np.ndarray, published: np.ndarray, tmp_path: Path
 ) -> None:
@@ -180,6 +184,7 @@ def test_a_mean_over_a_band_is_calibrated_too(
     assert np.sqrt(np.mean((simulated - published) ** 2)) == pytest.approx(outcome.fitted.rmse, abs=1e-4)
 
 
+@pytest.mark.long
 def test_goes_on_where_it_was_stopped(family: Path, images: np.ndarray, published: np.ndarray, tmp_path: Path) -> None:
     calibration, orders = load_calibration(family, 64)
     calibrator = Calibrator(calibration, orders, images, published)
@@ -206,6 +211,7 @@ def test_what_enters_the_result_enters_the_key(family: Path, images: np.ndarray,
     assert len({key, *(other.key for other in others)}) == 5
 
 
+@pytest.mark.long
 def test_orders_to_try_scale_those_of_other_data_sets(
     family: Path, images: np.ndarray, published: np.ndarray, tmp_path: Path
 ) -> None:

@@ -31,7 +31,7 @@ from results.store import SimulationStore
 
 pytestmark = [
     pytest.mark.ray,
-    pytest.mark.heavy,
+    pytest.mark.heavy(1),
     pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc"),
 ]
 KINDS = ("driver", "actor", "train", "raylet", "writer")

@@ -103,6 +103,7 @@ def test_doctor_finds_this_machine_fit(tmp_path: Path) -> None:
     assert done.returncode == (1 if any(check["status"] == "failure" for check in checks) else 0)
 
 
+@pytest.mark.long
 @pytest.mark.authors
 def test_the_published_images_are_made_again_pixel_for_pixel(authors_dir: Path, tmp_path: Path) -> None:
     data = authors_dir / "dataset_z4_part.hdf5"
@@ -110,6 +111,7 @@ def test_the_published_images_are_made_again_pixel_for_pixel(authors_dir: Path, 
     assert json.loads(done.stdout) == {"images": 50, "identical": 50, "pixel_agreement": 1.0}
 
 
+@pytest.mark.long
 @pytest.mark.authors
 def test_the_published_data_can_be_imported_and_queried(authors_dir: Path, tmp_path: Path) -> None:
     done = campaign("import", authors_dir / "dataset_z4_part.hdf5", "published.zarr", folder=tmp_path)
@@ -146,6 +148,7 @@ def test_a_full_disk_is_told_in_a_line(tmp_path: Path, small_disk: Callable[[Pat
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.long
 def test_replay_shows_inputs_outcome_and_traceback(tmp_path: Path) -> None:
     physics = optics_of(load_spec(QUICKSTART).spec.physics, 1, 64)
     store = SimulationStore.create(

@@ -1,4 +1,4 @@
-"""The whole path on real Ray, small: the same numbers on two workers, and on one that was killed on the way."""
+"""The whole path on real Ray, small: stopped by Ctrl-C and gone on with, looked through, and killed on one worker."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import numpy as np
 import pytest
 import yaml
 
-from campaign.events import read_events, run_status
+from campaign.events import RunStatus, read_events, run_status
 from campaign.fingerprint import PACKAGES
 from campaign.keys import PROJECT
 from cluster.access import TOKEN_FILE, make_token, token_environment
@@ -31,7 +32,7 @@ from cluster.rendezvous import answers
 from cluster.temp_folder import make_temp_dir
 from results.store import SimulationStore
 
-pytestmark = [pytest.mark.ray, pytest.mark.heavy, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.ray, pytest.mark.heavy(3), pytest.mark.timeout(900)]
 MEASURED = ("seconds",)  # columns that may differ from run to run
 
 
@@ -75,17 +76,43 @@ def spec_file(tmp_path_factory: pytest.TempPathFactory, small: dict[str, Any]) -
     return path
 
 
+@dataclass
+class Stopped:
+    """A run on two workers that Ctrl-C stopped while it trained."""
+
+    runs: Path
+    exit_code: int
+    errors: str
+    status: RunStatus
+
+
 @pytest.fixture(scope="module")
-def undisturbed(spec_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Runs folder of a run on two workers that nobody disturbed."""
-    runs = tmp_path_factory.mktemp("undisturbed") / "runs"
-    out = finish(start(spec_file, runs, workers=2))
-    assert "finished in" in out
-    return runs
+def stopped(spec_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Stopped:
+    runs = tmp_path_factory.mktemp("whole") / "runs"
+    process = start(spec_file, runs, workers=2)
+    wait_for_progress(runs, "generator", process)
+    os.kill(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    return Stopped(runs, process.returncode, errors, run_status(run_folder(runs)))
 
 
-def test_everything_promised_is_in_the_run_folder(undisturbed: Path) -> None:
-    folder = run_folder(undisturbed)
+@pytest.fixture(scope="module")
+def finished(stopped: Stopped, spec_file: Path) -> Path:
+    """Runs folder of that run after it went on to its end."""
+    assert "finished in" in finish(start(spec_file, stopped.runs, workers=2))
+    return stopped.runs
+
+
+def test_ctrl_c_leaves_a_run_that_submit_continues(stopped: Stopped) -> None:
+    assert stopped.exit_code == 130
+    assert "campaign submit" in stopped.errors
+    assert "Traceback" not in stopped.errors
+    assert stopped.status.state == "interrupted"
+    assert stopped.status.stages["microstructures"].state == "done"
+
+
+def test_everything_promised_is_in_the_run_folder(finished: Path) -> None:
+    folder = run_folder(finished)
     for name in (
         "tables/table1.csv", "tables/table1.md", "tables/table1.tex", "report.html", "spec.source.yaml", "plan.json",
         "provenance.json", "figures/gallery.png", "figures/optimization-history.png", "figures/achieved.png",
@@ -99,8 +126,8 @@ def test_everything_promised_is_in_the_run_folder(undisturbed: Path) -> None:
     assert "validation loss" in report  # the sweep's trials
 
 
-def test_stages_are_reached_through_the_run_folder(undisturbed: Path) -> None:
-    stages = run_folder(undisturbed) / "stages"
+def test_stages_are_reached_through_the_run_folder(finished: Path) -> None:
+    stages = run_folder(finished) / "stages"
     store = SimulationStore.open(stages / "labels" / "data-ii" / "labels.zarr")
     assert store.is_complete
     assert store.capacity == 80
@@ -112,15 +139,15 @@ def test_stages_are_reached_through_the_run_folder(undisturbed: Path) -> None:
     assert best["components"] in {3, 5}
 
 
-def test_submitting_again_answers_from_the_cache(undisturbed: Path, spec_file: Path) -> None:
-    before = sum(1 for _ in read_events(run_folder(undisturbed)))
-    out = finish(start(spec_file, undisturbed, workers=2))
+def test_submitting_again_answers_from_the_cache(finished: Path, spec_file: Path) -> None:
+    before = sum(1 for _ in read_events(run_folder(finished)))
+    out = finish(start(spec_file, finished, workers=2))
     assert "answered from the cache" in out
-    assert sum(1 for _ in read_events(run_folder(undisturbed))) == before
+    assert sum(1 for _ in read_events(run_folder(finished))) == before
 
 
-def test_a_lost_report_is_written_again_from_the_results(undisturbed: Path) -> None:
-    folder = run_folder(undisturbed)
+def test_a_lost_report_is_written_again_from_the_results(finished: Path) -> None:
+    folder = run_folder(finished)
     kept = table(folder)
     (folder / "report.html").unlink()
     (folder / "tables" / "table1.csv").unlink()
@@ -132,7 +159,7 @@ def test_a_lost_report_is_written_again_from_the_results(undisturbed: Path) -> N
 
 @pytest.mark.slow  # test_chaos.py kills smaller campaigns, on one worker and on two, with every change
 def test_a_run_killed_twice_on_one_worker_ends_with_the_same_numbers(
-    undisturbed: Path, spec_file: Path, tmp_path: Path
+    finished: Path, spec_file: Path, tmp_path: Path
 ) -> None:
     runs = tmp_path / "runs"
     for moment in ("generator", "labels/data-i"):
@@ -142,7 +169,7 @@ def test_a_run_killed_twice_on_one_worker_ends_with_the_same_numbers(
         process.communicate()
         assert run_status(run_folder(runs)).state == "interrupted"
     finish(start(spec_file, runs, workers=1))
-    assert table(run_folder(runs)) == table(run_folder(undisturbed))
+    assert table(run_folder(runs)) == table(run_folder(finished))
 
 
 def wait_for_progress(runs: Path, stage: str, process: subprocess.Popen[str]) -> None:
@@ -156,19 +183,6 @@ def wait_for_progress(runs: Path, stage: str, process: subprocess.Popen[str]) ->
                 return
         time.sleep(0.02)
     raise AssertionError(f"{stage} made no progress")
-
-
-def test_ctrl_c_leaves_a_run_that_submit_continues(spec_file: Path, tmp_path: Path) -> None:
-    process = start(spec_file, tmp_path / "runs", workers=2)
-    wait_for_progress(tmp_path / "runs", "generator", process)
-    os.kill(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "campaign submit" in errors
-    assert "Traceback" not in errors
-    status = run_status(run_folder(tmp_path / "runs"))
-    assert status.state == "interrupted"
-    assert status.stages["microstructures"].state == "done"
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from cluster.ray_node import NodeSize, node_environment, start_command
 from cluster.rendezvous import Head, announce, read_head, wait_for_head, withdraw
 
 ROOT = Path(__file__).parents[2]
+PAIRS = 50
 HEAD = Head("127.0.0.1:1", None, "/run/token", "node1", 7)
 
 # A campaign's driver in small: a Ray of its own, one task, the end. Prints one line of JSON.
@@ -69,17 +70,12 @@ def eventually(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.slow  # test_runtime.py starts one such pair with every change
 @pytest.mark.ray
 @pytest.mark.heavy
-@pytest.mark.parametrize(
-    "pairs",
-    [
-        pytest.param(3, marks=pytest.mark.long),
-        pytest.param(50, marks=[pytest.mark.slow, pytest.mark.timeout(3600)]),
-    ],
-)
-def test_two_drivers_start_at_the_same_time_and_both_finish(pairs: int) -> None:
-    for number in range(pairs):
+@pytest.mark.timeout(3600)
+def test_two_drivers_start_at_the_same_time_and_both_finish() -> None:
+    for number in range(PAIRS):
         drivers = [python(DRIVER, f"{number}-{name}") for name in ("first", "second")]
         answers = []
         for driver in drivers:

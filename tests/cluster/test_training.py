@@ -78,6 +78,7 @@ def assert_like_one_process(checkpoint: Path | None) -> None:
         torch.testing.assert_close(trained[name], expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow  # with every change, test_chaos.py kills ranks of a campaign's training, test_whole_path.py stops it
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_runtime")
 def test_ctrl_c_and_a_killed_rank_change_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -120,6 +121,7 @@ def train_until_asked(config: dict[str, Any], session: Any) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow  # with every change, a job of tests/slurm/test_campaign.py is told to end in its training
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_runtime")
 def test_ranks_that_are_asked_to_stop_leave_at_the_same_step_and_go_on_later(tmp_path: Path) -> None:

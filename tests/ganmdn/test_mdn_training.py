@@ -30,6 +30,7 @@ def fitted() -> object:
     return fit_mdn(y, z, config, np.random.SeedSequence(1))
 
 
+@pytest.mark.long
 def test_loss_on_new_data_comes_near_the_entropy_of_the_problem(fitted: object) -> None:
     y, z = draw_problem(4000, seed=9)
     with torch.no_grad():
@@ -37,6 +38,7 @@ def test_loss_on_new_data_comes_near_the_entropy_of_the_problem(fitted: object) 
     assert true_loss(y, z) - 0.02 < loss < true_loss(y, z) + 0.12
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("y", [0.5, 0.65, 0.9])
 def test_posterior_has_both_modes_and_the_right_moments(fitted: object, y: float) -> None:
     mixture = mixture_at(fitted.mdn, y)

@@ -54,6 +54,7 @@ def can_be_solved(stack: Stack, numerics: Numerics) -> bool:
     pixels=st.sampled_from(["exact", "dft"]),
     accuracy=st.sampled_from([1e-3, 1e-6, 1e-9]),
 )
+@pytest.mark.long
 def test_agrees_with_the_eigen_solver_to_the_accuracy_asked_for(
     make_image: ImageMaker,
     stack: Stack,
