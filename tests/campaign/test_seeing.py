@@ -71,7 +71,6 @@ def run(tmp_path_factory: pytest.TempPathFactory, small: dict[str, Any]) -> Iter
     spec["campaign"] = NAME
     spec["datasets"] = {"data-ii": small["datasets"]["data-ii"]}
     spec["physics"]["numerics"]["orders"] = {"data-ii": 5}
-    spec["generator"]["training"]["workers"] = 1
     spec["labels"] = {"count": LABELS, "truncation_sample": 2}
     spec["methods"] = ["pca-mdn"]
     (folder / "seen.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
