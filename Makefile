@@ -9,13 +9,15 @@ export RAY_USAGE_STATS_ENABLED := 0
 demo: setup
 	@$(BIN)/campaign submit specs/quickstart.yaml
 
-# Two files of tests at a time, the longest first. Whole campaigns and clusters come after the others, some of whose time
-# limits they would break. Exit code 5: none of a kind was asked for.
+# Two files of tests at a time, the longest first: those whose time limits whole campaigns beside them would break; then
+# those campaigns; at last, one by one, Slurm's, whose virtual nodes take the machine. Exit code 5: none of a kind was
+# asked for.
 PYTEST_TWO := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 test:
 	@$(MAKE) --no-print-directory --jobs 2 setup debian
 	$(PYTEST_TWO) -m "not slow and not heavy" || [ $$? = 5 ]
-	$(PYTEST_TWO) -m "not slow and heavy" || [ $$? = 5 ]
+	$(PYTEST_TWO) -m "not slow and heavy and not slurm" || [ $$? = 5 ]
+	$(BIN)/pytest $(PYTEST_ARGS) -m "not slow and slurm" tests/slurm || [ $$? = 5 ]
 
 test-slow: setup debian
 	$(BIN)/pytest $(PYTEST_ARGS)

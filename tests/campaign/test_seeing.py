@@ -21,7 +21,7 @@ from campaign.events import read_events, run_status
 from campaign.keys import PROJECT
 from results.store import SimulationStore
 
-pytestmark = [pytest.mark.ray, pytest.mark.heavy(4), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.ray, pytest.mark.heavy(2), pytest.mark.timeout(900)]
 STAGE = "labels/data-ii"
 LABELS = 800
 NAME = "seen"
