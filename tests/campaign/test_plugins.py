@@ -276,6 +276,8 @@ def test_the_example_campaign_runs_to_its_tables(package: Path, tmp_path: Path) 
     table = (run / "tables" / "table1.csv").read_text()
     assert "nearest-neighbours" in table
     assert "local-search" in table
+    again = python("-m", "campaign", "report", run, site=package, folder=tmp_path)
+    assert again.returncode == 0, again.stderr
     without = python("-m", "campaign", "report", run, site=tmp_path, folder=tmp_path)
     assert without.returncode == 2
     assert without.stderr.strip().endswith("must be installed; install the package that brings it")
