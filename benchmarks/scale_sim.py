@@ -68,7 +68,7 @@ class VirtualPool:
         self._seconds = seconds
         self._call_seconds = call_seconds
         self._free = [0.0] * workers  # when each worker is free again
-        self._running: list[tuple[float, int, Future[Any], Unit]] = []
+        self._running: list[tuple[float, int, Future[Any]]] = []
         self._now = 0.0  # the driver's clock
         self._real = time.process_time()
         self._count = 0
@@ -86,7 +86,7 @@ class VirtualPool:
         self.busy += seconds
         self._count += 1
         future: Future[Any] = Future()
-        heapq.heappush(self._running, (start + seconds, self._count, future, unit))
+        heapq.heappush(self._running, (start + seconds, self._count, future))
         if len(self._running) == 2 * self.workers:
             self._end_one()
         return future
@@ -97,10 +97,10 @@ class VirtualPool:
             self._end_one()
 
     def _end_one(self) -> None:
-        end, _, future, unit = heapq.heappop(self._running)
+        end, _, future = heapq.heappop(self._running)
         self._now = max(self._now, end)
         self.end = max(self.end, end)
-        future.set_result(UnitSummary(unit.number, True, 1, 0, 0.0))
+        future.set_result(UnitSummary(finished=True, simulations=1))
 
     def _take_time(self) -> None:
         """The driver was at work since the last call: its clock goes on, whatever the workers do."""
@@ -188,7 +188,7 @@ class StandInPlace:
     def call(self, *arguments: Any) -> UnitSummary:
         """Answer at once."""
         self.tasks_done += 1
-        return UnitSummary(0, True, 1, 0, 0.0)
+        return UnitSummary(finished=True, simulations=1)
 
     def kill(self) -> None:
         """Nothing to end."""

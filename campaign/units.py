@@ -50,11 +50,9 @@ class Unit:
 class UnitSummary:
     """What the coordinator hears of a unit; of one that is not ``finished`` the rest is zero."""
 
-    unit: int
     finished: bool
     simulations: int = 0
     failed: int = 0
-    seconds: float = 0.0
 
 
 def simulate_unit(job: SimulationJob, unit: Unit) -> UnitSummary:
@@ -62,6 +60,9 @@ def simulate_unit(job: SimulationJob, unit: Unit) -> UnitSummary:
     store = SimulationStore.open(job.store, mode="r+")
     rows = store.unit_rows(unit.number)
     parking = job.parking(unit.number)
+    if store.is_done(unit.number):  # by a worker that died before it could say so
+        parking.clear()
+        return _summary(store.read("status", rows=rows)["status"])
     parking.folder.mkdir(parents=True, exist_ok=True)
     with Watchdog(parking.note, job.limit_s) as watchdog:
         inputs = DesignSet.open(job.designs).rows(rows)
@@ -76,9 +77,12 @@ def simulate_unit(job: SimulationJob, unit: Unit) -> UnitSummary:
             raise
     if len(parking.rows) < rows.stop - rows.start:
         parking.keep()
-        return UnitSummary(unit.number, finished=False)
+        return UnitSummary(finished=False)
     outputs = columns_of([parking.rows[position] for position in range(rows.stop - rows.start)])
     store.write_unit(unit.number, {**inputs, "seed": np.arange(rows.start, rows.stop, dtype=np.uint64), **outputs})
     parking.clear()
-    failed = int(np.count_nonzero(outputs["status"] == Status.FAILED))
-    return UnitSummary(unit.number, True, rows.stop - rows.start, failed, float(outputs["seconds"].sum()))
+    return _summary(outputs["status"])
+
+
+def _summary(status: np.ndarray) -> UnitSummary:
+    return UnitSummary(finished=True, simulations=len(status), failed=int(np.count_nonzero(status == Status.FAILED)))

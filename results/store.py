@@ -133,6 +133,11 @@ class SimulationStore:
         names = os.listdir(shards) if shards.is_dir() else []
         return sorted(int(name) for name in names if name.isdigit())
 
+    def is_done(self, unit: int) -> bool:
+        """Whether one unit is written whole."""
+        self.unit_rows(unit)
+        return self._shard_file("status", unit).exists()
+
     def missing_units(self) -> list[int]:
         """Units still to be computed, in order."""
         done = set(self.done_units())
@@ -176,7 +181,7 @@ class SimulationStore:
         if capacity < self.capacity:
             raise StoreError(f"capacity must not shrink: the store has {self.capacity} rows, got {capacity}")
         partial = self.capacity % self.rows_per_unit
-        if partial and capacity > self.capacity and self._shard_file("status", self.unit_count - 1).exists():
+        if partial and capacity > self.capacity and self.is_done(self.unit_count - 1):
             raise StoreError(
                 f"the last unit is done with {partial} of {self.rows_per_unit} rows, so the store cannot grow; "
                 "give it a capacity of whole units, or discard that unit first"
