@@ -99,7 +99,9 @@ def node_environment(size: NodeSize, ports: PortBlock, drain_seconds: float, *, 
         **SINGLE_THREAD,
         **source_path(),
         "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_START_HOOK": f"{__name__}.leave_out_client_server",
+        "RAY_START_HOOK": f"{__name__}.leave_out_what_nobody_uses",
+        # No idle worker for each CPU at the start: ours have an environment of their own, so that none of them serves.
+        "RAY_prestart_worker_first_driver": "0",
         "DASHBOARD_METRIC_PORT": str(ports.dashboard_metrics),
         "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": str(drain_seconds),
         "RAY_ADDRESS": "",
@@ -120,7 +122,11 @@ def source_path() -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join(part for part in (str(source), inherited) if part)}
 
 
-def leave_out_client_server(parameters: Any, head: bool) -> None:
-    """Ray calls it before it starts a node: no server for ``ray://``, 90 MB and a door that nobody uses."""
+def leave_out_what_nobody_uses(parameters: Any, head: bool) -> None:
+    """Ray calls it before it starts a node: no server for ``ray://``, which is 90 MB and a door; no copying of logs.
+
+    Ray's log monitor sends what workers print to drivers, which ours do not ask for.
+    """
+    parameters.include_log_monitor = False
     if head:
         parameters.ray_client_server_port = None

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Iterator
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from slurm_lab import LabUnavailable, SlurmLab
+
+from campaign.keys import PROJECT
+from campaign.load import load_spec
+from campaign.pipeline import build_pipeline
 
 PUBLISHED_FILES = ("weights.pickle", "MDN_weights.h5", "dataset_z4_part.hdf5")
 LENGTHY = ("ray", "slurm", "long")  # marks of tests that take seconds
@@ -41,6 +50,45 @@ def authors_dir() -> Path:
     if missing:
         pytest.skip(f"the authors' files are not in {folder} (missing {', '.join(missing)}); set GANMDN_AUTHORS")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_spec() -> Path:
+    """File of a campaign with every kind of stage, as little as possible of each."""
+    return Path(__file__).with_name("tiny.yaml")
+
+
+@pytest.fixture(scope="session")
+def on_laptop() -> Callable[[Path, Path], Path]:
+    """Runs a campaign on two workers of this machine, ``on_laptop(spec, runs)``; the run's folder."""
+
+    def run(spec: Path, runs: Path) -> Path:
+        profile = runs.parent / "laptop.yaml"
+        profile.write_text(yaml.safe_dump({"kind": "local", "workers": 2, "rows_per_unit": 5, "dashboard": False}))
+        command = [sys.executable, "-m", "campaign", "submit", spec, "--profile", profile, "--runs", runs]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT)
+        assert done.returncode == 0, done.stderr
+        return next(runs.glob("*/report.html")).parent
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_spec: Path, on_laptop: Callable[[Path, Path], Path], pytestconfig: pytest.Config) -> Path:
+    """Folder of a run of the tiny campaign that nobody disturbed.
+
+    Pytest's cache keeps it for as long as the campaign's key is the same: for the workers beside this one, and for
+    later sessions.
+    """
+    folder = pytestconfig.cache.mkdir("undisturbed") / build_pipeline(load_spec(tiny_spec).spec).key
+    runs, name = folder / "runs", folder / "name"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not name.exists():
+            shutil.rmtree(runs, ignore_errors=True)
+            name.write_text(on_laptop(tiny_spec, runs).name)
+    return runs / name.read_text()
 
 
 @pytest.fixture(scope="session")

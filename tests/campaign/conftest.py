@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import copy
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from secure_shell import SecureShell, why_not
 
 from campaign.claims import owner_file
 from campaign.driver import OWNER_NAME
-from campaign.keys import PROJECT
 from campaign.owner import Owner
 from campaign.spec import Spec
 
@@ -65,34 +62,6 @@ SMALL: dict[str, Any] = {
 def small() -> dict[str, Any]:
     """A copy of the small spec as plain data."""
     return copy.deepcopy(SMALL)
-
-
-@pytest.fixture(scope="session")
-def tiny_spec(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """File of a campaign with every kind of stage, as little as possible of each."""
-    small = copy.deepcopy(SMALL)
-    del small["datasets"]["data-i"]
-    small["generator"]["microstructures"]["count"] = 48
-    small["generator"]["training"] |= {"steps": 40, "batch_size": 8, "checkpoint_every": 4}
-    small["physics"]["numerics"] = {"orders": {"data-ii": 1}}
-    small["labels"] = {"count": 60}
-    small["mdn"] |= {"components": 3}
-    small["methods"] = ["gan-mdn", {"kind": "bayesian-optimization", "initial": 10, "iterations": 4, "batch": 2}]
-    path = tmp_path_factory.mktemp("tiny") / "tiny.yaml"
-    path.write_text(yaml.safe_dump(small, sort_keys=False))
-    return path
-
-
-@pytest.fixture(scope="session")
-def tiny_runs(tiny_spec: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Runs folder of the tiny campaign on two workers that nobody disturbed."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    profile = folder / "profile.yaml"
-    profile.write_text(yaml.safe_dump({"kind": "local", "workers": 2, "rows_per_unit": 5, "dashboard": False}))
-    command = [sys.executable, "-m", "campaign", "submit", str(tiny_spec), "--profile", str(profile)]
-    done = subprocess.run([*command, "--runs", str(folder / "runs")], capture_output=True, text=True, cwd=PROJECT)
-    assert done.returncode == 0, done.stderr
-    return folder / "runs"
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +19,7 @@ from ruamel.yaml import YAML
 
 from campaign import conformance
 from campaign.conformance import check_config, check_implementation
-from campaign.fingerprint import PROJECT
+from campaign.fingerprint import PACKAGES, PROJECT
 from campaign.installed import PluginError, find_plugin, read_spec
 from campaign.load import SpecError, load_spec
 from campaign.pipeline import build_pipeline
@@ -55,11 +56,15 @@ def _forget() -> None:
         del sys.modules[name]
 
 
+def environment(*folders: Path) -> dict[str, str]:
+    """Variables of a process that imports from some folders."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders)), "RAY_USAGE_STATS_ENABLED": "0"}
+
+
 def python(*arguments: str | Path, site: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join([str(PROJECT), str(site)])
-    environment = {**os.environ, "PYTHONPATH": path, "RAY_USAGE_STATS_ENABLED": "0"}
     command = [sys.executable, *map(str, arguments)]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900)
+    variables = environment(PROJECT, site)
+    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=900)
 
 
 def edited(tmp_path: Path, old: str, new: str) -> Path:
@@ -266,13 +271,31 @@ def test_a_part_that_nobody_brings_is_no_part() -> None:
 
 @pytest.mark.ray
 @pytest.mark.long
-def test_the_example_campaign_runs_to_its_tables(package: Path, tmp_path: Path) -> None:
-    profile = tmp_path / "profile.yaml"
-    profile.write_text("{kind: local, workers: 2, dashboard: false}\n")
-    done = python("-m", "campaign", "submit", SPEC, "--profile", profile, site=package, folder=tmp_path)
-    assert done.returncode == 0, done.stderr
-    (run,) = (tmp_path / "runs").glob("neighbours-*")
-    assert (run / "code" / "ganmdn_neighbours" / "inverse.py").is_file()
+def test_the_example_campaign_runs_to_its_tables_whatever_is_edited_meanwhile(package: Path, tmp_path: Path) -> None:
+    """The driver stands in the source tree, where Ray's workers would find what is edited first."""
+    tree, site = tmp_path / "tree", tmp_path / "site"
+    for name in PACKAGES:
+        shutil.copytree(PROJECT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(package, site)
+    spec = edited(tree, "physics: {kind: white-share, gain: 1.0}", "physics: {include: physics.yaml}")
+    (tree / "physics.yaml").write_text("{kind: white-share, gain: 1.0}\n")
+    (tree / "profile.yaml").write_text("{kind: local, workers: 2, dashboard: false}\n")
+    command = [sys.executable, "-m", "campaign", "submit", spec.name, "--profile", "profile.yaml"]
+    with (tmp_path / "said").open("w") as said:
+        driver = subprocess.Popen(command, cwd=tree, env=environment(tree, site), stdout=said, stderr=said)
+    while not any('"stage-started"' in log.read_text() for log in tree.glob("runs/*/events.jsonl")):
+        assert driver.poll() is None, (tmp_path / "said").read_text()
+        time.sleep(0.02)
+    sources = [path for name in PACKAGES for path in (tree / name).rglob("*.*")]
+    for path in [*sources, *(site / "ganmdn_neighbours").rglob("*.*")]:
+        if path.suffix != ".pyc":
+            path.write_text("raise SystemExit('an edited file was read')\n")
+    for name in (spec.name, "physics.yaml"):
+        (tree / name).write_text("edited: [")
+    assert driver.wait(timeout=500) == 0, (tmp_path / "said").read_text()
+    (run,) = (tree / "runs").glob("neighbours-*")
+    copied = run / "code" / "ganmdn_neighbours" / "inverse.py"
+    assert copied.read_text() == (package / "ganmdn_neighbours" / "inverse.py").read_text()
     table = (run / "tables" / "table1.csv").read_text()
     assert "nearest-neighbours" in table
     assert "local-search" in table

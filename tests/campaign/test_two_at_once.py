@@ -38,7 +38,7 @@ def designs(folder: Path) -> list[dict[str, str]]:
 @pytest.mark.heavy
 @pytest.mark.timeout(1200)
 def test_shared_stages_are_computed_once_on_a_network_file_system(
-    tiny_spec: Path, tiny_runs: Path, network_mounts: list[Path], tmp_path: Path
+    tiny_spec: Path, tiny_run: Path, network_mounts: list[Path], tmp_path: Path
 ) -> None:
     profile, other_spec = tmp_path / "profile.yaml", tmp_path / "other.yaml"
     profile.write_text(yaml.safe_dump(PROFILE))
@@ -53,11 +53,10 @@ def test_shared_stages_are_computed_once_on_a_network_file_system(
     for process in processes:
         _, errors = process.communicate(timeout=900)
         assert process.returncode == 0, errors
-    ours, others = (next(iter((tmp_path / "exported" / "runs").glob(f"{name}-*"))) for name in ("small", "other"))
+    ours, others = (next(iter((tmp_path / "exported" / "runs").glob(f"{name}-*"))) for name in ("tiny", "other"))
     states, other_states = ended_stages(ours), ended_stages(others)
     shared = {"microstructures", "generator", "latents/data-ii", "labels/data-ii"}
     assert shared <= states.keys()
     for name in shared:
         assert sorted((states[name], other_states[name])) == ["cached", "done"], name
-    (undisturbed,) = tiny_runs.glob("small-*")
-    assert designs(ours) == designs(undisturbed)
+    assert designs(ours) == designs(tiny_run)

@@ -20,7 +20,7 @@ from slurm_lab import SlurmLab
 from campaign.events import RunStatus, read_events, run_status
 from campaign.keys import PROJECT
 
-SPEC = Path(__file__).parent / "tiny.yaml"
+SPEC = Path(__file__).parents[1] / "tiny.yaml"
 PATIENCE = 900.0
 LOOK_SECONDS = 5.0
 LIVELY = {"PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "REQUEUED"}
@@ -127,13 +127,14 @@ class SlurmRun:
 
     def table(self) -> list[dict[str, str]]:
         """The table without what was measured."""
-        return table_of(self.folder)
+        return self.table_of(self.folder)
 
-
-def table_of(folder: Path) -> list[dict[str, str]]:
-    """Table 1 of a run, as text, without what was measured."""
-    with (folder / "tables" / "table1.csv").open(newline="") as stream:
-        return [{name: cell for name, cell in row.items() if name not in MEASURED} for row in csv.DictReader(stream)]
+    @staticmethod
+    def table_of(folder: Path) -> list[dict[str, str]]:
+        """Table 1 of any run, as text, without what was measured."""
+        with (folder / "tables" / "table1.csv").open(newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        return [{name: cell for name, cell in row.items() if name not in MEASURED} for row in rows]
 
 
 @pytest.fixture
@@ -155,22 +156,6 @@ def _no_jobs_left(request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.fixture(scope="session")
-def laptop(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
+def laptop(tiny_run: Path) -> list[dict[str, str]]:
     """The table of the same campaign on this machine alone."""
-    return _on_laptop(SPEC, tmp_path_factory.mktemp("laptop"))
-
-
-@pytest.fixture(scope="session")
-def on_laptop() -> Callable[[Path, Path], list[dict[str, str]]]:
-    """Runs a campaign on this machine alone, in a folder; its table."""
-    return _on_laptop
-
-
-def _on_laptop(spec: Path, folder: Path) -> list[dict[str, str]]:
-    (folder / "laptop.yaml").write_text(yaml.safe_dump({"kind": "local", "workers": 2, "dashboard": False}))
-    command = [sys.executable, "-m", "campaign", "submit", str(spec), "--profile", "laptop.yaml"]
-    done = subprocess.run(
-        command, cwd=folder, env={**os.environ, "PYTHONPATH": str(PROJECT)}, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return table_of(next((folder / "runs").glob("*/report.html")).parent)
+    return SlurmRun.table_of(tiny_run)

@@ -12,8 +12,7 @@ import pytest
 import yaml
 
 pytestmark = [pytest.mark.slurm, pytest.mark.ray, pytest.mark.heavy, pytest.mark.timeout(1800)]
-SPEC = Path(__file__).with_name("tiny.yaml")
-STEPS = 200  # of the GAN's training in tiny.yaml
+STEPS = 120  # of the GAN's training in tiny.yaml
 
 
 def test_a_job_that_is_told_to_end_goes_on_in_the_next_with_the_same_numbers(
@@ -118,13 +117,13 @@ def test_small_jobs_join_when_the_queue_lets_them_and_end_with_the_campaign(
 
 @pytest.mark.slow
 def test_small_jobs_leave_when_their_time_ends_and_others_follow(
-    slurm_run: Any, on_laptop: Any, shared_path: Path, tmp_path: Path
+    slurm_run: Any, tiny_spec: Path, on_laptop: Any, shared_path: Path, tmp_path: Path
 ) -> None:
-    spec = yaml.safe_load(SPEC.read_text())
+    spec = yaml.safe_load(tiny_spec.read_text())
     spec["generator"]["training"] |= {"steps": 1500, "checkpoint_every": 500}  # longer than a worker job
     longer = shared_path / "longer.yaml"
     longer.write_text(yaml.safe_dump(spec))
-    expected = on_laptop(longer, tmp_path)
+    expected = slurm_run.table_of(on_laptop(longer, tmp_path / "runs"))
     slurm_run.submit(longer, nodes=1, worker_jobs={"count": 2, "time_limit": 1}, end_seconds=20)
     slurm_run.wait_for_end()
     assert slurm_run.table() == expected
