@@ -51,7 +51,7 @@ setup: .venv/.ready
 	@echo "setting up .venv (a minute or two) ..."
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[dev,bench]'
-	@$(BIN)/python -m compileall -qq -j 0 .venv/lib || true
+	@$(BIN)/python -m compileall -qq -j 0 -x '/tests/' .venv/lib || true
 	@touch $@
 
 # Debian packages that some tests use; where they cannot be installed those tests skip and say why.

@@ -84,6 +84,10 @@ class Announcer:
             workers=workers,
         )
 
+    def cluster_changed(self, cpus: int, workers: int) -> None:
+        """Nodes have come or gone."""
+        self.tell("cluster-changed", cpus=cpus, workers=workers)
+
     def show_gauges(self) -> None:
         """Tell Ray's metrics how far each stage is; Ray forgets what it has not heard for twenty seconds."""
         now = time.time()

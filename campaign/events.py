@@ -142,6 +142,8 @@ class RunStatus:
         elif name == "cluster-started":
             self.dashboard, self.cpus = event.get("dashboard"), event.get("cpus")
             self.token_file = event.get("token_file")
+        elif name == "cluster-changed":
+            self.cpus = event["cpus"]
         elif name == "run-queued":
             self.state, self.message = "queued", event.get("message", "")
         elif name == "cancel-requested":

@@ -32,7 +32,8 @@ class Resources:
         self,
         profile: Profile,
         training_workers: int,
-        on_start: Callable[[RayRuntime], None],
+        on_start: Callable[[RayRuntime, int], None],
+        on_change: Callable[[int, int], None],
         budget: TimeBudget | None = None,
         shared_folders: Sequence[Path] = (),
         source: Source | None = None,
@@ -43,7 +44,8 @@ class Resources:
             profile: where to run.
             training_workers: data-parallel workers that a training will ask for; a local Ray offers at least so many
                 CPUs, since their number is part of the science and must not follow the machine.
-            on_start: called with the runtime as soon as it is up.
+            on_start: called with the runtime and the number of workers as soon as it is up.
+            on_change: called with the numbers of CPUs and of workers when nodes have come or gone.
             budget: how long the run may go on; default: for ever.
             shared_folders: where stages and workers write, for all nodes of a standing cluster to see.
             source: what the workers of a standing cluster run; default: this source tree where it stands.
@@ -55,6 +57,8 @@ class Resources:
         self.stop = threading.Event()
         self._source = source
         self._on_start = on_start
+        self._on_change = on_change
+        self._cpus = 0
         self._lock = threading.Lock()
         self._stack = ExitStack()
         self._runtime: RayRuntime | None = None
@@ -67,7 +71,7 @@ class Resources:
 
         with self._lock:
             if self._pool is None:
-                self._pool = WorkerPool(self.workers_of(self._started()))
+                self._pool = WorkerPool(self._workers_on(self._started().cpus))
                 self._stack.callback(self._pool.close)
             return self._pool
 
@@ -82,9 +86,8 @@ class Resources:
         """Whether Ray's node on this machine has ended by itself; nothing can be asked of Ray any more."""
         return self._runtime is not None and self._runtime.is_gone
 
-    def workers_of(self, runtime: RayRuntime) -> int:
-        """Worker processes that this run has on a Ray."""
-        return min(self.profile.workers or runtime.cpus, runtime.cpus)
+    def _workers_on(self, cpus: int) -> int:
+        return min(self.profile.workers or cpus, cpus)
 
     def _started(self) -> RayRuntime:
         if self._runtime is None:
@@ -94,8 +97,8 @@ class Resources:
                 runtime = self._begun(self.profile)
             else:
                 raise TypeError("a run under Slurm is driven by its job, with the Ray there as its profile")
-            self._runtime = runtime
-            self._on_start(runtime)
+            self._runtime, self._cpus = runtime, runtime.cpus
+            self._on_start(runtime, self._workers_on(runtime.cpus))
         return self._runtime
 
     def _begun(self, profile: LocalProfile) -> RayRuntime:
@@ -128,8 +131,13 @@ class Resources:
 
     def fit_pool(self) -> None:
         """Have as many workers as the cluster has CPUs by now: nodes may come and go."""
-        if self._pool is not None and self._runtime is not None and (cpus := self._runtime.present_cpus()):
-            self._pool.fit(min(self.profile.workers or cpus, cpus))
+        if self._runtime is None or not (cpus := self._runtime.present_cpus()):
+            return
+        if self._pool is not None:
+            self._pool.fit(self._workers_on(cpus))
+        if cpus != self._cpus:
+            self._cpus = cpus
+            self._on_change(cpus, self._workers_on(cpus))
 
     def raise_if_stopped(self) -> None:
         """Raise ``Interrupted`` when the run was asked to stop."""

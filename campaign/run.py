@@ -24,7 +24,6 @@ from campaign.time_budget import TimeBudget
 from campaign.worker_log import DRIVER_LOG, LOGS_FOLDER, remove_empty_logs, stage_logs
 
 if TYPE_CHECKING:
-    from cluster.runtime import RayRuntime
     from cluster.shipping import Source
 
 FIT_SECONDS = 5.0  # between looks at how many CPUs the cluster has
@@ -77,9 +76,17 @@ class Executor:
         self._ended: queue.Queue[Outcome] = queue.Queue()
         self._reopened: set[str] = set()
         self._cancelled: str | None = None  # "orderly" or "now" once somebody asked for it
-        shared = (cache.root, run_folder)
-        self._resources = Resources(profile, training_workers(pipeline), self._cluster_started, budget, shared, source)
         self._announcer = Announcer(run_folder, pipeline.stages, listener)
+        shared = (cache.root, run_folder)
+        self._resources = Resources(
+            profile,
+            training_workers(pipeline),
+            self._announcer.cluster_started,
+            self._announcer.cluster_changed,
+            budget,
+            shared,
+            source,
+        )
         self._runner = StageRunner(pipeline, cache, run_folder, self._resources, self._announcer)
 
     def execute(self, write_report: Callable[[], object] | None = None) -> None:
@@ -241,9 +248,6 @@ class Executor:
             message=outcome.message,
             core_seconds=round(outcome.core_seconds, 3),
         )
-
-    def _cluster_started(self, runtime: RayRuntime) -> None:
-        self._announcer.cluster_started(runtime, self._resources.workers_of(runtime))
 
     def _describe(self, failures: list[Outcome]) -> str:
         lines = [f"{outcome.stage.name}: {outcome.message}" for outcome in failures]

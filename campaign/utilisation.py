@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,10 @@ class Utilisation:
     """Core-seconds of work against those that a run had, over all its submissions that started workers.
 
     Attributes:
-        workers: worker processes of one thread, of the last submission.
+        workers: worker processes of one thread, in the end.
         busy_core_seconds: time that workers spent inside the stages' work.
-        available_core_seconds: workers times wall time, Ray's start and the driver's own work included.
+        available_core_seconds: workers times wall time, Ray's start and the driver's own work included; those that came
+            later or left count for the time that they were there.
         spans: every stage at work, in the order of their starts.
     """
 
@@ -73,13 +75,14 @@ def _submissions(events: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, An
 
 
 def _of_submission(events: list[dict[str, Any]]) -> Utilisation | None:
-    workers = next((event["workers"] for event in events if "workers" in event), None)
-    if workers is None:
+    told = [(event["time"], event["workers"]) for event in events if "workers" in event]
+    if not told:
         return None
     spans = tuple(sorted(_spans(events), key=lambda span: span.start))
-    # A submission that was killed ends with the last thing that it said.
-    seconds = events[-1]["time"] - events[0]["time"]
-    return Utilisation(workers, sum(span.core_seconds for span in spans), workers * seconds, spans)
+    # The first workers count from the run's start; one that was killed ends with the last thing that it said.
+    times = [events[0]["time"], *(time for time, _ in told[1:]), events[-1]["time"]]
+    available = sum(workers * (end - start) for (_, workers), (start, end) in zip(told, pairwise(times), strict=True))
+    return Utilisation(told[-1][1], sum(span.core_seconds for span in spans), available, spans)
 
 
 def _spans(events: list[dict[str, Any]]) -> Iterator[StageSpan]:

@@ -26,9 +26,12 @@ def test_status_follows_the_events(tmp_path: Path, drive: Callable[..., Path]) -
     labels = status.stages["labels/a"]
     assert (labels.state, labels.done, labels.total, labels.failed, labels.best_rep) == ("running", 3, 9, 1, 2.5)
     assert status.stages["model/a"].state == "waiting"
+    log.write("cluster-started", cpus=2, workers=2)
+    log.write("cluster-changed", cpus=4, workers=4)
     log.write("stage-ended", stage="labels/a", state="done", seconds=2.5)
     log.write("run-ended", state="done")
     status = run_status(tmp_path)
+    assert status.cpus == 4
     assert (status.state, status.stages["labels/a"].state, status.stages["labels/a"].seconds) == ("done", "done", 2.5)
 
 

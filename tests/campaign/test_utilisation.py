@@ -44,6 +44,15 @@ def test_work_against_workers_times_wall_time(tmp_path: Path) -> None:
     ]
 
 
+def test_workers_count_for_the_time_that_they_are_there(tmp_path: Path) -> None:
+    joined = event(104, "cluster-changed", cpus=6, workers=6)
+    left = event(108, "cluster-changed", cpus=1, workers=1)
+    used = utilisation(write(tmp_path, *sorted((*WHOLE, joined, left), key=lambda each: each["time"])))
+    assert used is not None
+    assert used.workers == 1
+    assert used.available_core_seconds == 2 * 4 + 6 * 4 + 1 * 2
+
+
 def test_a_killed_submission_counts_to_its_last_word(tmp_path: Path) -> None:
     again = [{**each, "time": each["time"] + 50} for each in WHOLE]
     used = utilisation(write(tmp_path, *WHOLE[:5], *again))

@@ -39,7 +39,7 @@ from results.store import SimulationStore
 pytestmark = [pytest.mark.ray, pytest.mark.heavy(2), pytest.mark.timeout(900)]
 MEASURED = ("seconds",)  # columns that may differ from run to run
 STAGE = "labels/data-ii"
-LABELS = 800
+LABELS = 400
 WAIT_SECONDS = 300.0
 
 
@@ -110,7 +110,7 @@ def spec_file(tmp_path_factory: pytest.TempPathFactory, small: dict[str, Any]) -
     small["mdn"]["components"] = 4
     small["generator"]["training"] |= {"steps": 40, "checkpoint_every": 10}  # long enough to be stopped in
     small["labels"] = {"count": LABELS, "truncation_sample": 2}  # long enough to be looked at
-    small["physics"]["numerics"] = {"orders": {"data-i": 2, "data-ii": 5}}
+    small["physics"]["numerics"] = {"orders": {"data-i": 2, "data-ii": 8}}
     path = tmp_path_factory.mktemp("spec") / "small.yaml"
     path.write_text(yaml.safe_dump(small, sort_keys=False))
     return path
@@ -238,6 +238,7 @@ def finished(cancelled: Run, spec_file: Path) -> Path:
     resumed = campaign(
         "resume", folder, "--profile", profile(spec_file.parent, {"workers": 2, "rows_per_unit": 7, "dashboard": False})
     )
+    wait_until(lambda: run_status(folder).state == "running")
     watched = campaign("watch", folder, "--json")
     assert f"report: {folder / 'report.html'}" in finish(resumed).replace("\n", "")
     assert json.loads(finish(watched).splitlines()[-1])["event"] == "run-ended"
