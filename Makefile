@@ -9,14 +9,11 @@ export RAY_USAGE_STATS_ENABLED := 0
 demo: setup
 	@$(BIN)/campaign submit specs/quickstart.yaml
 
-# Two files of tests at a time, the longest first: those whose time limits whole campaigns beside them would break; then
-# those campaigns; at last, one by one, Slurm's, whose virtual nodes take the machine. Exit code 5: none of a kind was
-# asked for.
-PYTEST_TWO := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+# Two files of tests at a time, whole campaigns last; then, one by one, Slurm's, whose virtual nodes take the machine.
+# Exit code 5: none of a kind was asked for.
 test:
 	@$(MAKE) --no-print-directory --jobs 2 setup debian
-	$(PYTEST_TWO) -m "not slow and not heavy" || [ $$? = 5 ]
-	$(PYTEST_TWO) -m "not slow and heavy and not slurm" || [ $$? = 5 ]
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS) -m "not slow and not slurm" || [ $$? = 5 ]
 	$(BIN)/pytest $(PYTEST_ARGS) -m "not slow and slurm" tests/slurm || [ $$? = 5 ]
 
 test-slow: setup debian
@@ -45,8 +42,8 @@ bench: setup
 
 setup: .venv/.ready
 
-# The only place that installs Python packages; versions are those of constraints.txt. They are compiled at the end, since
-# pip does so on one core. A few packages hold files for other Pythons, which do not compile.
+# The only place that installs Python packages; versions are those of constraints.txt. They are compiled at the end, without
+# their tests, since pip does so on one core. A few packages hold files for other Pythons, which do not compile.
 .venv/.ready: pyproject.toml constraints.txt
 	@echo "setting up .venv (a minute or two) ..."
 	@$(PYTHON) -m venv .venv

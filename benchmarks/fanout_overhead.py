@@ -74,9 +74,7 @@ def main() -> None:
     os.environ.update(SINGLE_THREAD)  # for the bare processes; Ray's workers have it anyway
     with tempfile.TemporaryDirectory(prefix="fanout-", dir=options.folder) as name:
         folder = Path(name)
-        resources = Resources(
-            LocalProfile(kind="local", workers=options.workers, dashboard=False), 1, on_start=lambda runtime: None
-        )
+        resources = Resources(LocalProfile(kind="local", workers=options.workers, dashboard=False), 1)
         try:
             result = {
                 "workers": options.workers,

@@ -32,11 +32,12 @@ class Resources:
         self,
         profile: Profile,
         training_workers: int,
-        on_start: Callable[[RayRuntime, int], None],
-        on_change: Callable[[int, int], None],
         budget: TimeBudget | None = None,
         shared_folders: Sequence[Path] = (),
         source: Source | None = None,
+        *,
+        on_start: Callable[[RayRuntime, int], None] | None = None,
+        on_change: Callable[[int, int], None] | None = None,
     ) -> None:
         """Start nothing yet.
 
@@ -44,11 +45,11 @@ class Resources:
             profile: where to run.
             training_workers: data-parallel workers that a training will ask for; a local Ray offers at least so many
                 CPUs, since their number is part of the science and must not follow the machine.
-            on_start: called with the runtime and the number of workers as soon as it is up.
-            on_change: called with the numbers of CPUs and of workers when nodes have come or gone.
             budget: how long the run may go on; default: for ever.
             shared_folders: where stages and workers write, for all nodes of a standing cluster to see.
             source: what the workers of a standing cluster run; default: this source tree where it stands.
+            on_start: called with the runtime and the number of workers as soon as it is up.
+            on_change: called with the numbers of CPUs and of workers when nodes have come or gone.
         """
         self.shared_folders = tuple(shared_folders)
         self.budget = budget or TimeBudget()
@@ -98,7 +99,8 @@ class Resources:
             else:
                 raise TypeError("a run under Slurm is driven by its job, with the Ray there as its profile")
             self._runtime, self._cpus = runtime, runtime.cpus
-            self._on_start(runtime, self._workers_on(runtime.cpus))
+            if self._on_start is not None:
+                self._on_start(runtime, self._workers_on(runtime.cpus))
         return self._runtime
 
     def _begun(self, profile: LocalProfile) -> RayRuntime:
@@ -135,9 +137,9 @@ class Resources:
             return
         if self._pool is not None:
             self._pool.fit(self._workers_on(cpus))
-        if cpus != self._cpus:
-            self._cpus = cpus
+        if cpus != self._cpus and self._on_change is not None:
             self._on_change(cpus, self._workers_on(cpus))
+        self._cpus = cpus
 
     def raise_if_stopped(self) -> None:
         """Raise ``Interrupted`` when the run was asked to stop."""

@@ -81,11 +81,11 @@ class Executor:
         self._resources = Resources(
             profile,
             training_workers(pipeline),
-            self._announcer.cluster_started,
-            self._announcer.cluster_changed,
             budget,
             shared,
             source,
+            on_start=self._announcer.cluster_started,
+            on_change=self._announcer.cluster_changed,
         )
         self._runner = StageRunner(pipeline, cache, run_folder, self._resources, self._announcer)
 

@@ -20,25 +20,31 @@ from campaign.pipeline import build_pipeline
 
 PUBLISHED_FILES = ("weights.pickle", "MDN_weights.h5", "dataset_z4_part.hdf5")
 LENGTHY = ("ray", "slurm", "long")  # marks of tests that take seconds
-HEAVY_TURN, LENGTHY_TURN, SHORT_TURN = 5, 6, 7  # of files; a heavy one may name an earlier turn
+LENGTHY_TURN, SHORT_TURN, HEAVY_TURN = 1, 2, 3
+LAST = 9  # place among the heavy ones of those that do not say
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Lengthy files first: where two files run at a time, the short ones then fill the end.
+    """Where two files run at a time: lengthy ones first, then short ones, at last those with whole campaigns.
 
-    A worker of pytest-xdist is handed its next file two tests before it is done with one, so that the turns of the
-    longest, of few tests, decide which of them share a worker.
+    Whole campaigns take the machine, and would break time limits of lengthy tests beside them. The longest of them are
+    to begin first, and one on each worker of pytest-xdist: the mark ``heavy(place)`` says in which order.
     """
-    turns: dict[Path, int] = {}
+    turns: dict[Path, list[int]] = {}
     for item in items:
-        turns[item.path] = min(_turn(item), turns.get(item.path, SHORT_TURN))
-    items.sort(key=lambda item: turns[item.path])
+        turns.setdefault(item.path, []).append(_turn(item))
+    items.sort(key=lambda item: _turn_of_file(turns[item.path]))
 
 
 def _turn(item: pytest.Item) -> int:
     if heavy := item.get_closest_marker("heavy"):
-        return int(heavy.args[0]) if heavy.args else HEAVY_TURN
+        return HEAVY_TURN + (heavy.args[0] if heavy.args else LAST)
     return LENGTHY_TURN if any(item.get_closest_marker(name) for name in LENGTHY) else SHORT_TURN
+
+
+def _turn_of_file(turns: list[int]) -> int:
+    heavy = [turn for turn in turns if turn >= HEAVY_TURN]
+    return min(heavy or turns)
 
 
 @pytest.fixture(scope="session")

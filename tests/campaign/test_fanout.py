@@ -92,7 +92,7 @@ def resources() -> Iterator[Resources]:
 
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
     profile = LocalProfile(kind="local", workers=2, dashboard=False, limits=LIMITS)
-    started = Resources(profile, 1, lambda runtime, workers: None, lambda cpus, workers: None)
+    started = Resources(profile, 1)
     yield started
     started.close()
 
