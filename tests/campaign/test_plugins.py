@@ -296,11 +296,16 @@ def test_the_example_campaign_runs_to_its_tables_whatever_is_edited_meanwhile(pa
     (run,) = (tree / "runs").glob("neighbours-*")
     copied = run / "code" / "ganmdn_neighbours" / "inverse.py"
     assert copied.read_text() == (package / "ganmdn_neighbours" / "inverse.py").read_text()
-    table = (run / "tables" / "table1.csv").read_text()
-    assert "nearest-neighbours" in table
-    assert "local-search" in table
+    table, report = run / "tables" / "table1.csv", run / "report.html"
+    written = table.read_text()
+    assert "nearest-neighbours" in written
+    assert "local-search" in written
+    table.unlink()
+    report.unlink()
     again = python("-m", "campaign", "report", run, site=package, folder=tmp_path)
     assert again.returncode == 0, again.stderr
+    assert table.read_text() == written
+    assert report.is_file()
     without = python("-m", "campaign", "report", run, site=tmp_path, folder=tmp_path)
     assert without.returncode == 2
     assert without.stderr.strip().endswith("must be installed; install the package that brings it")
