@@ -117,8 +117,10 @@ class SlurmRun:
         try:
             wait_until(ready_or_on_the_way, what)
         except AssertionError as error:
-            logs = "\n".join(path.read_text(errors="replace")[-3000:] for path in self.folder.glob("slurm/*/*.out"))
-            raise AssertionError(f"{error}; {self.status}\n{logs}\n{self.lab.run('squeue').stdout}") from None
+            files = [*self.folder.glob("slurm/*/*.out"), self.lab.folder / "log" / "slurmctld.log"]
+            logs = "\n".join(path.read_text(errors="replace")[-3000:] for path in files)
+            jobs = self.lab.run("scontrol", "show", "jobs").stdout
+            raise AssertionError(f"{error}; {self.status}\n{logs}\n{jobs}") from None
 
     def worker_jobs_joined(self) -> int:
         """Worker jobs whose keeper said that its node is up."""
