@@ -9,12 +9,10 @@ export RAY_USAGE_STATS_ENABLED := 0
 demo: setup
 	@$(BIN)/campaign submit specs/quickstart.yaml
 
-# Two files of tests at a time, whole campaigns last; then, one by one, Slurm's, whose virtual nodes take the machine.
-# Exit code 5: none of a kind was asked for.
+# Two files of tests at a time, whole campaigns last.
 test:
 	@$(MAKE) --no-print-directory --jobs 2 setup debian
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS) -m "not slow and not slurm" || [ $$? = 5 ]
-	$(BIN)/pytest $(PYTEST_ARGS) -m "not slow and slurm" tests/slurm || [ $$? = 5 ]
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" $(PYTEST_ARGS)
 
 test-slow: setup debian
 	$(BIN)/pytest $(PYTEST_ARGS)

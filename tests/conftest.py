@@ -27,8 +27,9 @@ LAST = 9  # place among the heavy ones of those that do not say
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where two files run at a time: lengthy ones first, then short ones, at last those with whole campaigns.
 
-    Whole campaigns take the machine, and would break time limits of lengthy tests beside them. The longest of them are
-    to begin first, and one on each worker of pytest-xdist: the mark ``heavy(place)`` says in which order.
+    Whole campaigns take the machine, and would break time limits of lengthy tests beside them. The mark
+    ``heavy(place)`` says in which order they come. A worker of pytest-xdist is handed its next file when two tests are
+    left of its present one, so that after a file of one test comes a longer one, or they would all be one worker's.
     """
     turns: dict[Path, list[int]] = {}
     for item in items:

@@ -96,7 +96,7 @@ def test_families_of_stacks(authors_dir: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.ray
-@pytest.mark.heavy
+@pytest.mark.heavy(5)
 def test_what_the_fan_out_costs() -> None:
     figures = answer("fanout_overhead.py", "--simulations", "16", "--rounds", "1", "--no-op-rows", "5000")
     assert {"efficiency", "rows_per_second", "driver_mb"} < figures.keys()

@@ -36,7 +36,7 @@ from cluster.rendezvous import answers
 from cluster.temp_folder import make_temp_dir
 from results.store import SimulationStore
 
-pytestmark = [pytest.mark.ray, pytest.mark.heavy(2), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.ray, pytest.mark.heavy(4), pytest.mark.timeout(900)]
 MEASURED = ("seconds",)  # columns that may differ from run to run
 STAGE = "labels/data-ii"
 LABELS = 400

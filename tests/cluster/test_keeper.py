@@ -72,7 +72,7 @@ def eventually(condition: Callable[[], bool], what: str) -> None:
 
 @pytest.mark.slow  # test_runtime.py starts one such pair with every change
 @pytest.mark.ray
-@pytest.mark.heavy
+@pytest.mark.heavy(2)
 @pytest.mark.timeout(3600)
 def test_two_drivers_start_at_the_same_time_and_both_finish() -> None:
     for number in range(PAIRS):
@@ -92,7 +92,7 @@ def test_two_drivers_start_at_the_same_time_and_both_finish() -> None:
 
 @pytest.mark.ray
 @pytest.mark.long
-@pytest.mark.heavy
+@pytest.mark.heavy(2)
 def test_a_cluster_of_two_nodes_asks_for_its_token_and_leaves_nothing_behind(tmp_path: Path) -> None:
     driver = python(HOLDING_DRIVER, tmp_path)
     options = ["worker", "--rendezvous", str(tmp_path), "--cpus", "1"]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-pytestmark = [pytest.mark.slurm, pytest.mark.ray, pytest.mark.heavy, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slurm, pytest.mark.ray, pytest.mark.heavy(3), pytest.mark.timeout(1800)]
 STEPS = 120  # of the GAN's training in tiny.yaml
 
 
