@@ -12,7 +12,7 @@ demo: setup
 # Two files of tests at a time, whole campaigns last.
 test:
 	@$(MAKE) --no-print-directory --jobs 2 setup debian
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" $(PYTEST_ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS) -m "not slow"
 
 test-slow: setup debian
 	$(BIN)/pytest $(PYTEST_ARGS)
