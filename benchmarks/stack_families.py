@@ -20,8 +20,10 @@ from rich.console import Console
 from rich.table import Table
 
 from campaign import api
+from campaign.problems import SpecError
 from campaign.progress import counting
 from campaign.spec import TabulatedIndex
+from results.hdf5 import ImportDataError
 
 SHOWN = ("family", "orders", "r_fitted", "r_held_out", "rmse_held_out")  # on the screen; all is in the file
 IMAGE_PX = 64  # of the published pairs
@@ -65,11 +67,14 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("docs/results"))
     parser.add_argument("--json", action="store_true", help="print a JSON list instead of a table, and write no file")
     arguments = parser.parse_args()
-    rows = [
-        calibrated(file, orders, arguments.data, arguments.runs)
-        for file in arguments.families
-        for orders in arguments.orders or (None,)
-    ]
+    try:
+        rows = [
+            calibrated(file, orders, arguments.data, arguments.runs)
+            for file in arguments.families
+            for orders in arguments.orders or (None,)
+        ]
+    except (SpecError, ImportDataError, FileNotFoundError) as error:
+        parser.exit(2, f"{error}\n")
     rows.sort(key=lambda row: -float(row["r_held_out"]))
     if arguments.json:
         print(json.dumps(rows, indent=2))
