@@ -108,8 +108,10 @@ def test_a_cluster_of_two_nodes_asks_for_its_token_and_leaves_nothing_behind(tmp
         strange = python(STRANGER, head.address, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN="not-the-token")
         assert strange.communicate(timeout=120)[0].strip() in {"AuthenticationError", "ConnectionError"}
         below = [*descendants(driver.pid), *descendants(worker.pid)]
-        commands = [Path(f"/proc/{process}/cmdline").read_text().split("\0")[0] for process in below]
-        assert sum(Path(command).name == "raylet" for command in commands) == 2
+        commands = [Path(f"/proc/{process}/cmdline").read_text().split("\0") for process in below]
+        assert sum(Path(command[0]).name == "raylet" for command in commands) == 2
+        for unused in ("log_monitor.py", "default_worker.py", "setup_worker.py", "ray::IDLE"):
+            assert not any(Path(part).name == unused for command in commands for part in command[:4]), unused
 
         os.kill(driver.pid, signal.SIGKILL)
         worker.terminate()
