@@ -28,16 +28,16 @@ from typing import Any
 
 import numpy as np
 
-from campaign.context import StageContext
-from campaign.design_set import DesignSet
-from campaign.fanout import simulate_designs
-from campaign.load import load_spec
-from campaign.optics import optics_of
-from campaign.profiles import LocalProfile, available_cpus
-from campaign.resources import Resources
-from campaign.simulation import Simulator
-from campaign.sizing import LEAST_SECONDS, suitable_rows
-from cluster.runtime import SINGLE_THREAD
+from campaign.plan.cost import LEAST_SECONDS, suitable_rows
+from campaign.plan.optics import optics_of
+from campaign.spec.load import load_spec
+from campaign.spec.profile import LocalProfile, available_cpus
+from campaign.stages.simulator import Simulator
+from campaign.work.context import StageContext
+from campaign.work.resources import Resources
+from campaign.work.simulations import simulate_designs
+from cluster.driver.runtime import SINGLE_THREAD
+from results.design_set import DesignSet
 from results.layout import pack_images
 from results.store import SimulationStore
 

@@ -4,8 +4,9 @@
     python benchmarks/scale_sim.py --json
     python benchmarks/scale_sim.py --ray          # also times real Ray calls on this machine
 
-Real: the dispatcher (``cluster.fanout``), a unit's way to the shared file system (``campaign.units.simulate_unit`` into
-a real store, with the solver left out), the driver's threads (``cluster.pool`` with stand-in actors), the event log.
+Real: the dispatcher (``cluster.pool.fanout``), a unit's way to the shared file system
+(``campaign.work.unit.simulate_unit`` into a real store, with the solver left out), the driver's threads
+(``cluster.pool.pool`` with stand-in actors), the event log.
 Simulated: the 1000 workers. They have the latencies of a solver, drawn from a log-normal distribution, on a clock that
 jumps from one finished unit to the next; the driver's own time between them is real and delays them all.
 """
@@ -30,14 +31,13 @@ from typing import Any
 
 import numpy as np
 
-from campaign.design_set import DesignSet
-from campaign.events import EventLog
-from campaign.parking import SECONDS_AT_RISK
-from campaign.sizing import UNIT_S, suitable_rows
-from campaign.units import SimulationJob, Unit, UnitSummary, simulate_unit
-from cluster import pool as pool_module
-from cluster.fanout import fan_out
-from cluster.task import SharedFunction
+from campaign.plan.cost import UNIT_S, suitable_rows
+from campaign.record.events import EventLog
+from campaign.work.unit import SECONDS_AT_RISK, SimulationJob, Unit, UnitSummary, simulate_unit
+from cluster.pool import pool as pool_module
+from cluster.pool.fanout import fan_out
+from cluster.pool.task import SharedFunction
+from results.design_set import DesignSet
 from results.layout import Status, pack_images
 from results.store import SimulationStore
 
@@ -249,7 +249,7 @@ def _resident_mb() -> float:
 
 def ray_call_seconds() -> float:
     """Driver's time for one call of a real Ray actor, with two of them, on this machine."""
-    from cluster import runtime
+    from cluster.driver import runtime
 
     with runtime.start(cpus=2), pool_module.WorkerPool(2) as pool:
         fan_out(pool, map(Unit, range(200)), _nothing)  # warm
@@ -337,10 +337,10 @@ def footprint(rows_per_unit: int, count: MetadataCount) -> Footprint:
             simulate_unit(job, Unit(unit))
         asked = {kind: round(times / (MEASURED_UNITS - 1)) for kind, times in count.stop().items() if kind != "open"}
         count.start(folder)
-        parking = job.parking(0)
-        parking.add(0, job.simulator.row(np.zeros((IMAGE_PX, IMAGE_PX), np.uint8)))
-        parking.keep()
-        parking.clear()
+        checkpoint = job.checkpoint(0)
+        checkpoint.add(0, job.simulator.row(np.zeros((IMAGE_PX, IMAGE_PX), np.uint8)))
+        checkpoint.keep()
+        checkpoint.clear()
         kept = sum(times for kind, times in count.stop().items() if kind != "open")
         started = time.process_time()
         assert store.damaged_units() == []

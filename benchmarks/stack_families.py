@@ -20,9 +20,9 @@ from rich.console import Console
 from rich.table import Table
 
 from campaign import api
-from campaign.problems import SpecError
-from campaign.progress import counting
-from campaign.spec import TabulatedIndex
+from campaign.record.display import counting
+from campaign.spec.physics import TabulatedIndex
+from campaign.spec.problems import SpecError
 from results.hdf5 import ImportDataError
 
 SHOWN = ("family", "orders", "r_fitted", "r_held_out", "rmse_held_out")  # on the screen; all is in the file

@@ -16,9 +16,9 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from campaign.load import load_physics
-from campaign.optics import Optics, optics_of, with_orders
-from campaign.simulation import Simulator
+from campaign.plan.optics import Optics, optics_of, with_orders
+from campaign.spec.load import load_physics
+from campaign.stages.simulator import Simulator
 from ganmdn.authors import load_authors_generator
 from ganmdn.networks import generate_images
 

@@ -1,5 +1,7 @@
 """``python -m campaign`` is the ``campaign`` command."""
 
-from campaign.cli import main
+from __future__ import annotations
+
+from campaign.cli.main import main
 
 main()

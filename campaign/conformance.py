@@ -22,10 +22,19 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from campaign.fingerprint import code_behind
-from campaign.installed import BASES, BLOCKS, BUILT_IN, INVERSE_MODELS, OPTIMIZERS, SIMULATORS, find_plugin, provider_of
-from campaign.plugin import LabelledImages, OptimizerConfig, PluginConfig, implementation_of
-from campaign.simulation import PluggedSimulator
+from campaign.plan.fingerprint import code_behind
+from campaign.spec.entry_points import (
+    BASES,
+    BLOCKS,
+    BUILT_IN,
+    INVERSE_MODELS,
+    OPTIMIZERS,
+    SIMULATORS,
+    find_plugin,
+    provider_of,
+)
+from campaign.spec.plugin import LabelledImages, OptimizerConfig, PluginConfig, implementation_of
+from campaign.stages.simulator import PluggedSimulator
 
 HEAVY = ("torch", "ray", "zarr", "ax", "matplotlib", "sklearn")  # what reading a spec must not load
 IMAGE_PX, LATENT, LABELS = 32, (1, 1), 24

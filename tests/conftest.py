@@ -14,9 +14,9 @@ import pytest
 import yaml
 from slurm_lab import LabUnavailable, SlurmLab
 
-from campaign.keys import PROJECT
-from campaign.load import load_spec
-from campaign.pipeline import build_pipeline
+from campaign.plan.keys import PROJECT
+from campaign.plan.pipeline import build_pipeline
+from campaign.spec.load import load_spec
 
 PUBLISHED_FILES = ("weights.pickle", "MDN_weights.h5", "dataset_z4_part.hdf5")
 LENGTHY = ("ray", "slurm", "long")  # marks of tests that take seconds

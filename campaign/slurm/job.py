@@ -14,22 +14,21 @@ from pathlib import Path
 
 from rich.console import Console
 
-from campaign import api
-from campaign.control import pending_request
-from campaign.events import EventLog
-from campaign.execution import Execution
-from campaign.preparing import prepared
-from campaign.profiles import RayProfile
-from campaign.progress import display
-from campaign.run import CampaignFailed, Cancelled, OutOfTime
-from campaign.slurm.profile import SlurmProfile
-from campaign.slurm.submission import SLURM_FOLDER, job_name, request_of, worker_request
-from campaign.time_budget import TimeBudget
-from cluster.access import token_in_use
+from campaign.record.cancel_request import pending_request
+from campaign.record.display import display
+from campaign.record.events import EventLog
+from campaign.run.campaign import frozen_campaign
+from campaign.run.drive import execute
+from campaign.run.executor import CampaignFailedError, OutOfTimeError, RunCancelledError
+from campaign.run.prepare import prepared
+from campaign.slurm.request import SLURM_FOLDER, job_name, request_of, worker_request
+from campaign.spec.profile import Execution, RayProfile, SlurmProfile
+from campaign.work.time_budget import TimeBudget
+from cluster.node.token import token_in_use
+from cluster.slurm.batch_job import BatchJob, warned
 from cluster.slurm.controller import QueueWatch, SlurmError
-from cluster.slurm.job import BatchJob, warned
-from cluster.slurm.nodes import lend_node, ray_on_nodes
-from cluster.slurm.script import send
+from cluster.slurm.ray_cluster import lend_node, ray_on_nodes
+from cluster.slurm.sbatch import send
 from cluster.slurm.worker_jobs import WorkerJobs
 from results.files import write_json
 
@@ -50,7 +49,7 @@ def drive(folder: Path, profile: SlurmProfile) -> str:
         How it ended: ``done``, ``cancelled``, or ``queued`` when it goes on in another job.
 
     Raises:
-        CampaignFailed: stages failed, or several jobs in a row got nowhere.
+        CampaignFailedError: stages failed, or several jobs in a row got nowhere.
         Exception: whatever kept the campaign from starting.
     """
     logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
@@ -63,12 +62,12 @@ def drive(folder: Path, profile: SlurmProfile) -> str:
         try:
             with _told_to_followers(folder):
                 _run(folder, profile, job, budget)
-        except Cancelled:
+        except RunCancelledError:
             return "cancelled"
-        except OutOfTime:
+        except OutOfTimeError:
             next_job.go()
     if next_job.failure:
-        raise CampaignFailed(next_job.failure)
+        raise CampaignFailedError(next_job.failure)
     return "queued" if next_job.is_gone else "done"
 
 
@@ -91,7 +90,7 @@ def lend(folder: Path, profile: SlurmProfile) -> str:
 
 
 def _run(folder: Path, profile: SlurmProfile, job: BatchJob, budget: TimeBudget) -> None:
-    campaign = api.frozen_campaign(folder)
+    campaign = frozen_campaign(folder)
     options = [] if profile.temp_dir is None else ["--temp-dir", str(profile.temp_dir / job.job)]
     rendezvous = folder / SLURM_FOLDER / "ray" / f"{job.job}-{job.restarts}"
     shutil.rmtree(rendezvous, ignore_errors=True)  # of a start that Slurm cut short
@@ -105,7 +104,7 @@ def _run(folder: Path, profile: SlurmProfile, job: BatchJob, budget: TimeBudget)
     ):
         common = {name: getattr(profile, name) for name in Execution.model_fields}
         place = RayProfile(kind="ray", address=head.address, **common)
-        api.execute(campaign, frozen, folder, place, listener, budget)
+        execute(campaign, frozen, folder, place, listener, budget)
 
 
 @contextmanager
@@ -113,7 +112,7 @@ def _told_to_followers(folder: Path) -> Iterator[None]:
     """Whatever ends the run before or after its stages is its last word, for those who follow it."""
     try:
         yield
-    except (CampaignFailed, Cancelled, OutOfTime):
+    except (CampaignFailedError, RunCancelledError, OutOfTimeError):
         raise  # told already
     except Exception as error:
         _say_failed(folder, f"{type(error).__name__}: {error}")

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
+import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-from zlib import crc32
 
-from campaign import api
-from campaign.control import clear_request
-from campaign.events import EventLog
-from campaign.frozen import CODE_FOLDER
-from campaign.preparing import prepared
-from campaign.slurm.profile import SlurmProfile
-from cluster.slurm.controller import JobState, SlurmError, cancel, jobs_named, patiently
-
-if TYPE_CHECKING:
-    from cluster.slurm.script import JobRequest
-
-SLURM_FOLDER = "slurm"  # of a run: scripts, logs of jobs, and what they tell each other
-WORKER_SUFFIX = "-worker"
+from campaign.record.cancel_request import clear_request
+from campaign.record.events import EventLog, RunStatus
+from campaign.record.run_folder import PROFILE_FILE
+from campaign.run.campaign import Campaign
+from campaign.run.drive import FinishedRun, is_finished
+from campaign.run.prepare import prepared
+from campaign.slurm.request import WORKER_SUFFIX, job_name, request_of
+from campaign.spec.profile import SlurmProfile
+from cluster.slurm.controller import JobState, QueueWatch, SlurmError, cancel, has_slurm, jobs_named, patiently
 
 
 @dataclass(frozen=True)
@@ -32,12 +26,6 @@ class QueuedRun:
     is_new: bool
 
 
-def job_name(folder: Path) -> str:
-    """Name of all jobs of a run, and of no others: two runs folders may hold the same campaign."""
-    path = folder.absolute()
-    return f"{path.name}-{crc32(str(path).encode()):08x}"
-
-
 def jobs_of(folder: Path) -> list[JobState]:
     """Jobs of a run that wait or run, the campaign's own first: one call of the controller."""
     name = job_name(folder)
@@ -45,34 +33,20 @@ def jobs_of(folder: Path) -> list[JobState]:
     return sorted(alive, key=lambda job: job.name != name)
 
 
-def request_of(profile: SlurmProfile, folder: Path) -> JobRequest:
-    """The job that drives the run in ``folder``."""
-    return _request(profile, folder, job_name(folder), profile.time_limit, profile.partition, profile.nodes)
-
-
-def worker_request(profile: SlurmProfile, folder: Path) -> JobRequest:
-    """A job that lends its one node to the run in ``folder``."""
-    jobs = profile.worker_jobs
-    if jobs is None:
-        raise ValueError("this profile has no worker_jobs")
-    name = job_name(folder) + WORKER_SUFFIX
-    return _request(profile, folder, name, jobs.time_limit, jobs.partition or profile.partition, nodes=1)
-
-
-def send(campaign: api.Campaign) -> QueuedRun | api.FinishedRun:
+def send(campaign: Campaign) -> QueuedRun | FinishedRun:
     """Queue the campaign as a Slurm job and return, or say that there is nothing to do or that it is queued already.
 
     Raises:
         SlurmError: Slurm refused, or was busy for too long.
-        api.RunBusy: another process is running it.
+        api.RunBusyError: another process is running it.
     """
     from campaign.slurm.job import drive
-    from cluster.slurm.script import send as send_job
+    from cluster.slurm.sbatch import send as send_job
 
     profile, plan = _slurm(campaign), campaign.plan()
     folder = Path(plan.run_folder).absolute()
-    if api.is_finished(plan):
-        return api.FinishedRun(folder, plan, from_cache=True)
+    if is_finished(plan):
+        return FinishedRun(folder, plan, from_cache=True)
     with prepared(campaign, plan):
         there = _present(folder)
         if there is not None:
@@ -101,9 +75,9 @@ def cancel_jobs(folder: Path, is_driven: bool) -> list[JobState]:
     return jobs
 
 
-def script(campaign: api.Campaign) -> str:
+def script(campaign: Campaign) -> str:
     """The sbatch script that :func:`send` would send; writes nothing."""
-    from cluster.slurm.script import script_of
+    from cluster.slurm.sbatch import script_of
 
     return script_of(request_of(_slurm(campaign), Path(campaign.plan().run_folder).absolute()))
 
@@ -116,40 +90,38 @@ def _jobs_patiently(folder: Path) -> list[JobState]:
     return patiently(lambda: jobs_of(folder), "squeue")
 
 
-def _slurm(campaign: api.Campaign) -> SlurmProfile:
+def _slurm(campaign: Campaign) -> SlurmProfile:
     if not isinstance(campaign.profile, SlurmProfile):
         raise TypeError(f"a campaign is sent to Slurm under a profile of kind slurm, got {campaign.profile.kind}")
     return campaign.profile
 
 
-def _request(
-    profile: SlurmProfile, folder: Path, name: str, minutes: int, partition: str | None, nodes: int
-) -> JobRequest:
-    from cluster.slurm.script import JobRequest
-
-    return JobRequest(
-        name=name,
-        folder=folder.absolute() / SLURM_FOLDER / "%j",
-        minutes=minutes,
-        nodes=nodes,
-        cpus_per_node=profile.cpus_per_node,
-        gpus_per_node=profile.gpus_per_node,
-        memory_mb_per_node=profile.memory_mb_per_node,
-        warning_seconds=profile.end_seconds,
-        requeue=profile.requeue and name == job_name(folder),
-        setup=_setup(profile, folder.absolute()),
-        options={
-            "partition": partition,
-            "account": profile.account,
-            "qos": profile.qos,
-            "constraint": profile.constraint,
-            "exclusive": profile.exclusive or None,
-        },
-    )
+def is_slurm_run(folder: Path) -> bool:
+    """Whether the run was last submitted under a Slurm profile."""
+    try:
+        profile = json.loads((folder / PROFILE_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return False
+    return bool(profile["kind"] == "slurm")
 
 
-def _setup(profile: SlurmProfile, folder: Path) -> list[str]:
-    lines = [f"module load {shlex.quote(module)}" for module in profile.modules]
-    # The run's own copy of the source, whatever becomes of this one until the job starts.
-    code = shlex.quote(str(folder / CODE_FOLDER))
-    return [*lines, *profile.setup, f"export PYTHONPATH={code}${{PYTHONPATH:+:$PYTHONPATH}}"]
+class Expectation:
+    """Knows when a run is over: one whose job waits, or was put back into the queue, is not."""
+
+    def __init__(self, folder: Path) -> None:
+        name = job_name(folder)
+        self._name = name
+        in_slurm = is_slurm_run(folder) and has_slurm()
+        self._queue = QueueWatch(f"{name},{name}{WORKER_SUFFIX}") if in_slurm else None
+        self._job_is_gone = False
+
+    def is_over(self, status: RunStatus) -> bool:
+        """Whether the run has ended for good; a queued one without a job becomes ``interrupted``."""
+        if self._queue is None or status.state not in {"queued", "interrupted"}:
+            return status.has_ended
+        if self._job_is_gone:  # and its last words, if any, have been read since
+            status.state = "interrupted"
+            return True
+        jobs = self._queue.look()
+        self._job_is_gone = jobs is not None and not any(job.is_alive and job.name == self._name for job in jobs)
+        return False

@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from campaign.context import StageContext
-from campaign.design_set import DesignSet
-from campaign.keys import seed_for
-from campaign.plugin import implementation_of
+from campaign.spec.plugin import implementation_of
 from campaign.stages.generator import WEIGHTS_FILE
+from campaign.stages.seeds import seed_for
+from campaign.work.context import StageContext
 from ganmdn.direct_mdn import DirectMdn
 from ganmdn.inverse import Designs, InverseModel
 from ganmdn.latent_mdn import LatentMdn
 from ganmdn.networks import generate_images, load_generator
 from ganmdn.pca_mdn import PcaMdn
+from results.design_set import DesignSet
 from results.layout import pack_images
 
 DESIGNS_FOLDER = "designs"

@@ -7,16 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from campaign.context import TRAINING_FOLDER, StageContext
-from campaign.design_set import DesignSet
-from campaign.keys import seed_for
+from campaign.stages.seeds import seed_for
+from campaign.work.context import TRAINING_FOLDER, StageContext
 from ganmdn.authors import load_authors_generator
 from ganmdn.gan import GanConfig, train_gan
 from ganmdn.gan_checkpoint import GENERATOR_FILE
 from ganmdn.networks import save_generator
+from results.design_set import DesignSet
 
 if TYPE_CHECKING:
     from ganmdn.session import TrainingSession
+
 
 WEIGHTS_FILE = GENERATOR_FILE
 NOT_TRAINING = {"kind", "seed", "image_px"}  # of the stage's configuration; the rest is a GanConfig

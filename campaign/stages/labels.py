@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from campaign.context import StageContext
-from campaign.fanout import simulate_designs
-from campaign.simulation import Simulator
+from campaign.stages.simulator import Simulator
+from campaign.work.context import StageContext
+from campaign.work.simulations import simulate_designs
 from results.layout import Status
 from results.store import SimulationStore
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from campaign.context import StageContext
-from campaign.design_set import DesignSet
-from campaign.keys import seed_for
 from campaign.stages.generator import WEIGHTS_FILE
+from campaign.stages.seeds import seed_for
+from campaign.work.context import StageContext
 from ganmdn.latents import draw_latents
 from ganmdn.networks import generate_images, load_generator
+from results.design_set import DesignSet
 from results.layout import pack_images
 
 

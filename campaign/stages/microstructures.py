@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from campaign.context import StageContext
-from campaign.design_set import DesignSet
-from campaign.keys import seed_for
+from campaign.stages.seeds import seed_for
+from campaign.work.context import StageContext
 from ganmdn.microstructures import MicrostructureRanges, draw_microstructures
+from results.design_set import DesignSet
 from results.layout import pack_images
 
 IMAGES_PER_UNIT = 256

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from campaign.context import StageContext
-from campaign.heartbeat import Heartbeat
-from campaign.keys import seed_for
-from campaign.plugin import LabelledImages, implementation_of
+from campaign.spec.plugin import LabelledImages, implementation_of
 from campaign.stages.generator import WEIGHTS_FILE
 from campaign.stages.labels import STORE as LABELS
 from campaign.stages.labels import read_labels
+from campaign.stages.seeds import seed_for
 from campaign.stages.tuning import BEST_FILE
+from campaign.work.context import StageContext
+from campaign.work.progress_file import ProgressFile
 from ganmdn.authors_mdn import load_authors_mdn
 from ganmdn.direct_mdn import fit_direct_mdn
 from ganmdn.inverse import InverseModel
@@ -47,7 +47,7 @@ def run(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageCon
 
 
 def fit(
-    config: Mapping[str, Any], training: Mapping[str, Any], labels: Path, folder: Path, heartbeat: Heartbeat
+    config: Mapping[str, Any], training: Mapping[str, Any], labels: Path, folder: Path, heartbeat: ProgressFile
 ) -> dict[str, Any]:
     """Fit one method to the labels that were simulated without failure; runs on a worker."""
     mdn = MdnTraining(**training)

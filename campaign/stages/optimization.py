@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from campaign.context import StageContext
-from campaign.fanout import simulate_apart
-from campaign.keys import seed_for
-from campaign.plugin import implementation_of
-from campaign.simulation import Simulator
+from campaign.spec.plugin import implementation_of
 from campaign.stages.generator import WEIGHTS_FILE
 from campaign.stages.labels import STORE as LABELS
+from campaign.stages.seeds import seed_for
+from campaign.stages.simulator import Simulator
+from campaign.work.context import StageContext
+from campaign.work.simulations import simulate_apart
 from ganmdn.metrics import RepSummary
 from ganmdn.networks import generate_images, load_generator
 from results.layout import Status

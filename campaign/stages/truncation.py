@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from campaign.context import StageContext
-from campaign.design_set import DesignSet
-from campaign.fanout import simulate_designs
-from campaign.simulation import Simulator
 from campaign.stages.labels import STORE as LABELS
+from campaign.stages.simulator import Simulator
+from campaign.work.context import StageContext
+from campaign.work.simulations import simulate_designs
+from results.design_set import DesignSet
 from results.layout import Status, pack_images
 from results.store import SimulationStore
 from results.truncation import TruncationError

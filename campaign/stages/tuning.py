@@ -9,10 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from campaign.context import StageContext
-from campaign.keys import seed_for
 from campaign.stages.labels import STORE as LABELS
 from campaign.stages.labels import read_labels
+from campaign.stages.seeds import seed_for
+from campaign.work.context import StageContext
 from ganmdn.mdn_training import MdnTraining, fit_mdn
 
 BEST_FILE = "best.json"
@@ -35,7 +35,7 @@ def run(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageCon
 
 
 def search_space(tune: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
-    """The spec's ``tune`` block as dimensions of ``cluster.search_space``."""
+    """The spec's ``tune`` block as dimensions of ``cluster.tune.search_space``."""
     return {
         "learning_rate": ("loguniform", tune["learning_rate"]["low"], tune["learning_rate"]["high"]),
         **{name: ("choice", tune[name]) for name in ("batch_size", "components", "width")},

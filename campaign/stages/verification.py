@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from campaign.context import StageContext
-from campaign.fanout import simulate_designs
-from campaign.simulation import Simulator
+from campaign.stages.simulator import Simulator
+from campaign.work.context import StageContext
+from campaign.work.simulations import simulate_designs
 
 STORE = "designs.zarr"
 

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from cluster.slurm.controller import JobState, QueueWatch, SlurmError, cancel, jobs_named
-from cluster.slurm.script import JobRequest, send
+from cluster.slurm.sbatch import JobRequest, send
 
 log = logging.getLogger(__name__)
 WAKE_SECONDS = 1.0

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from secure_shell import SecureShell, why_not
 
-from campaign.claims import owner_file
-from campaign.driver import OWNER_NAME
-from campaign.owner import Owner
-from campaign.spec import Spec
+from campaign.cache.lease import owner_file
+from campaign.cache.owner import Owner
+from campaign.record.driver import OWNER_NAME
+from campaign.spec.campaign import Spec
 
 SMALL: dict[str, Any] = {
     "campaign": "small",

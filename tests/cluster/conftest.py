@@ -10,7 +10,7 @@ import pytest
 @pytest.fixture(scope="module")
 def ray_runtime() -> Iterator[object]:
     """A Ray with four CPUs (tasks here mostly sleep), shared by the tests of a file; nobody may close it."""
-    from cluster import runtime
+    from cluster.driver import runtime
 
     with runtime.start(cpus=4) as started:
         yield started

@@ -30,7 +30,7 @@ SEED = np.random.SeedSequence(11)
 SMALL = GanConfig(steps=6, batch_size=4, checkpoint_every=2, features=RandomFeatures(filters=4))
 
 
-class Interrupted(Exception):
+class InterruptedRunError(Exception):
     """Stands for whatever ends a training early."""
 
 
@@ -39,7 +39,7 @@ class StoppingSession(LocalSession):
 
     def report(self, metrics: dict[str, float], checkpoint: Path | None) -> None:
         super().report(metrics, checkpoint)
-        raise Interrupted
+        raise InterruptedRunError
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +67,7 @@ def final_state(session: LocalSession) -> dict[str, torch.Tensor]:
 def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(images: np.ndarray, tmp_path: Path) -> None:
     whole = LocalSession(tmp_path / "whole")
     history = train_gan(SMALL, images, SEED, whole)
-    with pytest.raises(Interrupted):
+    with pytest.raises(InterruptedRunError):
         train_gan(SMALL, images, SEED, StoppingSession(tmp_path / "parts"))
     resumed = LocalSession(tmp_path / "parts")
     resumed_history = train_gan(SMALL, images, SEED, resumed)

@@ -17,8 +17,8 @@ import pytest
 import yaml
 from slurm_lab import SlurmLab
 
-from campaign.events import RunStatus, read_events, run_status
-from campaign.keys import PROJECT
+from campaign.plan.keys import PROJECT
+from campaign.record.events import RunStatus, read_events, run_status
 
 SPEC = Path(__file__).parents[1] / "tiny.yaml"
 PATIENCE = 900.0

@@ -9,7 +9,7 @@ import pytest
 
 from cluster.slurm import controller
 from cluster.slurm.controller import JobState, QueueWatch, SlurmError, call, is_hopeless, jobs_named, patiently
-from cluster.slurm.script import JobRequest, send
+from cluster.slurm.sbatch import JobRequest, send
 from cluster.slurm.worker_jobs import WorkerJobs
 
 SBATCH = """#!/bin/bash
@@ -84,7 +84,7 @@ def test_a_failing_sbatch_is_asked_again_and_no_job_is_doubled(commands: Path) -
 def test_a_job_that_a_failed_call_made_is_cancelled_before_the_next(
     commands: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cluster.slurm.script.uuid.uuid4", lambda: type("Mark", (), {"hex": "mark"}))
+    monkeypatch.setattr("cluster.slurm.sbatch.uuid.uuid4", lambda: type("Mark", (), {"hex": "mark"}))
     install(commands, "sbatch", SBATCH.format(failures=1, complaint=BUSY))
     install(commands, "squeue", SQUEUE.format("echo '16|run-1|PENDING|None|mark'; echo '9|run-1|RUNNING|None|other'"))
     send(request(commands), print, pause=lambda seconds: None)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from campaign.load import SpecError, load_profile
-from campaign.slurm.profile import SlurmProfile
-from campaign.slurm.submission import job_name, request_of, worker_request
+from campaign.slurm.request import job_name, request_of, worker_request
+from campaign.spec.load import SpecError, load_profile
+from campaign.spec.profile import SlurmProfile
+from cluster.slurm.batch_job import cpus_on_nodes, time_left
 from cluster.slurm.inventory import Inventory, NodeGroup, Partition, limit_minutes, parse_partitions
-from cluster.slurm.job import cpus_on_nodes, time_left
-from cluster.slurm.script import script_of
+from cluster.slurm.sbatch import script_of
 
 GOLDEN = Path(__file__).parent / "golden"
 SHIPPED = Path(__file__).parents[2] / "specs" / "profiles" / "slurm.yaml"
@@ -39,8 +39,8 @@ def write(folder: Path, text: str) -> Path:
 
 def mistakes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, cluster: Inventory | None = CLUSTER) -> str:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("campaign.load.has_slurm", lambda: cluster is not None)
-    monkeypatch.setattr("campaign.load.read_inventory", lambda: cluster)
+    monkeypatch.setattr("campaign.spec.load.has_slurm", lambda: cluster is not None)
+    monkeypatch.setattr("campaign.spec.load.read_inventory", lambda: cluster)
     write(tmp_path, text)
     try:
         load_profile("profile.yaml", on_cluster=True)

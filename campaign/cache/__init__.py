@@ -1,0 +1,1 @@
+"""Results of stages: content addresses on disk, lease of a folder, its owner."""

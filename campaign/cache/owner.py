@@ -1,0 +1,128 @@
+"""Who works on something, and whether they still do: told by their process here, by their heartbeat elsewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from dataclasses import asdict, dataclass
+from enum import Enum
+from pathlib import Path
+
+from results.files import write_atomically
+
+BEAT_SECONDS = 5.0
+DEAD_AFTER_SECONDS = 90.0  # without a beat, by the clock of whoever waits: clocks of machines are never compared
+
+
+class Life(Enum):
+    """What can be said of an owner at the moment."""
+
+    ALIVE = "alive"
+    DEAD = "dead"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A process that works on something; ``token`` tells its leases apart.
+
+    ``machine`` names the running system and its table of processes: containers of one host differ in it.
+    """
+
+    token: str
+    host: str
+    process: int
+    process_started: str
+    machine: str
+
+    @classmethod
+    def here(cls, token: str) -> Owner:
+        """This process."""
+        return cls(token, platform.node(), os.getpid(), _started(os.getpid()), _machine())
+
+    @classmethod
+    def read(cls, path: Path) -> Owner | None:
+        """The owner written at ``path``; None if there is none."""
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
+            return None
+
+    def write(self, path: Path) -> None:
+        """Leave this at ``path``, whole."""
+        write_atomically(path, json.dumps(asdict(self)))
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its process, if it lives, is one of those that this process can see."""
+        return (self.host, self.machine) == (platform.node(), _machine())
+
+    @property
+    def has_process(self) -> bool:
+        """Whether its process runs; a number that was given to another process since does not count."""
+        return _started(self.process) == self.process_started != ""
+
+    def __str__(self) -> str:
+        return f"process {self.process} on {self.host}"
+
+
+class Watch:
+    """Observes the files of owners from time to time, and says what became of them."""
+
+    def __init__(self) -> None:
+        self._seen: dict[Path, _Sight] = {}
+
+    def look(self, path: Path) -> Life:
+        """Judge the owner whose file is ``path``; one that cannot be read has its time too."""
+        owner = Owner.read(path)
+        if owner is not None and owner.is_here:
+            return Life.ALIVE if owner.has_process else Life.DEAD
+        sight, now = (owner, _beat(path)), time.monotonic()
+        before = self._seen.get(path)
+        if before is None or before.sight != sight:
+            self._seen[path] = _Sight(sight, now, has_changed=before is not None)
+        elif now - before.since > DEAD_AFTER_SECONDS:
+            return Life.DEAD
+        return Life.ALIVE if self._seen[path].has_changed else Life.UNKNOWN
+
+
+@dataclass(frozen=True)
+class _Sight:
+    """What was seen of an owner's file, since when, and whether it was anything else before."""
+
+    sight: tuple[Owner | None, int]
+    since: float
+    has_changed: bool
+
+
+def beat(path: Path) -> None:
+    """Show that the owner of ``path`` lives; needs no space on the disk. FileNotFoundError: it was taken away."""
+    os.utime(path)
+
+
+def _beat(path: Path) -> int:
+    """Time of the last beat, by the file server's clock."""
+    try:
+        with path.open("rb") as stream:  # opening makes a network file system ask its server
+            return os.fstat(stream.fileno()).st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _started(process: int) -> str:
+    """When a process began, in ticks since the system did; "" if it is gone, or a zombie."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] in "ZX" else fields[19]
+
+
+def _machine() -> str:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return "unknown"

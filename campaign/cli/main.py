@@ -1,0 +1,186 @@
+"""The command line, thin over ``campaign.api``.
+
+Exit codes: 0 done; 1 a stage failed or a check did; 2 a mistake in what the user wrote; 3 another process has the run;
+4 the run was cancelled; 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from campaign import api
+from campaign.cli import follow as following
+from campaign.cli import plan as explaining
+from campaign.cli import published as comparing
+from campaign.cli import submit as submitting
+from campaign.cli.options import (
+    FAILED,
+    STOPPED,
+    Json,
+    ProfileFile,
+    Runs,
+    complain,
+    console,
+    located_errors,
+    print_json,
+)
+from campaign.spec.entry_points import PluginError
+
+app = typer.Typer(
+    name="campaign",
+    help="From a wanted optical property to a microstructure that has it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+for command in (
+    submitting.submit,
+    submitting.resume,
+    following.watch,
+    following.logs,
+    following.cancel,
+    following.dashboard,
+    explaining.plan,
+    explaining.why,
+):
+    app.command()(command)
+
+
+@app.command()
+def status(
+    run: Annotated[Path | None, typer.Argument(help="a run's folder; default: all runs")] = None,
+    runs: Runs = api.DEFAULT_RUNS,
+    as_json: Json = False,
+) -> None:
+    """Show where a run stands, or all runs."""
+    from campaign.cli.tables import run_table, runs_table
+
+    folders = [run] if run is not None else api.find_runs(runs)
+    if run is not None and not (run / "events.jsonl").is_file():
+        complain(f"{run}: not a run's folder (no events.jsonl); `campaign status` lists the runs below {runs}")
+    states = {str(folder): api.status(folder) for folder in folders}
+    if as_json:
+        from dataclasses import asdict
+
+        print_json({folder: asdict(state) for folder, state in states.items()})
+    else:
+        console().print(run_table(states[str(run)]) if run is not None else runs_table(states))
+
+
+@app.command()
+def query(
+    store: Annotated[Path, typer.Argument(help="a simulation store (a .zarr folder)")],
+    expression: Annotated[str, typer.Argument(help="for example 'abs(absorption-0.7)<0.005'")],
+    limit: Annotated[int | None, typer.Option(help="at most this many rows", min=1)] = None,
+    as_json: Json = False,
+) -> None:
+    """List the simulations of a store that satisfy an expression."""
+    from campaign.cli.tables import rows_table
+
+    try:
+        rows = api.query(store, expression, limit)
+    except (ValueError, FileNotFoundError) as error:
+        complain(str(error))
+    if as_json:
+        print_json(rows)
+    else:
+        console().print(rows_table(rows))
+
+
+@app.command()
+def replay(
+    store: Annotated[Path, typer.Argument(help="a simulation store (a .zarr folder)")],
+    row: Annotated[int, typer.Argument(help="number of the simulation, as `campaign query` shows it")],
+    profile: ProfileFile = None,
+    as_json: Json = False,
+) -> None:
+    """Run one simulation of a store again, here: its inputs, its outcome, its traceback. Exit code 1: it failed again.
+
+    The store stays as it is. The time limit is that of the profile.
+    """
+    from campaign.cli.tables import replay_table
+    from campaign.spec.load import load_profile
+
+    with located_errors():
+        loaded = load_profile(profile)
+    try:
+        again = api.replay(store, row, loaded)
+    except (ValueError, FileNotFoundError) as error:
+        complain(str(error))
+    if as_json:
+        from dataclasses import asdict
+
+        print_json(asdict(again))
+    else:
+        console().print(replay_table(again))
+        if again.traceback:
+            print(again.traceback)
+    if again.failed:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def report(run: Annotated[Path, typer.Argument(help="a run's folder")]) -> None:
+    """Write a run's tables, figures and report again from its results."""
+    try:
+        path = api.rewrite_report(run)
+    except (FileNotFoundError, PluginError, api.NotFinishedError) as error:
+        complain(str(error))
+    console().print(f"report: {path}", soft_wrap=True)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of specs, for editors."""
+    from campaign.spec.json_schema import spec_json_schema
+
+    print_json(spec_json_schema())
+
+
+@app.command()
+def doctor(
+    profile: ProfileFile = None,
+    runs: Runs = api.DEFAULT_RUNS,
+    deep: Annotated[bool, typer.Option("--deep", help="also load torch and solve with it")] = False,
+    as_json: Json = False,
+) -> None:
+    """Say what is wrong with this machine, and how to mend it; exit code 1 when a run would fail."""
+    from campaign.cli.tables import checks_table
+    from campaign.doctor.diagnose import diagnose
+    from campaign.spec.load import load_profile
+
+    with located_errors():
+        checks = diagnose(load_profile(profile), runs, deep=deep)
+    if as_json:
+        from dataclasses import asdict
+
+        print_json([asdict(check) for check in checks])
+    else:
+        console().print(checks_table(checks))
+    if any(check.status == "failure" for check in checks):
+        raise typer.Exit(FAILED)
+
+
+app.command("verify-authors")(comparing.verify_authors)
+app.command("validate-physics")(comparing.validate_physics)
+app.command("calibrate")(comparing.calibrate)
+app.command("import")(comparing.import_data)
+
+
+def main() -> None:
+    """Entry point of the ``campaign`` command."""
+    try:
+        app()
+    except SystemExit as end:
+        if end.code == STOPPED and "ray" in sys.modules:
+            # Threads that Ctrl-C left within Ray's library crash Python where it takes the library apart.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(STOPPED)
+        raise

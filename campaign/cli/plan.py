@@ -1,0 +1,66 @@
+"""Commands that say what a submission would do, and why; they write nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from campaign import api
+from campaign.cli.options import (
+    FAILED,
+    Format,
+    Json,
+    ProfileFile,
+    Runs,
+    SpecFile,
+    Style,
+    complain,
+    console,
+    open_campaign,
+    print_json,
+)
+
+
+def plan(
+    spec: SpecFile,
+    profile: ProfileFile = None,
+    runs: Runs = api.DEFAULT_RUNS,
+    as_json: Json = False,
+    style: Format = Style.TEXT,
+) -> None:
+    """Show what a submission would do: stages, simulations, cost, and what is cached. Writes nothing."""
+    as_json = as_json or style is Style.JSON
+    made = open_campaign(spec, profile, runs, as_json).plan()
+    if as_json:
+        print_json(made.to_dict())
+    else:
+        from campaign.cli.tables import plan_table
+
+        console().print(plan_table(made))
+    if made.obstacles:
+        raise typer.Exit(FAILED)
+
+
+def why(
+    spec: Annotated[str, typer.Argument(help="the campaign's YAML file; left out: that of the latest run")],
+    stage: Annotated[str | None, typer.Argument(help="for example labels/data-i")] = None,
+    profile: ProfileFile = None,
+    runs: Runs = api.DEFAULT_RUNS,
+    as_json: Json = False,
+    style: Format = Style.TEXT,
+) -> None:
+    """Say why a stage is cached or not: each field, input, file and module that differs from the nearest result."""
+    from campaign.cli.tables import explanation_table
+
+    as_json = as_json or style is Style.JSON
+    try:
+        file, name = (api.latest_spec(runs), spec) if stage is None else (Path(spec), stage)
+        explanation = open_campaign(file, profile, runs, as_json).why(name)
+    except (FileNotFoundError, api.UnknownStageError) as error:
+        complain(str(error))
+    if as_json:
+        print_json(explanation.to_dict())
+    else:
+        console().print(explanation_table(explanation))

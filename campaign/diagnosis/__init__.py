@@ -1,1 +1,0 @@
-"""Single checks of a machine, for ``campaign.doctor``."""

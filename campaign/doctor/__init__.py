@@ -1,0 +1,1 @@
+"""Single checks of a machine, for ``campaign.doctor.diagnose``."""

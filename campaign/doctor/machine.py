@@ -1,0 +1,98 @@
+"""Processors, memory and handles of this machine, against what a profile asks for."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+from pathlib import Path
+
+from campaign.doctor.check import GIB, Check
+from campaign.spec.profile import LocalProfile, Profile
+from cluster.node.allocation import available_cpus
+
+MEMINFO = Path("/proc/meminfo")
+CGROUP_MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
+SHARED_MEMORY = Path("/dev/shm")
+WORKER_MEMORY = 0.5 * GIB  # a worker with torch loaded, measured at 475 MB
+DRIVER_MEMORY = 1.5 * GIB  # Ray's own processes and the driver
+OBJECT_STORE = 256 * 2**20  # what a local run asks of shared memory
+ENOUGH_OPEN_FILES = 4096  # Ray holds about a hundred sockets for each worker
+ENOUGH_PROCESSES = 2048  # threads count: a worker of Ray has some twenty, its services two hundred
+CGROUP_PROCESS_LIMITS = (Path("/sys/fs/cgroup/pids.max"), Path("/sys/fs/cgroup/pids/pids.max"))
+
+
+def check_cpus(profile: Profile) -> Check:
+    """No more workers than CPUs."""
+    cpus, workers = available_cpus(), profile.planned_workers()
+    if isinstance(profile, LocalProfile) and workers > cpus:
+        message = f"{workers} workers for {cpus} CPUs: each will wait for the others"
+        return Check("cpus", "warning", message, f"write workers: {cpus} in the profile, or leave it out")
+    return Check("cpus", "ok", f"{workers} workers, {cpus} CPUs here")
+
+
+def check_memory(profile: Profile) -> Check:
+    """The workers fit into memory."""
+    workers, free = profile.planned_workers(), _available_memory()
+    if free is None:
+        return Check("memory", "ok", "unknown: this system has no /proc/meminfo")
+    needed = DRIVER_MEMORY + workers * WORKER_MEMORY
+    message = f"{free / GIB:.1f} GiB free, {workers} workers need about {needed / GIB:.1f} GiB"
+    if not isinstance(profile, LocalProfile) or free >= needed:
+        return Check("memory", "ok", message)
+    fitting = int((free - DRIVER_MEMORY) // WORKER_MEMORY)
+    fix = f"write workers: {fitting} in the profile" if fitting >= 1 else "end other programs"
+    return Check("memory", "warning" if fitting >= 1 else "failure", message, fix)
+
+
+def _available_memory() -> float | None:
+    try:
+        lines = dict(line.split(":", 1) for line in MEMINFO.read_text(encoding="ascii").splitlines())
+        free = float(lines["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError):
+        return None
+    try:
+        return min(free, float(CGROUP_MEMORY_LIMIT.read_text(encoding="ascii")))
+    except (OSError, ValueError):  # no limit file, or the word "max" in it
+        return free
+
+
+def check_shared_memory() -> Check:
+    """Ray's object store fits into shared memory."""
+    if not SHARED_MEMORY.is_dir():
+        return Check("shared memory", "ok", f"this system has no {SHARED_MEMORY}; Ray uses files")
+    free = shutil.disk_usage(SHARED_MEMORY).free
+    message = f"{free / GIB:.2f} GiB free in {SHARED_MEMORY}, a run takes {OBJECT_STORE / GIB:.2f} GiB"
+    if free >= OBJECT_STORE:
+        return Check("shared memory", "ok", message)
+    fix = "remove old files there, or start the container with --shm-size=1g; Ray falls back to slow files"
+    return Check("shared memory", "warning", message, fix)
+
+
+def check_open_files() -> Check:
+    """Enough handles for Ray's sockets; it raises the soft limit to the hard one itself."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard == resource.RLIM_INFINITY or hard >= ENOUGH_OPEN_FILES:
+        return Check("open files", "ok", f"hard limit {'none' if hard == resource.RLIM_INFINITY else hard}")
+    message = f"hard limit {hard}, many workers may need {ENOUGH_OPEN_FILES}"
+    return Check("open files", "warning", message, "raise nofile in /etc/security/limits.conf, or use fewer workers")
+
+
+def check_processes(profile: Profile) -> Check:
+    """Enough threads for Ray's services and the workers."""
+    needed = max(ENOUGH_PROCESSES, 64 * profile.planned_workers() if isinstance(profile, LocalProfile) else 0)
+    limits = [resource.getrlimit(resource.RLIMIT_NPROC)[0], *_cgroup_process_limits()]
+    limit = min((each for each in limits if each != resource.RLIM_INFINITY), default=None)
+    if limit is None or limit >= needed:
+        return Check("processes", "ok", f"threads of this user: at most {limit if limit is not None else 'any number'}")
+    message = f"at most {limit} threads, a run may need {needed}: Ray then fails with odd errors such as EAGAIN"
+    return Check("processes", "warning", message, "ulimit -u unlimited, or ask for a higher nproc (pids.max) limit")
+
+
+def _cgroup_process_limits() -> list[int]:
+    found = []
+    for path in CGROUP_PROCESS_LIMITS:
+        try:
+            found.append(int(path.read_text(encoding="ascii")))
+        except (OSError, ValueError):  # no such limit, or the word "max" in it
+            continue
+    return found

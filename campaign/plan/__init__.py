@@ -1,0 +1,1 @@
+"""What will be done: pipeline, keys, cost, room, why."""

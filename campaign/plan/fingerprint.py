@@ -1,0 +1,99 @@
+"""The code behind a stage, told by its syntax trees: comments, formatting and docstrings do not count."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+PACKAGES = ("campaign", "ganmdn", "photonics", "cluster", "results")
+# Whatever decides where and when something runs must not change a result, and is no science.
+SCIENCE = ("ganmdn", "photonics", "results.design_set", "campaign.stages.simulator", "campaign.stages")
+
+
+class SourceMissingError(LookupError):
+    """A module whose source is to be fingerprinted is not there."""
+
+
+def code_behind(*modules: str, science: Sequence[str] = SCIENCE, root: Path | None = None) -> dict[str, str]:
+    """Digests of modules and of what they import of ``science``, at any depth, by name.
+
+    Args:
+        modules: where to begin.
+        science: packages and modules that count.
+        root: folder that holds all packages, as a frozen copy does; None looks where they are installed.
+
+    Raises:
+        SourceMissingError: one of ``modules`` is not there, or is no Python source.
+    """
+    digests: dict[str, str] = {}
+    left = list(modules)
+    while left:
+        name = left.pop()
+        if name in digests:
+            continue
+        path = _source_of(name, root)
+        if not path.is_file():
+            raise SourceMissingError(f"{name}: there is no source at {path}")
+        status = path.stat()
+        digests[name], imported = _parsed(name, path, status.st_mtime_ns, status.st_size)
+        left += [each for each in imported if _within(each, science) and _source_of(each, root).is_file()]
+    return digests
+
+
+def package_folder(name: str) -> Path:
+    """Folder of a top-level package, which is not imported, or the file of a top-level module.
+
+    Raises:
+        SourceMissingError: no such package is installed.
+    """
+    if name in PACKAGES:
+        return PROJECT / name
+    spec = importlib.util.find_spec(name)
+    if spec is None or not (spec.submodule_search_locations or spec.origin):
+        raise SourceMissingError(f"{name}: no such package is installed")
+    return Path(spec.submodule_search_locations[0] if spec.submodule_search_locations else str(spec.origin))
+
+
+@lru_cache(maxsize=4096)
+def _parsed(module: str, path: Path, changed_ns: int, size: int) -> tuple[str, tuple[str, ...]]:
+    """Digest of a module's normalised syntax tree, and the names that may be modules it imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    imported = {name for node in ast.walk(tree) for name in _imports(node, package)}
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and _is_docstring(body[0]):
+            del body[0]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(sorted(imported))
+
+
+def _source_of(module: str, root: Path | None) -> Path:
+    head, *rest = module.split(".")
+    base = (package_folder(head) if root is None else root / head).joinpath(*rest)
+    if base.is_file():  # a top-level module of its own
+        return base
+    return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
+
+
+def _within(module: str, packages: Sequence[str]) -> bool:
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
+
+
+def _imports(node: ast.AST, package: str) -> Iterator[str]:
+    """Names that an import statement may read modules by: ``from a.b import c`` means a.b or a.b.c."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+        base = ".".join([*parents, *([node.module] if node.module else [])])
+        yield base
+        yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _is_docstring(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

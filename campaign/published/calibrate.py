@@ -1,0 +1,307 @@
+"""Fit a family of stacks to published pairs of image and property, judged by pairs that were not fitted to.
+
+Many starts, spread evenly over the ranges and over all choices of materials and orders, are screened: on some of the
+pairs first, where the calibration says so, and those that fit these best on the others. For every fold the best of them
+on the other folds descend by gradients on those, and the one that fits them best predicts the fold; nothing on the way
+there has seen its pairs. The same with all pairs gives the stack that comes out. Every step is a task for a worker, and
+every result is kept in a folder named after all that enters it, so that a calibration which was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from campaign.plan.keys import code_fingerprint, digest
+from campaign.published.agreement import Agreement
+from campaign.published.kept_results import Journal, Progress
+from campaign.spec.calibration import Calibration, physics_yaml
+from campaign.spec.physics import FilmLayer, Layer, Physics, TabulatedIndex
+from campaign.stages.seeds import seed_for
+from photonics.materials import table
+
+if TYPE_CHECKING:
+    from cluster.pool.pool import WorkerPool
+    from photonics.calibration import Family
+
+
+# Ranges around the values of a physics file that says nothing of what to fit: the value divided and multiplied by this.
+USUAL_FACTOR = 1.3
+SIMULATIONS_PER_TASK = 500  # of the screening; at most so many, unless one start alone needs more
+FAILED = 1e300  # the loss of a descent that could not be simulated, as JSON knows no infinity
+CODE = "photonics.calibration"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One member of the discrete part of a family: tables by material, and diffraction orders."""
+
+    tables: Mapping[str, str]
+    orders: int
+
+
+@dataclass(frozen=True)
+class Start:
+    """A point of one choice's family, and the property of the first images or of all; NaN where the solver fails."""
+
+    choice: int
+    values: np.ndarray
+    simulated: np.ndarray
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the solver could do them all."""
+        return bool(np.isfinite(self.simulated).all())
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a calibration found.
+
+    The stack with the orders that it was fitted with; how it fits all pairs; and how well stacks fitted to the other
+    folds predicted each fold, ``predictions`` (n,).
+    """
+
+    physics: Physics
+    orders: int
+    fitted: Agreement
+    held_out: Agreement
+    predictions: np.ndarray
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON data."""
+        return {
+            "fitted": asdict(self.fitted),
+            "held_out": asdict(self.held_out),
+            "predictions": self.predictions.tolist(),
+            "orders": self.orders,
+            "physics": self.physics.model_dump(mode="json"),
+        }
+
+    def physics_file(self, command: str) -> str:
+        """The physics as YAML, with what was found, and by which command, at its head."""
+        remarks = [f"Fitted to {self.fitted.n} published pairs by `{command}`."]
+        for of, found in (("pairs fitted to", self.fitted), ("pairs held out, fold by fold", self.held_out)):
+            remarks.append(f"On {of}: r {found.r:.3f}, rmse {found.rmse:.4f}, bias {found.bias:+.4f}.")
+        return physics_yaml(self.physics, remarks)
+
+
+class Calibrator:
+    """A calibration to images (n, H, W) of published property (n,), with ``orders`` where it names none to try."""
+
+    def __init__(self, calibration: Calibration, orders: int, images: np.ndarray, published: np.ndarray) -> None:
+        self.calibration, self.orders, self.images, self.published = calibration, orders, images, published
+        self.choices = list(_choices(calibration, orders))
+        self.families = [_family(calibration, choice, images.shape[-1]) for choice in self.choices]
+
+    @property
+    def key(self) -> str:
+        """Content address of all that the results depend on."""
+        data = hashlib.sha256(np.ascontiguousarray(self.images).tobytes() + self.published.tobytes())
+        config = {"calibration": self.calibration.model_dump(mode="json"), "orders": self.orders}
+        return digest({**config, "data": data.hexdigest(), "code": code_fingerprint(CODE)})
+
+    def run(self, pool: WorkerPool, runs: Path, progress: Progress) -> Outcome:
+        """Calibrate on a pool of workers; results of tasks are kept below ``runs``.
+
+        ``progress(done, total, what)`` hears of every finished task. Raises RuntimeError if no start could be
+        simulated.
+        """
+        journal = Journal(runs / "calibrations" / self.key, pool, progress)
+        folds = np.arange(len(self.images)) % self.calibration.folds
+        parts = {f"fold-{fold}": folds != fold for fold in range(self.calibration.folds)}
+        parts["all"] = folds >= 0
+        best = self._descend(journal, self._screen(journal, parts), parts)
+        checks = {part: (self.families[c], np.array([values]), self.images) for part, (c, values) in best.items()}
+        checked = {part: _numbers(rows[0]) for part, rows in journal.run("checks", screened, checks).items()}
+        predictions = np.array([checked[f"fold-{fold}"][i] for i, fold in enumerate(folds)])
+        choice, values = best["all"]
+        return Outcome(
+            self._physics(choice, values),
+            self.choices[choice].orders,
+            Agreement.of(checked["all"], self.published),
+            Agreement.of(predictions, self.published),
+            predictions,
+        )
+
+    def _screen(self, journal: Journal, parts: Mapping[str, np.ndarray]) -> dict[str, list[Start]]:
+        """Starts with all pairs simulated, for each part those among which it may choose."""
+        from photonics.calibration import starts
+
+        count, seed, first = self.calibration.starts, self.calibration.seed, self.calibration.screening_pairs
+        points = [
+            Start(choice, values, np.empty(0))
+            for choice, family in enumerate(self.families)
+            for values in starts(family, count, int(seed_for(seed, "calibration", str(choice)).generate_state(1)[0]))
+        ]
+        known = [start for start in self._simulated(journal, "starts", points, self.images[:first]) if start.is_known]
+        if not known:
+            raise RuntimeError("no start could be simulated: widen the ranges, or move the wavelengths into the tables")
+        if first is None or first >= len(self.images):
+            return dict.fromkeys(parts, known)
+        # By the part's own pairs alone: one that other parts brought in was chosen by pairs that this one holds out.
+        own = {part: self._best(known, fits, self.calibration.finalists).tolist() for part, fits in parts.items()}
+        chosen = sorted(set().union(*own.values()))
+        again = self._simulated(journal, "finalists", [known[n] for n in chosen], self.images[first:])
+        finalists = dict(zip(chosen, again, strict=True))
+        found = {part: [finalists[n] for n in own[part] if finalists[n].is_known] for part in parts}
+        if not all(found.values()):
+            raise RuntimeError("no finalist could be simulated on all pairs: ask for more finalists")
+        return found
+
+    def _simulated(self, journal: Journal, what: str, points: list[Start], images: np.ndarray) -> list[Start]:
+        """The points, which lie choice by choice, with these images as well."""
+        size = max(1, SIMULATIONS_PER_TASK // len(images))
+        groups = {}
+        for choice, family in enumerate(self.families):
+            own = [point for point in points if point.choice == choice]
+            for i in range(0, len(own), size):
+                values = np.array([point.values for point in own[i : i + size]])
+                groups[f"{what}-{choice}-{i}"] = family, values, images
+        rows = [row for found in journal.run(what, screened, groups).values() for row in found]
+        return [
+            Start(point.choice, point.values, np.append(point.simulated, _numbers(row)))
+            for point, row in zip(points, rows, strict=True)
+        ]
+
+    def _best(self, starts: list[Start], chosen: np.ndarray, count: int) -> np.ndarray:
+        """Positions of the starts that fit best what they know of the chosen pairs, given by a mask; best first."""
+        simulated = np.array([start.simulated for start in starts])
+        seen = simulated.shape[1]
+        known = chosen[:seen]
+        losses = np.mean((simulated[:, known] - self.published[:seen][known]) ** 2, axis=1)
+        return np.argsort(losses, kind="stable")[:count]
+
+    def _descend(
+        self, journal: Journal, starts: Mapping[str, list[Start]], parts: Mapping[str, np.ndarray]
+    ) -> dict[str, tuple[int, list[float]]]:
+        """For each part of the pairs, given by a mask, the choice and the values that fit it best."""
+        tasks, choice_of = {}, {}
+        for part, chosen in parts.items():
+            for rank, position in enumerate(self._best(starts[part], chosen, self.calibration.descents)):
+                start, name = starts[part][position], f"{part}-{rank}"
+                pairs = self.images[chosen], self.published[chosen]
+                tasks[name] = (self.families[start.choice], start.values, *pairs, self.calibration.iterations)
+                choice_of[name] = start.choice
+        fits = journal.run("descents", refined, tasks)
+        names = {part: [name for name in tasks if name.rpartition("-")[0] == part] for part in parts}
+        winners = {part: min(names[part], key=lambda name: fits[name]["loss"]) for part in parts}
+        return {part: (choice_of[name], fits[name]["values"]) for part, name in winners.items()}
+
+    def _physics(self, choice: int, values: list[float]) -> Physics:
+        """The physics of one point, rounded to what can be made."""
+        from photonics.calibration import PERIOD, WAVELENGTH
+
+        family, chosen = self.families[choice], self.choices[choice]
+        known = family.known(np.array(values))
+        physics = self.calibration.physics.model_dump(mode="json", exclude_none=True)
+        wavelengths = [round(known[WAVELENGTH] * of_band, 2) for of_band in family.band]
+        physics["wavelength_nm"] = wavelengths if len(wavelengths) > 1 else wavelengths[0]
+        physics["pixel_nm"] = round(known[PERIOD] / self.images.shape[-1], 4)
+        for layer in physics["layers"]:
+            layer["thickness_nm"] = round(known[layer["name"]], 2)
+        kept = physics["numerics"]["orders"]
+        # Other data sets keep as many orders more or fewer as they had.
+        scaled = (
+            {name: max(1, round(M * chosen.orders / self.orders)) for name, M in kept.items()}
+            if isinstance(kept, dict)
+            else chosen.orders
+        )
+        physics["numerics"]["orders"] = scaled
+        physics["materials"] |= {name: {"table": name_of_table} for name, name_of_table in chosen.tables.items()}
+        return Physics.model_validate(physics)
+
+
+def screened(family: Family, values: np.ndarray, images: np.ndarray) -> list[list[float | None]]:
+    """``photonics.calibration.screen`` as JSON data: None where the solver fails."""
+    from photonics.calibration import screen
+
+    rows = screen(family, values, images).tolist()
+    return [[value if np.isfinite(value) else None for value in row] for row in rows]
+
+
+def refined(family: Family, start: np.ndarray, images: np.ndarray, targets: np.ndarray, iterations: int) -> Any:
+    """``photonics.calibration.refine`` as JSON data."""
+    from photonics.calibration import refine
+
+    fit = refine(family, start, images, targets, iterations)
+    return {"values": fit.values.tolist(), "loss": fit.loss if np.isfinite(fit.loss) else FAILED}
+
+
+def _numbers(row: list[float | None]) -> np.ndarray:
+    return np.array(row, dtype=float)
+
+
+def _choices(calibration: Calibration, orders: int) -> Iterator[Choice]:
+    """Every combination of tables and orders that the family allows."""
+    names = list(calibration.fit.materials)
+    for M in calibration.fit.orders or (orders,):
+        for tables in product(*calibration.fit.materials.values()):
+            yield Choice(dict(zip(names, tables, strict=True)), M)
+
+
+def _family(calibration: Calibration, choice: Choice, image_px: int) -> Family:
+    from photonics.calibration import PERIOD, PERIOD_IN_WAVELENGTHS, WAVELENGTH, Family
+    from photonics.rcwa import Numerics
+    from photonics.stack import Incidence
+
+    physics = calibration.physics
+    values, ranges = _values(physics, image_px), _ranges(calibration, image_px)
+    if PERIOD_IN_WAVELENGTHS in ranges:
+        del values[PERIOD]
+    return Family(
+        _family_layers(physics.layers),
+        {name: _material(physics, name, choice) for name in physics.used_materials()},
+        physics.incident,
+        physics.substrate,
+        Numerics(choice.orders, **physics.numerics.model_dump(exclude={"orders"})),
+        physics.property,
+        ranges,
+        {name: value for name, value in values.items() if name not in ranges},
+        Incidence(**physics.incidence.model_dump()),
+        physics.polarization,
+        tuple(wavelength / values[WAVELENGTH] for wavelength in physics.wavelengths_nm()),
+    )
+
+
+def _family_layers(layers: tuple[Layer, ...]) -> tuple[Any, ...]:
+    from photonics.calibration import FamilyLayer
+
+    return tuple(
+        FamilyLayer(layer.name, (layer.material,) if isinstance(layer, FilmLayer) else (layer.white, layer.black))
+        for layer in layers
+    )
+
+
+def _material(physics: Physics, name: str, choice: Choice) -> Any:
+    """A table, or one complex index."""
+    material = physics.materials[name]
+    if name in choice.tables:
+        return table(choice.tables[name])
+    return table(material.table) if isinstance(material, TabulatedIndex) else complex(material.n, material.k)
+
+
+def _values(physics: Physics, image_px: int) -> dict[str, float]:
+    from photonics.calibration import PERIOD, WAVELENGTH
+
+    thicknesses = {layer.name: layer.thickness_nm for layer in physics.layers}
+    return {WAVELENGTH: float(np.mean(physics.wavelengths_nm())), PERIOD: physics.pixel_nm * image_px, **thicknesses}
+
+
+def _ranges(calibration: Calibration, image_px: int) -> dict[str, tuple[float, float]]:
+    from photonics.calibration import PERIOD
+
+    fit = calibration.fit
+    if fit == type(fit)():
+        values = _values(calibration.physics, image_px)
+        return {name: (value / USUAL_FACTOR, value * USUAL_FACTOR) for name, value in values.items()}
+    ranges = {where[-1]: (interval.low, interval.high) for where, interval in fit.intervals()}
+    if (pixel := ranges.pop("pixel_nm", None)) is not None:
+        ranges[PERIOD] = pixel[0] * image_px, pixel[1] * image_px
+    return ranges

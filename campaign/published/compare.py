@@ -1,0 +1,88 @@
+"""Published data sets beside a campaign: compared with its generator and its physics, calibrated to, imported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from campaign.record.run_folder import DEFAULT_RUNS
+from campaign.spec.load import load_calibration, load_physics, load_profile
+
+if TYPE_CHECKING:
+    from campaign.published.agreement import Agreement
+    from campaign.published.calibrate import Outcome
+
+
+def verify_authors(weights: Path, data: Path) -> dict[str, Any]:
+    """Compare the published generator's images with the published ones; see ``ganmdn.authors.verify_authors``."""
+    from ganmdn import authors
+
+    return asdict(authors.verify_authors(weights, data))
+
+
+def validate_physics(
+    spec: Path, data: Path, dataset: str | None = None, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Agreement:
+    """Simulate a published data set under a spec's physics, and compare with its published absorption.
+
+    Args:
+        spec: a campaign's spec or a physics file.
+        data: HDF5 file in the published layout.
+        dataset: whose orders to take, where they differ and the size of the images does not tell.
+        progress: hears how many images are done, of how many.
+
+    Raises:
+        load.SpecError, load.UnknownDatasetError: see ``load.load_physics``.
+        ValueError, FileNotFoundError: the data are not what they should be, or no image could be simulated.
+    """
+    from campaign.published.agreement import validate_physics as validate
+    from results.hdf5 import read_published
+
+    published = read_published(data)
+    physics, orders = load_physics(spec, published.images.shape[-1], dataset)
+    return validate(physics, orders, published.images, published.y, progress)
+
+
+def calibrate(
+    spec: Path,
+    data: Path,
+    profile: Path | None = None,
+    runs: Path = DEFAULT_RUNS,
+    dataset: str | None = None,
+    progress: Callable[[int, int, str], None] = lambda done, total, what: None,
+) -> Outcome:
+    """Fit a family of stacks to a published data set on Ray; goes on with a calibration that was interrupted.
+
+    Args:
+        spec: a calibration, or a physics file or campaign around whose values all ranges are made.
+        data: HDF5 file in the published layout.
+        profile: where to run; this machine by default.
+        runs: folder below which results of single steps are kept.
+        dataset: as for ``validate_physics``.
+        progress: hears of every finished task: done, total, and of what.
+
+    Raises:
+        load.SpecError, load.UnknownDatasetError, ValueError, FileNotFoundError: as ``validate_physics``.
+        RuntimeError: no start could be simulated.
+    """
+    from campaign.published.calibrate import Calibrator
+    from cluster.driver.runtime import start
+    from cluster.pool.pool import WorkerPool
+    from results.hdf5 import read_published
+
+    published = read_published(data)
+    calibration, orders = load_calibration(spec, published.images.shape[-1], dataset)
+    calibrator = Calibrator(calibration, orders, published.images, published.y)
+    where = load_profile(profile)
+    with start(**where.ray_options()) as runtime, closing(WorkerPool(runtime.cpus)) as pool:
+        return calibrator.run(pool, runs, progress)
+
+
+def import_data(data: Path, store: Path) -> int:
+    """Turn a published data set into a labelled store; the number of rows. See ``results.hdf5``."""
+    from results.hdf5 import import_published
+
+    return import_published(data, store).capacity

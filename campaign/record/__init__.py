@@ -1,0 +1,1 @@
+"""A run seen from outside: events, logs, display, run folder."""

@@ -1,0 +1,227 @@
+"""What a person sees while a campaign runs: live bars on a terminal, one plain line a minute elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import MofNCompleteColumn, Progress, TaskID
+from rich.table import Table
+from rich.text import Text
+
+from campaign.record.events import RunStatus, StageStatus
+
+PLAIN_SECONDS = 60.0
+DASHBOARD_LINE = "Ray dashboard: {} (it asks for a token, which `ray get-auth-token` prints)"
+MARKS = {
+    "waiting": ("·", "dim"),
+    "running": ("▶", "cyan"),
+    "done": ("✔", "green"),
+    "cached": ("✔", "blue"),
+    "failed": ("✘", "bold red"),
+    "interrupted": ("■", "yellow"),
+}
+
+
+class Display(Protocol):
+    """Listens to a run's events."""
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        """Take in one event of ``events.jsonl``."""
+
+
+@contextmanager
+def display(console: Console, followed: RunStatus | None = None) -> Iterator[Display]:
+    """A live display on a terminal, a plain one elsewhere; the block may call it from any thread.
+
+    ``followed`` is a status that somebody else keeps up to date by the same events.
+    """
+    if console.is_terminal:
+        with _LiveDisplay(console, followed) as live:
+            yield live
+    else:
+        yield _PlainDisplay(console, followed)
+
+
+class _LiveDisplay:
+    """Redraws a table of stages."""
+
+    def __init__(self, console: Console, followed: RunStatus | None) -> None:
+        self._status = followed or RunStatus()
+        self._applies = followed is None
+        self._console = console
+        self._live = Live(
+            get_renderable=self._render, console=console, refresh_per_second=4, transient=not self._applies
+        )
+
+    def __enter__(self) -> _LiveDisplay:
+        self._live.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._live.stop()
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        if self._applies:
+            self._status.apply(event)
+        for line in notices(event):
+            self._console.print(line, soft_wrap=True)
+
+    def _render(self) -> Group:
+        now = time.time()
+        return Group(Text(status_head(self._status, now)), status_table(self._status, now, self._console.height - 4))
+
+
+class _PlainDisplay:
+    """One line a minute, and one for what a person should know: logs of batch jobs stay readable."""
+
+    def __init__(self, console: Console, followed: RunStatus | None) -> None:
+        self._status = followed or RunStatus()
+        self._applies = followed is None
+        self._console = console
+        self._last = time.monotonic()
+        if not self._applies:
+            self._tell()
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        if self._applies:
+            self._status.apply(event)
+        for line in notices(event):
+            self._print(line)
+        if time.monotonic() - self._last >= PLAIN_SECONDS:
+            self._tell()
+
+    def _tell(self) -> None:
+        self._last = time.monotonic()
+        self._print(status_line(self._status, now=time.time()))
+
+    def _print(self, text: str) -> None:
+        self._console.print(Text(text), soft_wrap=True)
+
+
+def notices(event: dict[str, Any]) -> Iterator[str]:
+    """What of an event is worth a line of its own."""
+    if event["event"] == "cluster-started" and event.get("dashboard"):
+        yield DASHBOARD_LINE.format(event["dashboard"])
+    elif event["event"] == "cancel-requested":
+        how = "at once" if event["how"] == "now" else "when simulations in flight have finished"
+        yield f"cancelled by {event['user']} from {event['host']}: stops {how}"
+    elif event["event"] == "stage-ended" and event["state"] == "failed":
+        yield f"failed: {event['stage']}: {event['message']}"
+
+
+def status_head(status: RunStatus, now: float) -> str:
+    """The run as a whole: its state, where it runs and since when, and what failed."""
+    if status.updated is None or status.started is None:
+        return "waiting for the run to begin"
+    facts = [status.message if status.state == "cancelled" and status.message else status.state]
+    if status.state == "running":
+        cpus = f" ({status.cpus} CPUs)" if status.cpus else ""
+        facts[0] += f" on {status.host}{cpus} for {format_seconds(now - status.started)}"
+    facts.append(f"last event {format_seconds(max(0.0, now - status.updated))} ago")
+    if status.failed:
+        facts.append(f"{status.failed} simulations failed")
+    return "; ".join(facts)
+
+
+@contextmanager
+def counting(console: Console) -> Iterator[Callable[[int, int, str], None]]:
+    """A bar on a terminal, a line a minute elsewhere; the block calls it with done, total, and of what."""
+    if console.is_terminal:
+        with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=console, transient=True) as bars:
+            tasks: dict[str, TaskID] = {}
+
+            def draw(done: int, total: int, what: str) -> None:
+                if what not in tasks:
+                    tasks[what] = bars.add_task(what, total=total)
+                bars.update(tasks[what], completed=done, total=total)
+
+            yield draw
+        return
+    last = time.monotonic()
+
+    def tell(done: int, total: int, what: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= PLAIN_SECONDS:
+            last = time.monotonic()
+            console.print(Text(f"{done} of {total} {what}"), soft_wrap=True)
+
+    yield tell
+
+
+def status_line(status: RunStatus, now: float) -> str:
+    """A run in one line: stages done, then every running stage with its share, rate and time left."""
+    ended = sum(stage.state in {"done", "cached"} for stage in status.stages.values())
+    running = [
+        " ".join(filter(None, (name, _share(stage), _rate(stage, now), _left(stage, now))))
+        for name, stage in status.stages.items()
+        if stage.state == "running"
+    ]
+    return "; ".join([f"{ended} of {len(status.stages)} stages done", *running])
+
+
+def status_table(status: RunStatus, now: float, most: int | None = None) -> Table:
+    """A run as a table: one line a stage; with more than ``most`` stages, only those that run or failed."""
+    table = Table(box=None, padding=(0, 1), header_style="dim")
+    for title in ("", "stage"):
+        table.add_column(title, no_wrap=True)
+    for title in ("progress", "rate", "time", "left"):
+        table.add_column(title, justify="right", no_wrap=True)
+    shown = status.stages
+    if most is not None and len(shown) > most:
+        shown = {name: stage for name, stage in shown.items() if stage.state in {"running", "failed", "interrupted"}}
+        states = [stage.state for stage in status.stages.values()]
+        ended, waiting = states.count("done") + states.count("cached"), states.count("waiting")
+        table.caption = f"{ended} of {len(states)} stages done, {waiting} waiting"
+    for name, stage in shown.items():
+        mark, style = MARKS[stage.state]
+        left = stage.message[:60] if stage.state == "failed" else _left(stage, now)
+        cells = (name, _share(stage), _rate(stage, now), _elapsed(stage, now), left)
+        table.add_row(mark, *cells, style=style)
+    return table
+
+
+def _share(stage: StageStatus) -> str:
+    if not stage.total:
+        return ""
+    failures = f", {stage.failed} failed" if stage.failed else ""
+    best = f", best REP {stage.best_rep:.2g} %" if stage.best_rep is not None else ""
+    return f"{stage.done}/{stage.total} {stage.message}{failures}{best}".rstrip()
+
+
+def _rate(stage: StageStatus, now: float) -> str:
+    rate = stage.rate(now)
+    if rate is None:
+        return ""
+    return f"{rate:.1f}/s" if rate >= 1 else f"{60 * rate:.1f}/min"
+
+
+def _left(stage: StageStatus, now: float) -> str:
+    rate = stage.rate(now)
+    if rate is None:
+        return ""
+    bound = "at most " if stage.message.endswith("at most") else ""  # trainings stop early
+    return f"{bound}{format_seconds((stage.total - stage.done) / rate)} left"
+
+
+def _elapsed(stage: StageStatus, now: float) -> str:
+    if stage.state == "running" and stage.started is not None:
+        return format_seconds(now - stage.started)
+    if stage.state == "cached":
+        return "cached"
+    return format_seconds(stage.seconds) if stage.state == "done" else ""
+
+
+def format_seconds(seconds: float) -> str:
+    """For example ``8.2 s``, ``3 min 05 s``, ``4 h 10 min``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"

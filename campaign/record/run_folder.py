@@ -1,0 +1,113 @@
+"""A run's folder: where it lies among others, what it keeps of its submission, and its links to stages' results."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from campaign.plan.plan import PLAN_FILE, Plan
+from campaign.record.events import EVENT_FILE
+from campaign.record.provenance import provenance
+from campaign.spec.campaign import Spec
+from campaign.spec.entry_points import read_spec
+from campaign.spec.load import LoadedSpec
+from campaign.spec.profile import LAPTOP, Profile
+from results.files import write_json
+
+DEFAULT_RUNS = Path("runs")
+SPEC_FILE, SOURCE_FILE, PROFILE_FILE = "spec.json", "spec.source.yaml", "profile.json"
+PROVENANCE_FILE = "provenance.json"
+
+
+def find_runs(runs: Path = DEFAULT_RUNS) -> list[Path]:
+    """Folders of all runs, the latest first."""
+    folders = [path.parent for path in runs.glob(f"*/{EVENT_FILE}")]
+    return sorted(folders, key=lambda folder: (folder / EVENT_FILE).stat().st_mtime, reverse=True)
+
+
+def latest_spec(runs: Path = DEFAULT_RUNS) -> Path:
+    """File of the spec that was submitted last.
+
+    Raises:
+        FileNotFoundError: no run is there, or none that says.
+    """
+    for folder in find_runs(runs):
+        plan = folder / PLAN_FILE
+        if plan.is_file() and (path := json.loads(plan.read_text(encoding="utf-8")).get("spec")):
+            return Path(path)
+    raise FileNotFoundError(f"no run below {runs} says what its spec was; name it: campaign why SPEC STAGE")
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is a run's."""
+    return any((folder / name).is_file() for name in (EVENT_FILE, SPEC_FILE))
+
+
+def keep_submission(folder: Path, loaded: LoadedSpec, profile: Profile, cache: Path, plan: Plan) -> None:
+    """Write down what was submitted: the spec as it stood and as it was read, the profile, the plan, the provenance."""
+    (folder / SOURCE_FILE).write_text(loaded.text, encoding="utf-8")
+    write_json(folder / SPEC_FILE, loaded.spec.model_dump(mode="json"))
+    write_json(folder / PROFILE_FILE, profile.model_dump(mode="json"))
+    places = {"cache": str(cache.absolute()), "spec": str(loaded.path.absolute())}
+    write_json(folder / PLAN_FILE, {**plan.to_dict(), **places})
+    write_json(folder / PROVENANCE_FILE, provenance(loaded.spec.seed))
+
+
+def link_stage(folder: Path, stage: str, target: Path) -> None:
+    """Show a stage's folder in the run, also while it works: ``<run>/stages/<name>`` points into the cache."""
+    link = folder / "stages" / stage
+    link.parent.mkdir(parents=True, exist_ok=True)
+    relative = os.path.relpath(target.resolve(), link.parent.resolve())
+    if link.is_symlink():
+        link.unlink()
+    link.symlink_to(relative)
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A run as it was submitted: its spec, and its plan as JSON."""
+
+    folder: Path
+    spec: Spec
+    plan: dict[str, Any]
+
+    @classmethod
+    def read(cls, folder: Path) -> Submission:
+        """What the run in ``folder`` keeps.
+
+        Raises:
+            FileNotFoundError: no run lies there.
+        """
+        frozen = folder / SPEC_FILE
+        if not frozen.is_file():
+            raise FileNotFoundError(f"{folder}: not a run's folder (no {SPEC_FILE})")
+        plan = json.loads((folder / PLAN_FILE).read_text(encoding="utf-8"))
+        return cls(folder, read_spec(json.loads(frozen.read_text(encoding="utf-8"))), plan)
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """Key of every stage, by name."""
+        return {stage["name"]: stage["key"] for stage in self.plan["stages"]}
+
+    @property
+    def cache(self) -> Path:
+        """Folder of finished stages."""
+        return Path(self.plan["cache"])
+
+    @property
+    def profile(self) -> Profile:
+        """Where it ran last."""
+        path = self.folder / PROFILE_FILE
+        if not path.is_file():  # a run of an earlier version
+            return LAPTOP
+        return TypeAdapter(Profile).validate_json(path.read_text(encoding="utf-8"))
+
+    def loaded(self) -> LoadedSpec:
+        """The spec with its text and the file that it was read from."""
+        source = self.folder / SOURCE_FILE
+        return LoadedSpec(self.spec, Path(self.plan.get("spec", source)), source.read_text(encoding="utf-8"), ())

@@ -1,0 +1,100 @@
+"""How much of its cores a run used, from its event log alone: work that was done against time that was paid for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from campaign.record.events import read_events
+
+
+@dataclass(frozen=True)
+class StageSpan:
+    """One stage at work: from ``start`` to ``end``, seconds since the epoch, with ``core_seconds`` of work done."""
+
+    stage: str
+    start: float
+    end: float
+    core_seconds: float
+
+    @property
+    def cores(self) -> float:
+        """Cores that the stage kept busy, on average over its time."""
+        return self.core_seconds / (self.end - self.start) if self.end > self.start else 0.0
+
+
+@dataclass(frozen=True)
+class Utilisation:
+    """Core-seconds of work against those that a run had, over all its submissions that started workers.
+
+    Attributes:
+        workers: worker processes of one thread, in the end.
+        busy_core_seconds: time that workers spent inside the stages' work.
+        available_core_seconds: workers times wall time, Ray's start and the driver's own work included; those that came
+            later or left count for the time that they were there.
+        spans: every stage at work, in the order of their starts.
+    """
+
+    workers: int
+    busy_core_seconds: float
+    available_core_seconds: float
+    spans: tuple[StageSpan, ...]
+
+    @property
+    def share(self) -> float:
+        """Share of the cores' time that went into work, 0 to 1."""
+        return min(1.0, self.busy_core_seconds / self.available_core_seconds) if self.available_core_seconds else 0.0
+
+
+def utilisation(run_folder: Path) -> Utilisation | None:
+    """Fold a run's events; None for a run that never started workers, such as one answered from the cache."""
+    used = [one for events in _submissions(read_events(run_folder)) if (one := _of_submission(events)) is not None]
+    if not used:
+        return None
+    return Utilisation(
+        workers=used[-1].workers,
+        busy_core_seconds=sum(one.busy_core_seconds for one in used),
+        available_core_seconds=sum(one.available_core_seconds for one in used),
+        spans=tuple(span for one in used for span in one.spans),
+    )
+
+
+def _submissions(events: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """The events of one submission after the other."""
+    current: list[dict[str, Any]] = []
+    for event in events:
+        if event["event"] == "run-started" and current:
+            yield current
+            current = []
+        current.append(event)
+    if current:
+        yield current
+
+
+def _of_submission(events: list[dict[str, Any]]) -> Utilisation | None:
+    told = [(event["time"], event["workers"]) for event in events if "workers" in event]
+    if not told:
+        return None
+    spans = tuple(sorted(_spans(events), key=lambda span: span.start))
+    # The first workers count from the run's start; one that was killed ends with the last thing that it said.
+    times = [events[0]["time"], *(time for time, _ in told[1:]), events[-1]["time"]]
+    available = sum(workers * (end - start) for (_, workers), (start, end) in zip(told, pairwise(times), strict=True))
+    return Utilisation(told[-1][1], sum(span.core_seconds for span in spans), available, spans)
+
+
+def _spans(events: list[dict[str, Any]]) -> Iterator[StageSpan]:
+    started: dict[str, float] = {}
+    known: dict[str, float] = {}  # core-seconds of stages that have not ended
+    for event in events:
+        stage = event.get("stage", "")
+        if event["event"] == "stage-started":
+            started[stage], known[stage] = event["time"], 0.0
+        elif stage in started:
+            known[stage] = max(known[stage], event.get("core_seconds", 0.0))
+            if event["event"] == "stage-ended":
+                yield StageSpan(stage, started.pop(stage), event["time"], known.pop(stage))
+    for stage, start in started.items():
+        yield StageSpan(stage, start, events[-1]["time"], known[stage])

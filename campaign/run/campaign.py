@@ -1,0 +1,82 @@
+"""A spec with the place where it runs, from the user's files or from the folder of a run: its plan, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from campaign.cache.stage_cache import StageCache
+from campaign.plan.footprint import Footprint
+from campaign.plan.obstacles import obstacles
+from campaign.plan.pipeline import build_pipeline
+from campaign.plan.plan import Inquiry, Plan, make_plan
+from campaign.plan.why import Explanation
+from campaign.record.run_folder import DEFAULT_RUNS, SOURCE_FILE, Submission
+from campaign.spec.load import LoadedSpec, load_profile, load_spec
+from campaign.spec.problems import suggestion
+from campaign.spec.profile import Profile
+
+
+class UnknownStageError(LookupError):
+    """A stage is named that the campaign does not have."""
+
+
+class CodeChangedError(Exception):
+    """A run cannot go on as it began, because the code behind its stages is another now."""
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A spec with the place where it runs."""
+
+    loaded: LoadedSpec
+    profile: Profile
+    runs: Path
+    cache: StageCache
+
+    @classmethod
+    def open(
+        cls, spec: Path, profile: Path | None = None, runs: Path = DEFAULT_RUNS, *, on_cluster: bool = False
+    ) -> Campaign:
+        """Load and check a spec and a profile; raises ``load.SpecError`` with every mistake.
+
+        With ``on_cluster`` a Slurm profile is checked against the cluster, too; see ``load.load_profile``.
+        """
+        loaded_profile = load_profile(profile, on_cluster=on_cluster)
+        cache = StageCache(loaded_profile.cache or runs / "cache")
+        return cls(load_spec(spec), loaded_profile, runs, cache)
+
+    def plan(self) -> Plan:
+        """What a submission would do, and what would keep it from starting; writes nothing."""
+        profile = self.profile
+        plan = make_plan(self.loaded.spec, self.runs, self.cache, profile.planned_workers(), profile.rows_per_unit)
+        if plan.is_cached:
+            return plan
+        room = Footprint(plan.disk_bytes, plan.files)
+        return replace(plan, obstacles=obstacles(profile, self.runs, self.cache.root, room))
+
+    def why(self, stage: str) -> Explanation:
+        """Why a stage is cached or not: every item of its key that differs from the nearest result in the cache.
+
+        Raises:
+            UnknownStageError: the campaign has no stage of that name.
+        """
+        inquiry = Inquiry(build_pipeline(self.loaded.spec), self.cache, self.runs)
+        names = [each.name for each in inquiry.pipeline.stages]
+        if stage not in names:
+            raise UnknownStageError(f"{self.loaded.path} has no stage '{stage}'; {suggestion(stage, names)}")
+        return inquiry.explain(inquiry.pipeline[stage])
+
+
+def frozen_campaign(run_folder: Path, profile: Path | None = None) -> Campaign:
+    """The campaign of a run as it was submitted, under the profile that it last had or another one."""
+    submitted = Submission.read(run_folder)
+    keys = submitted.keys
+    changed = [name for name, key in build_pipeline(submitted.spec).keys.items() if keys.get(name) != key]
+    if changed:
+        raise CodeChangedError(
+            f"{run_folder}: the code or the input files behind {', '.join(changed)} changed since it was submitted; "
+            f"put them back, or `campaign submit` its spec ({run_folder / SOURCE_FILE}) for a run as they are now"
+        )
+    place = load_profile(profile) if profile is not None else submitted.profile
+    return Campaign(submitted.loaded(), place, run_folder.parent, StageCache(place.cache or submitted.cache))

@@ -1,0 +1,71 @@
+"""Before a run: its folder owned by one driver, and everything in it that the driver works from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from campaign.cache.lease import LeaseBusyError
+from campaign.plan.pipeline import build_pipeline
+from campaign.plan.plan import Plan
+from campaign.record.driver import drive_alone
+from campaign.record.events import run_status
+from campaign.record.logs import driver_log
+from campaign.record.run_folder import keep_submission
+from campaign.record.worker_log import DRIVER_LOG, LOGS_FOLDER
+from campaign.run.campaign import Campaign
+from campaign.run.freeze import FrozenRun, freeze
+
+LEAVE_SECONDS, LEAVE_POLL_SECONDS = 10.0, 0.1
+
+
+class RunBusyError(Exception):
+    """Another process is running this campaign."""
+
+
+class CannotStartError(Exception):
+    """A campaign that cannot work here; ``plan`` says why."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        super().__init__("\n".join(f"{each.name}: {each.message}; {each.fix}" for each in plan.obstacles))
+
+
+@contextmanager
+def prepared(campaign: Campaign, plan: Plan) -> Iterator[FrozenRun]:
+    """Own the run's folder, with everything in it that its driver works from.
+
+    Raises:
+        RunBusyError: another process has this run.
+        frozen.SourceChangedError: source was edited while it was copied.
+    """
+    folder = Path(plan.run_folder)
+    if plan.obstacles:
+        raise CannotStartError(plan)
+    (folder / LOGS_FOLDER).mkdir(parents=True, exist_ok=True)
+    with only_one(folder), driver_log(folder / LOGS_FOLDER / DRIVER_LOG):
+        frozen = freeze(build_pipeline(campaign.loaded.spec), campaign.cache, folder)
+        keep_submission(folder, campaign.loaded, campaign.profile, campaign.cache.root, plan)
+        yield frozen
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Own a run's folder; raises ``RunBusyError`` when another process has it and does not leave."""
+    deadline = time.monotonic() + LEAVE_SECONDS
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(drive_alone(folder))
+                break
+            except LeaseBusyError as busy:
+                # A driver that has said its last word is about to leave: `campaign cancel` ends a moment before it.
+                if time.monotonic() > deadline or not run_status(folder).has_ended:
+                    raise RunBusyError(
+                        f"{folder}: {busy.owner or 'another process'} is running this campaign; follow it with "
+                        f"`campaign watch {folder}`"
+                    ) from None
+                time.sleep(LEAVE_POLL_SECONDS)
+        yield

@@ -1,0 +1,1 @@
+"""What is asked: models with their rules, profiles, reading YAML with places."""

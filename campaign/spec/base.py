@@ -1,0 +1,75 @@
+"""What all blocks of a spec are made of: strict frozen models, numbers with bounds, names, ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic_core import PydanticCustomError
+
+from campaign.spec.problems import Violation, refusal, refuse
+
+
+def _no_text(value: Any) -> Any:
+    # pydantic would take "12" and true for numbers; in a spec they are slips.
+    if isinstance(value, bool | str):
+        raise PydanticCustomError("number_type", "must be a number")
+    return value
+
+
+NO_TEXT = BeforeValidator(_no_text)
+Real = Annotated[float, NO_TEXT]
+Positive = Annotated[float, Field(gt=0), NO_TEXT]
+NotNegative = Annotated[float, Field(ge=0), NO_TEXT]
+Fraction = Annotated[float, Field(gt=0, lt=1), NO_TEXT]
+LengthNm = Annotated[float, Field(ge=1, le=1e6), NO_TEXT]
+ThicknessNm = Annotated[float, Field(ge=0.1, le=1e6), NO_TEXT]
+Count = Annotated[int, Field(ge=1), NO_TEXT]
+Seed = Annotated[int, Field(ge=0), NO_TEXT]
+Wavelengths = Annotated[
+    Annotated[LengthNm, Tag("number")] | Annotated[tuple[LengthNm, ...], Field(min_length=1), Tag("list")],
+    Discriminator(lambda value: "list" if isinstance(value, list | tuple) else "number"),
+]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
+
+
+class Model(BaseModel):
+    """Frozen, and strict about unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Range(Model):
+    """A closed interval from which a value is drawn uniformly; written ``[low, high]`` in YAML."""
+
+    low: Real
+    high: Real
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_pair(cls, value: Any) -> Any:
+        if isinstance(value, list | tuple) and len(value) == 2:
+            return {"low": value[0], "high": value[1]}
+        if not isinstance(value, dict | Range):
+            raise refusal(Violation((), "must be [low, high]", "write two numbers in brackets"))
+        return value
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        refuse(range_rules(self))
+        return self
+
+
+def range_rules(interval: Range) -> Iterator[Violation]:
+    """Ends in order; both may be equal."""
+    if interval.low > interval.high:
+        pair = f"[{interval.low:g}, {interval.high:g}]"
+        yield Violation((), "must be [low, high]", f"write [{interval.high:g}, {interval.low:g}]", pair)
+
+
+def repeats(values: Sequence[str | float], key: str, rule: str) -> Iterator[Violation]:
+    """Entries of the list ``key`` that stand there more than once."""
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            yield Violation((key, index), rule, "remove it", f"'{value}'" if isinstance(value, str) else f"{value:g}")

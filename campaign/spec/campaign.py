@@ -1,0 +1,160 @@
+"""What a campaign is: the science of one YAML spec as frozen pydantic models.
+
+Units stand in field names; an unknown key is an error; every choice between alternatives is a union told apart
+by ``kind``. Where and on how many machines a campaign runs is not science and stands in ``profiles.py``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from campaign.spec.base import Count, Fraction, Model, Name, Seed, repeats
+from campaign.spec.generator import DataSet, Generator, Latent
+from campaign.spec.methods import LEARNED_MODELS, Labels, MdnTraining, Method, Tune
+from campaign.spec.physics import Physics, of_dataset
+from campaign.spec.problems import Violation, refuse
+
+
+class Spec(Model):
+    """One campaign, whole."""
+
+    campaign: Name = Field(description="name of the campaign, part of the run folder's name")
+    seed: Seed = 2020
+    datasets: Annotated[dict[Name, DataSet], Field(min_length=1)] = Field(
+        description="image sizes by name; each is labelled, learnt and designed for on its own"
+    )
+    latent: Latent = Latent()
+    generator: Generator = Field(description="what turns a latent z into an image")
+    physics: Physics
+    labels: Labels = Labels()
+    mdn: MdnTraining = MdnTraining()
+    methods: Annotated[tuple[Method, ...], Field(min_length=1)] = Field(
+        description="inverse methods to compare; a name alone takes the method's defaults"
+    )
+    tune: Tune | None = None
+    targets: Annotated[tuple[Fraction, ...], Field(min_length=1)] = (0.55, 0.60, 0.65, 0.70, 0.75)
+    designs_per_target: Count = 30
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        refuse(spec_rules(self))
+        return self
+
+    def truncation_orders_of(self, dataset: str) -> int:
+        """Orders at which a sample of the labels of ``dataset`` is solved again."""
+        asked, orders = self.labels.truncation_orders, self.physics.orders_of(dataset)
+        return more_orders(orders) if asked is None else of_dataset(asked, dataset)
+
+
+MORE_ORDERS = 1.4
+
+
+def spec_rules(spec: Spec) -> Iterator[Violation]:
+    """Blocks agree with each other."""
+    kinds = [method.kind for method in spec.methods]
+    yield from repeats(kinds, "methods", "must stand once among the methods")
+    yield from repeats(spec.targets, "targets", "must stand once among the targets")
+    if spec.physics.kind == "rcwa":
+        yield from _order_rules(spec)
+    yield from _label_rules(spec)
+    if spec.tune is not None and "gan-mdn" not in kinds:
+        rule = "needs 'gan-mdn' among the methods, whose MDN it tunes"
+        yield Violation(("tune",), rule, "add gan-mdn to methods or remove tune", ", ".join(kinds))
+
+
+def _order_rules(spec: Spec) -> Iterator[Violation]:
+    orders, at = spec.physics.numerics.orders, ("physics", "numerics", "orders")
+    missing = list(_missing_orders(spec, orders, at))
+    yield from missing
+    if missing:
+        return
+    yield from _sample_order_rules(spec)
+    for name, dataset in spec.datasets.items():
+        yield from _pixel_rules(spec, name, dataset.image_px, spec.physics.orders_of(name), orders, at)
+
+
+def _missing_orders(spec: Spec, orders: int | Mapping[str, int], at: tuple[str, ...]) -> Iterator[Violation]:
+    if isinstance(orders, int):
+        return
+    # Names beyond the data sets are fine: an included physics file may serve several campaigns.
+    spare = [name for name in orders if name not in spec.datasets]
+    for name in spec.datasets:
+        if name not in orders:
+            close = difflib.get_close_matches(name, spare, n=1)
+            fix = f"did you mean it by '{close[0]}'?" if close else f"add '{name}: ...'"
+            yield Violation((*at, name), "is missing, orders must name each data set", fix)
+
+
+def more_orders(orders: int) -> int:
+    """Orders that judge the truncation of a label solved with ``orders``."""
+    return max(orders + 2, math.ceil(MORE_ORDERS * orders))
+
+
+def _sample_order_rules(spec: Spec) -> Iterator[Violation]:
+    """The sample that judges the truncation is solved with more orders than the labels."""
+    asked, at = spec.labels.truncation_orders, ("labels", "truncation_orders")
+    if not spec.labels.truncation_sample:
+        return
+    if asked is not None:
+        missing = list(_missing_orders(spec, asked, at))
+        yield from missing
+        if missing:
+            return
+    for name, dataset in spec.datasets.items():
+        orders, higher = spec.physics.orders_of(name), spec.truncation_orders_of(name)
+        if higher <= orders:
+            rule = f"must exceed the orders of the labels, {orders} for data set '{name}'"
+            yield Violation(_of(asked, at, name), rule, f"write {more_orders(orders)}, or remove it", str(higher))
+        else:
+            yield from _pixel_rules(spec, name, dataset.image_px, higher, asked, at)
+
+
+def _pixel_rules(
+    spec: Spec, name: str, image_px: int, orders: int, written: int | Mapping[str, int] | None, at: tuple[str, ...]
+) -> Iterator[Violation]:
+    """Point samples hold no more harmonics than there are pixels: differences of orders reach 2 M each way."""
+    most = (image_px - 1) // 4
+    if spec.physics.numerics.pixels == "dft" and orders > most:
+        rule = f"must be at most {most} for the {image_px} pixels of data set '{name}' with pixels: dft"
+        yield Violation(_of(written, at, name), rule, f"write {most} or less, or pixels: exact", str(orders))
+
+
+def _of(written: int | Mapping[str, int] | None, at: tuple[str, ...], dataset: str) -> tuple[str, ...]:
+    return (*at, dataset) if isinstance(written, Mapping) else at
+
+
+def _label_rules(spec: Spec) -> Iterator[Violation]:
+    count = spec.labels.count
+    training = int(count * (1 - spec.mdn.validation_fraction))
+    rule = f"must not exceed the {training} labels left for training"
+    fix = f"write {training} or less, or a larger labels.count"
+    if spec.mdn.batch_size > training and LEARNED_MODELS & {method.kind for method in spec.methods}:
+        yield Violation(("mdn", "batch_size"), rule, fix, str(spec.mdn.batch_size))
+    for index, size in enumerate(spec.tune.batch_size if spec.tune else ()):
+        if size > training:
+            yield Violation(("tune", "batch_size", index), rule, fix, str(size))
+    for index, method in enumerate(spec.methods):
+        initial = getattr(method, "initial", 0)  # of optimisers
+        if initial > count:
+            rule = f"must not exceed labels.count, {count}"
+            yield Violation(("methods", index, "initial"), rule, f"write {count} or less", str(initial))
+        elif method.kind == "pca-mdn":
+            widest = max(dataset.latent_dimension for dataset in spec.datasets.values())
+            if widest > count:
+                rule = f"must be at least {widest} for the components of pca-mdn"
+                yield Violation(("labels", "count"), rule, f"write {widest} or more", str(count))
+        elif method.kind == "authors-mdn":
+            yield from _authors_rules(spec, index)
+
+
+def _authors_rules(spec: Spec, index: int) -> Iterator[Violation]:
+    for name, dataset in spec.datasets.items():
+        if dataset.latent != (2, 2):
+            value = f"{list(dataset.latent)} in data set '{name}'"
+            rule = "was trained for latent [2, 2] only"
+            yield Violation(("methods", index), rule, "remove the method or the data set", value)

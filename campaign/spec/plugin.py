@@ -1,0 +1,114 @@
+"""What a package of one's own builds on to bring a simulator, an inverse model or an optimiser into campaigns.
+
+A package offers its parts through entry points, each under the ``kind`` that a spec names it by::
+
+    [project.entry-points."campaign.inverse_models"]
+    nearest-neighbour = "my_package.config:NearestNeighbour"
+
+The entry point is a configuration class, derived from one of those below; it is imported while a spec is read, so its
+module must not load torch or Ray. The class names in ``implementation`` what does the work, which workers import when
+they need it. The code of both, and of whatever they import of the package, is part of the key of every result.
+``campaign.conformance`` checks a part by trying it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from pydantic import Field
+
+from campaign.spec.base import Count, Model
+
+
+class PluginConfig(Model):
+    """One block of a spec: frozen, strict about unknown keys, told apart by ``kind``, a ``Literal`` of one name."""
+
+    kind: str
+    implementation: ClassVar[str]
+    """Where the work is done, written ``"package.module:name"``."""
+
+    def options(self) -> dict[str, Any]:
+        """The block as plain JSON data, without ``kind``: what the implementation is given."""
+        return self.model_dump(mode="json", exclude={"kind"})
+
+
+class SimulatorConfig(PluginConfig):
+    """Stands in ``physics:``. Its implementation is a ``SimulatorFactory``."""
+
+    def expected_seconds(self, image_px: int) -> float:
+        """Rough time of one simulation on one core, for plans; earlier timings replace it."""
+        return 0.1
+
+
+class InverseModelConfig(PluginConfig):
+    """Stands in ``methods:``. Its implementation is an ``InverseModelClass``."""
+
+
+class OptimizerConfig(PluginConfig):
+    """Stands in ``methods:``, one search a target. Its implementation is a ``Suggest``; its options, other fields."""
+
+    initial: Count = Field(default=250, description="labelled pairs that every target starts from")
+    iterations: Count = Field(default=400, description="simulations of one search")
+    batch: Count = Field(default=8, description="suggestions simulated at the same time")
+
+    def options(self) -> dict[str, Any]:
+        """The fields that a class derived from this one adds."""
+        return self.model_dump(mode="json", exclude={"kind", "initial", "iterations", "batch"})
+
+
+SimulatorFactory = Callable[[Mapping[str, Any], int], Callable[[np.ndarray], float]]
+"""From options and image_px to a function of one image, (image_px, image_px) uint8 of 0 and 1, that returns y.
+
+An ``ArithmeticError`` or a y that is not finite quarantines that image; any other exception fails the stage."""
+
+Suggest = Callable[..., np.ndarray]
+"""``suggest(z, y, target, count, seed, low, high, **options)``: the next latents to try, (count, M) within [low, high].
+
+``z`` is (n, M) and ``y`` (n,), NaN where the simulation failed; ``seed`` is a ``SeedSequence``. The same arguments must
+give the same answer: a search that was interrupted goes on by asking again."""
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """What an inverse model learns from: ``y`` (n,), ``z`` (n, h, w) float32, ``image`` (n, H, W) uint8 of 0 and 1."""
+
+    y: np.ndarray
+    z: np.ndarray
+    image: np.ndarray
+
+
+Generate = Callable[[np.ndarray], np.ndarray]
+"""From latents (n, h, w) float32 to images (n, H, W) uint8 of 0 and 1."""
+
+
+class FittedModel(Protocol):
+    """An inverse model that has learnt; see ``ganmdn.inverse`` for ``Designs``."""
+
+    def design(self, target: float, count: int, seed: np.random.SeedSequence) -> Any:
+        """``ganmdn.inverse.Designs``: ``count`` microstructures for the property ``target``, the same for a seed."""
+
+    def save(self, folder: Path) -> None:
+        """Write everything that ``load`` needs; no pickles."""
+
+
+class InverseModelClass(Protocol):
+    """The class, or anything with these two functions, behind an ``InverseModelConfig``."""
+
+    def fit(
+        self, options: Mapping[str, Any], labels: LabelledImages, generate: Generate, seed: np.random.SeedSequence
+    ) -> FittedModel:
+        """Learn from labels that were simulated without failure."""
+
+    def load(self, folder: Path, generate: Generate) -> FittedModel:
+        """Read what ``save`` wrote."""
+
+
+def implementation_of(reference: str) -> Any:
+    """What ``"package.module:name"`` stands for."""
+    module, _, name = reference.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -1,0 +1,184 @@
+"""From images to rows of a simulation store: the physics that the fan-out's workers run."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from campaign.spec.plugin import implementation_of
+from photonics.rcwa import Numerics, SolverError, solve_spectrum
+from photonics.solution import POLARIZATIONS
+from photonics.stack import Incidence, PatternLayer, Stack, UniformLayer
+from results.layout import Status
+
+ENERGY_TOLERANCE = 1e-6
+QUARANTINED = (SolverError, ArithmeticError, np.linalg.LinAlgError)  # what an image may do to the numerics
+
+
+class Simulator(ABC):
+    """Turns images into rows of a store; layers and wavelengths are those of its arrays, none where it has none."""
+
+    @staticmethod
+    def from_config(physics: Mapping[str, Any]) -> Simulator:
+        """Build from the ``physics`` block of a stage's configuration: this project's RCWA, or a package's own."""
+        return (
+            PluggedSimulator.from_physics(physics)
+            if "implementation" in physics
+            else RcwaSimulator.from_physics(physics)
+        )
+
+    @property
+    @abstractmethod
+    def layer_names(self) -> tuple[str, ...]:
+        """Names of the layers, top to bottom."""
+
+    @property
+    @abstractmethod
+    def wavelengths_nm(self) -> tuple[float, ...]:
+        """Wavelengths, over which every fraction is averaged."""
+
+    @abstractmethod
+    def solve(self, image: np.ndarray) -> dict[str, Any]:
+        """The numbers of one image's row."""
+
+    def row(self, image: np.ndarray) -> dict[str, Any]:
+        """Simulate one image, (H, W) of 0 and 1, to one row of a store.
+
+        Equations without a solution that can be trusted (``QUARANTINED``) make a row too, of status FAILED. Any other
+        exception is a mistake in the code or in its inputs, which the next image would meet as well: it is raised.
+        """
+        started = time.perf_counter()
+        try:
+            values = self.solve(image)
+        except QUARANTINED as error:
+            return self.failed_row(type(error).__name__, str(error), time.perf_counter() - started)
+        outcome = {"status": int(Status.DONE), "error_class": "", "error_message": ""}
+        return {**values, **outcome, "seconds": time.perf_counter() - started}
+
+    def failed_row(self, error_class: str, error_message: str, seconds: float) -> dict[str, Any]:
+        """The row of a simulation that came to nothing after ``seconds``: every number of it is NaN."""
+        axes = {"layer_absorption": self.layer_names, "spectrum": self.wavelengths_nm}
+        return {
+            **dict.fromkeys(("y", "absorption", "reflection", "transmission", "error_estimate"), np.nan),
+            **{name: np.full(len(axis), np.nan) for name, axis in axes.items() if axis},
+            "status": int(Status.FAILED),
+            "error_class": error_class,
+            "error_message": error_message,
+            "seconds": seconds,
+        }
+
+
+@dataclass(frozen=True)
+class RcwaSimulator(Simulator):
+    """The physics of one data set, ready to solve; built from the canonical configuration of a stage.
+
+    ``stacks`` holds one stack a wavelength, whose layers have the indices that the materials have there.
+    """
+
+    stacks: tuple[Stack, ...]
+    numerics: Numerics
+    incidence: Incidence
+    polarization: str
+    wanted: str
+
+    @classmethod
+    def from_physics(cls, physics: Mapping[str, Any]) -> RcwaSimulator:
+        """Build from the ``physics`` block of a stage's configuration (see ``optics.optics_of``)."""
+        stacks = [_stack(physics, position) for position in range(len(physics["wavelengths_nm"]))]
+        return cls(
+            tuple(stacks),
+            Numerics(**physics["numerics"]),
+            Incidence(**physics["incidence"]),
+            physics["polarization"],
+            physics["property"],
+        )
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """Names of the layers, top to bottom."""
+        return self.stacks[0].layer_names
+
+    @property
+    def wavelengths_nm(self) -> tuple[float, ...]:
+        """Wavelengths, over which every fraction is averaged."""
+        return tuple(stack.wavelength_nm for stack in self.stacks)
+
+    def solve(self, image: np.ndarray) -> dict[str, Any]:
+        """The numbers of one image's row; raises what the solver raises, FloatingPointError without energy balance."""
+        solutions = solve_spectrum(self.stacks, image[None], self.numerics, self.incidence)
+        reflection, transmission, layers = (  # leading axis: wavelength
+            np.stack([self._polarised(getattr(solution, name)) for solution in solutions])
+            for name in ("reflection", "transmission", "layer_absorption")
+        )
+        absorption = 1 - reflection - transmission
+        balance = float(np.abs(absorption - layers.sum(axis=1)).max())
+        if not np.isfinite(balance) or balance > ENERGY_TOLERANCE:
+            raise FloatingPointError(f"energy balance is off by {balance:.3g}: 1 - R - T against the sum over layers")
+        spectrum = absorption if self.wanted == "total" else layers[:, self.layer_names.index(self.wanted)]
+        return {
+            "y": float(spectrum.mean()),
+            "absorption": float(absorption.mean()),
+            "reflection": float(reflection.mean()),
+            "transmission": float(transmission.mean()),
+            "layer_absorption": layers.mean(axis=0),
+            "spectrum": spectrum,
+            "error_estimate": float(np.mean([solution.error_estimate[0] for solution in solutions])),
+        }
+
+    def _polarised(self, fractions: np.ndarray) -> np.ndarray:
+        """The one image's fractions (1, 2, ...) in the polarisation of the light, (...)."""
+        return np.tensordot(POLARIZATIONS[self.polarization], fractions[0], axes=1)
+
+
+@dataclass(frozen=True)
+class PluggedSimulator(Simulator):
+    """A simulator of somebody else's package, built anew where it is needed: only what it is made from travels."""
+
+    reference: str
+    options: Mapping[str, Any]
+    image_px: int
+    layer_names = ()  # type: ignore[assignment]
+    wavelengths_nm = ()  # type: ignore[assignment]
+
+    @classmethod
+    def from_physics(cls, physics: Mapping[str, Any]) -> PluggedSimulator:
+        """Build from the ``physics`` block of a stage's configuration."""
+        return cls(physics["implementation"], physics["options"], physics["image_px"])
+
+    def solve(self, image: np.ndarray) -> dict[str, Any]:
+        """The property of one image; FloatingPointError where it is not finite."""
+        y = float(self._function(image))
+        if not np.isfinite(y):
+            raise FloatingPointError(f"the simulator returned {y}")
+        return {"y": y}
+
+    @cached_property
+    def _function(self) -> Any:
+        return implementation_of(self.reference)(self.options, self.image_px)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_function"}
+
+
+def _stack(physics: Mapping[str, Any], position: int) -> Stack:
+    """The stack at one of the wavelengths."""
+    index = {name: complex(m["n"][position], m["k"][position]) for name, m in physics["materials"].items()}
+    return Stack(
+        wavelength_nm=physics["wavelengths_nm"][position],
+        period_nm=physics["period_nm"],
+        incident_index=index[physics["incident"]],
+        layers=tuple(_layer(layer, index) for layer in physics["layers"]),
+        substrate_index=index[physics["substrate"]],
+    )
+
+
+def _layer(layer: Mapping[str, Any], index: Mapping[str, complex]) -> PatternLayer | UniformLayer:
+    if layer["kind"] == "pattern":
+        return PatternLayer(layer["name"], layer["thickness_nm"], index[layer["white"]], index[layer["black"]])
+    return UniformLayer(layer["name"], layer["thickness_nm"], index[layer["material"]])

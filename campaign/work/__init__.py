@@ -1,0 +1,1 @@
+"""What a stage may use: workers, units, stores, time."""

@@ -1,0 +1,259 @@
+"""What a running stage may use: its folder, worker processes, training, and a way to tell how far it is."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from campaign.record.worker_log import Logged
+from campaign.spec.profile import Limits
+from campaign.work.progress_file import SECONDS_BETWEEN_BEATS, ProgressFile
+from campaign.work.resources import InterruptedRunError, Resources
+from campaign.work.time_budget import Timed
+
+if TYPE_CHECKING:
+    from numpy.random import SeedSequence
+
+    from cluster.driver.errors import WorkerLostError
+    from cluster.pool.fanout import FanOutSummary
+    from cluster.tune.tuning import TuningResult
+
+
+TRAINING_FOLDER = "ray-train"
+SWEEP_FOLDER = "ray-tune"
+HEARTBEAT_FILE = "heartbeat"
+
+
+class ProgressSink(Protocol):
+    """Receives how far a stage is."""
+
+    def __call__(
+        self, done: int, total: int, *, failed: int, best_rep: float | None, message: str, core_seconds: float
+    ) -> None:
+        """``done`` of ``total``, for so much work; ``message`` says of what."""
+
+
+@dataclass
+class StageContext:
+    """Handed to ``run`` of every stage."""
+
+    folder: Path
+    resources: Resources
+    report_progress: ProgressSink
+    rows_per_unit: int
+    log_folder: Path
+    name: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+    core_seconds: float = 0.0
+
+    @property
+    def limits(self) -> Limits:
+        """What a simulation may cost before it is given up."""
+        return self.resources.profile.limits
+
+    def progress(
+        self, done: int, total: int, *, failed: int = 0, best_rep: float | None = None, message: str = ""
+    ) -> None:
+        """Say how far the stage is; raises ``InterruptedRunError`` when the run was asked to stop.
+
+        Args:
+            done: of ``total``, whatever ``message`` names.
+            total: where the stage ends.
+            failed: how many of those done failed.
+            best_rep: the smallest residual error percentage so far, where there are targets.
+            message: what is counted.
+        """
+        self.tell(done, total, failed=failed, best_rep=best_rep, message=message)
+        self.resources.raise_if_stopped()
+
+    def tell(self, done: int, total: int, *, failed: int = 0, best_rep: float | None = None, message: str = "") -> None:
+        """As ``progress``, for who still has work in flight: it does not raise."""
+        core_seconds = round(self.core_seconds, 3)
+        self.report_progress(done, total, failed=failed, best_rep=best_rep, message=message, core_seconds=core_seconds)
+
+    def task(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run one function on a worker and wait for its result."""
+        return self.tasks(function, [arguments])[0]
+
+    def watched_task(self, function: Callable[..., Any], *arguments: Any, message: str) -> Any:
+        """Run ``function(*arguments, heartbeat)`` on a worker; the progress follows its heartbeat."""
+        kind = self._kind(function)
+        self.resources.raise_unless_admitted(kind)
+        heartbeat = ProgressFile(self.folder / HEARTBEAT_FILE)
+        heartbeat.clear()  # one of a run that was killed
+        future = self.resources.pool.submit(self._remote(function), *arguments, heartbeat)
+        while not wait([future], timeout=SECONDS_BETWEEN_BEATS).done:
+            if (beat := heartbeat.read()) is not None:
+                self.progress(*beat, message=message)
+        heartbeat.clear()
+        return self._count(kind, future.result())
+
+    def tasks(self, function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Run one function on the workers for each tuple of arguments, and wait for all results, in order."""
+        kind, pool = self._kind(function), self.resources.pool
+        self.resources.raise_unless_admitted(kind, rounds=math.ceil(len(arguments) / pool.workers))
+        remote = self._remote(function)
+        futures = [pool.submit(remote, *each) for each in arguments]
+        return [self._count(kind, future.result()) for future in futures]
+
+    def fan_out(
+        self,
+        units: Iterable[Any],
+        work: Callable[[Any], Any],
+        on_done: Callable[[Any, Any], Iterable[Any] | None],
+        on_lost: Callable[[Any, WorkerLostError], Iterable[Any]] | None = None,
+        *,
+        time_limit_s: float | None = None,
+    ) -> FanOutSummary:
+        """Run ``work`` for every unit on the workers, a bounded number at a time.
+
+        ``on_done`` and ``on_lost`` may return units to do next; with ``on_lost``, it alone decides what becomes of a
+        unit whose worker died, or was ended after ``time_limit_s``. See ``cluster.pool.fanout.fan_out``.
+        """
+        from cluster.pool.fanout import fan_out
+
+        kind, out_of_time = self._kind(work), False
+
+        def stop() -> bool:
+            nonlocal out_of_time
+            # A unit that is handed out now may have to wait for the one that its worker is at.
+            out_of_time = not self.resources.budget.admits(kind, rounds=2)
+            return out_of_time or self.resources.stop.is_set()
+
+        pool = self.resources.pool
+        attempts = None if on_lost is None else 1
+        summary = fan_out(
+            pool,
+            units,
+            pool.share(self._remote(work), max_attempts=attempts, time_limit_s=time_limit_s),
+            on_done=lambda unit, timed: on_done(unit, self._count(kind, timed)),
+            on_lost=on_lost,
+            stop=stop,
+        )
+        self.resources.raise_if_stopped()  # a fan-out that was stopped returns as if it had been asked for less
+        if out_of_time:
+            raise InterruptedRunError
+        return summary
+
+    def _remote(self, function: Callable[..., Any]) -> Timed:
+        """The function as workers run it: timed, and its output in the stage's log."""
+        return Timed(Logged(function, self.log_folder))
+
+    def _kind(self, function: Callable[..., Any]) -> str:
+        """Name under which durations of this work are remembered."""
+        inner = getattr(function, "func", function)  # of a functools.partial
+        return f"{self.name} {getattr(inner, '__qualname__', type(inner).__qualname__)}"
+
+    def _count(self, kind: str, timed: tuple[float, Any]) -> Any:
+        """Note a worker's time; the result that came with it."""
+        seconds, result = timed
+        self.core_seconds += seconds
+        self.resources.budget.note(kind, seconds)
+        return result
+
+    def train(self, loop: Callable[[Any, Any], None], config: Any, *, workers: int, steps: int) -> Path:
+        """Train on ``workers`` data-parallel Ray Train workers; goes on from the newest checkpoint in the folder.
+
+        Args:
+            loop: called as ``loop(config, session)`` on every worker; reports a metric ``step``.
+            config: picklable configuration of the loop.
+            workers: number of workers, each with a GPU where the profile says so.
+            steps: the last value of ``step``, for the progress.
+
+        Returns:
+            Folder of the last checkpoint.
+        """
+        from cluster.train.training import run_training
+
+        pool, budget = self.resources.pool, self.resources.budget
+        kind = f"{self.name} until the first step"
+        self.resources.raise_unless_admitted(kind)
+        started, reached = time.monotonic(), 0
+
+        def report(metrics: Mapping[str, float]) -> None:
+            nonlocal reached
+            if not reached:
+                budget.note(kind, time.monotonic() - started)
+            count()
+            reached = int(metrics["step"])
+            # Not self.progress: a training that is asked to stop hands in a checkpoint first.
+            self.tell(reached, steps, message="steps")
+
+        placement = self.resources.training_placement(workers)
+        with pool.lend(min(workers, pool.workers)), self._borrowed(workers) as count:
+            result = run_training(
+                Logged(loop, self.log_folder),
+                config,
+                workers=workers,
+                placement=placement,
+                storage=self.folder,
+                name=TRAINING_FOLDER,
+                on_report=report,
+                stop=lambda: self.resources.stop.is_set() or budget.seconds_left == 0.0,
+            )
+        if 0 < reached < steps:
+            raise InterruptedRunError
+        if result.checkpoint is None:
+            raise RuntimeError(f"the training in {self.folder / TRAINING_FOLDER} ended without a checkpoint")
+        return result.checkpoint
+
+    def tune(
+        self,
+        trainable: Callable[[dict[str, Any], Callable[..., None]], None],
+        space: Mapping[str, Any],
+        *,
+        options: Mapping[str, Any],
+        metric: str,
+        seed: SeedSequence,
+    ) -> TuningResult:
+        """Sweep hyperparameters with Ray Tune and ASHA on all workers; see ``cluster.tune.tuning.run_tuning``.
+
+        ``options`` are its ``trials``, ``max_epochs``, ``grace_epochs`` and ``reduction_factor``; small is good.
+        """
+        from cluster.tune.tuning import run_tuning
+
+        pool, epochs = self.resources.pool, options["trials"] * options["max_epochs"]
+        kind = f"{self.name} until the first epoch"
+        self.resources.raise_unless_admitted(kind)
+        started, reached = time.monotonic(), dict[int, int]()
+
+        def report(trial: int, epoch: int, metrics: Mapping[str, float]) -> None:
+            if not reached:
+                self.resources.budget.note(kind, time.monotonic() - started)
+            reached[trial] = epoch
+            count()
+            if self.resources.budget.seconds_left == 0.0:
+                raise InterruptedRunError
+            self.progress(sum(reached.values()), epochs, message="epochs at most")
+
+        with pool.lend(pool.workers), self._borrowed(pool.workers) as count:
+            result = run_tuning(
+                Logged(trainable, self.log_folder),
+                space,
+                metric=metric,
+                mode="min",
+                seed=seed,
+                storage=self.folder,
+                name=SWEEP_FOLDER,
+                cpus=pool.workers,
+                on_report=report,
+                **options,
+            )
+        return result
+
+    @contextmanager
+    def _borrowed(self, cpus: int) -> Iterator[Callable[[], None]]:
+        """Count the time of a block as work of so many cores; calling what it yields brings the count up to now."""
+        before, started = self.core_seconds, time.monotonic()
+
+        def count() -> None:
+            self.core_seconds = before + cpus * (time.monotonic() - started)
+
+        yield count
+        count()

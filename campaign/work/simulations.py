@@ -1,0 +1,227 @@
+"""Simulations fanned out over the workers: whole sets of designs into a store, or a few images at once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from campaign.work.context import StageContext
+from campaign.work.failures import FailureClass, Quarantine, check_share, treat
+from campaign.work.unit import UNFINISHED_FOLDER, SimulationJob, Unit, UnitSummary, columns_of, simulate_unit
+from campaign.work.watchdog import Watchdog, read_note
+from ganmdn.metrics import residual_error_percentage
+from results.design_set import DesignSet
+from results.layout import Status
+from results.store import SimulationStore
+
+if TYPE_CHECKING:
+    from campaign.stages.simulator import Simulator
+    from cluster.driver.errors import WorkerLostError
+
+
+STORE_COLUMNS = {"z", "image"}  # columns that every store has; all others are inputs of its own
+DESIGNS_ATTRIBUTE = "designs"  # of a store: where its inputs lie, seen from its folder
+UNITS_CHECKED = 50  # in one call of a worker, after a restart; takes a second
+GRACE_S = 120.0  # for reading and writing, beside the simulations' own time
+
+
+def simulate_designs(
+    simulator: Simulator, config: Mapping[str, Any], designs: Path, name: str, context: StageContext
+) -> None:
+    """Simulate every design of the folder ``designs`` into the store ``name``; does only what is missing.
+
+    Args:
+        simulator: the physics; made by the stage, so that the stage's fingerprint holds the code of it.
+        config: configuration of the stage: ``physics``, ``latent`` and ``image_px``.
+        designs: folder of a ``DesignSet``.
+        name: file name of the store inside the stage's folder.
+        context: the running stage.
+
+    Raises:
+        failures.TooManyFailuresError: too large a share of the simulations failed.
+        cluster.driver.errors.WorkerLostError: workers die before any simulation begins.
+        Exception: a mistake in the simulation's code; it is not tried again.
+    """
+    job = SimulationJob(simulator, designs, context.folder / name, context.limits.simulation_s)
+    store = _open_or_create(config, job, context)
+    _prepare(store, context)
+    _StoreFanOut(job, store, context).run()
+    columns = SimulationStore.open(job.store).read("seconds", "status")
+    done = columns["status"] == Status.DONE
+    context.facts["seconds_per_simulation"] = float(np.mean(columns["seconds"][done if done.any() else ...]))
+    context.facts["failed"] = int(np.count_nonzero(~done))
+    shutil.rmtree(context.folder / UNFINISHED_FOLDER, ignore_errors=True)
+
+
+class _StoreFanOut:
+    """The missing units of one store on their way through the workers."""
+
+    def __init__(self, job: SimulationJob, store: SimulationStore, context: StageContext) -> None:
+        self._job = job
+        self._store = store
+        self._context = context
+        self._missing = store.missing_units()
+        self._done = store.capacity - sum(map(self._length, self._missing))
+        self._failed = len(failed_rows(store))
+        self._best = BestRep(store)
+
+    def run(self) -> None:
+        """Simulate until no unit is missing."""
+        self._tell()
+        check_share(self._failed, self._store.capacity, self._context.limits)
+        limit_s = self._store.rows_per_unit * 1.1 * self._job.limit_s + GRACE_S  # where even the watchdog is stuck
+        self._context.fan_out(
+            map(Unit, self._missing), partial(simulate_unit, self._job), self._land, self._rescue, time_limit_s=limit_s
+        )
+
+    def _land(self, unit: Unit, summary: UnitSummary) -> Iterator[Unit]:
+        """Count a unit that is whole; go on with one that is not."""
+        if not summary.finished:
+            yield unit
+            return
+        self._done += summary.simulations
+        self._failed += summary.failed
+        self._best.add_unit(unit.number)
+        self._tell()
+        check_share(self._failed, self._store.capacity, self._context.limits)
+
+    def _rescue(self, unit: Unit, error: WorkerLostError) -> Iterator[Unit]:
+        """Go on with a unit whose worker died."""
+        checkpoint = self._job.checkpoint(unit.number)
+        missing = self._length(unit.number) - len(checkpoint.rows)
+        tried = min(unit.chunk or missing, missing)
+        treatment = treat(unit, error, read_note(checkpoint.note), tried, self._context.limits)
+        if treatment.quarantine is not None:
+            first = self._store.unit_rows(unit.number).start
+            row = _quarantined(self._job.simulator, treatment.quarantine, self._job.limit_s)
+            checkpoint.add(treatment.quarantine.row - first, row)
+            checkpoint.keep()
+        yield treatment.unit
+
+    def _length(self, unit: int) -> int:
+        rows = self._store.unit_rows(unit)
+        return rows.stop - rows.start
+
+    def _tell(self) -> None:
+        # Not progress(), which would raise amid units in flight: those end before a run that is stopped does.
+        self._context.tell(
+            self._done,
+            self._store.capacity,
+            failed=self._failed,
+            best_rep=self._best.percent,
+            message="simulations",
+        )
+
+
+def simulate_apart(simulator: Simulator, images: np.ndarray, context: StageContext) -> dict[str, np.ndarray]:
+    """Simulate images (n, H, W) on as many workers as there are; columns of a store, without the inputs.
+
+    Raises:
+        Exception: as :func:`simulate_designs`.
+    """
+    rows: dict[int, Mapping[str, Any]] = {}
+    folder = context.folder / UNFINISHED_FOLDER
+    folder.mkdir(exist_ok=True)
+    work = partial(_simulate_one, simulator, images, folder, context.limits.simulation_s)
+
+    def land(unit: Unit, row: Mapping[str, Any]) -> None:
+        rows[unit.number] = row
+
+    def rescue(unit: Unit, error: WorkerLostError) -> Iterator[Unit]:
+        treatment = treat(unit, error, read_note(folder / str(unit.number)), 1, context.limits)
+        if treatment.quarantine is None:
+            yield treatment.unit
+        else:
+            rows[unit.number] = _quarantined(simulator, treatment.quarantine, context.limits.simulation_s)
+
+    limit_s = 1.1 * context.limits.simulation_s + GRACE_S
+    context.fan_out(map(Unit, range(len(images))), work, land, rescue, time_limit_s=limit_s)
+    shutil.rmtree(folder, ignore_errors=True)
+    return columns_of([rows[position] for position in range(len(images))])
+
+
+def _simulate_one(
+    simulator: Simulator, images: np.ndarray, notes: Path, limit_s: float, unit: Unit
+) -> Mapping[str, Any]:
+    with Watchdog(notes / str(unit.number), limit_s) as watchdog:
+        watchdog.begin(unit.number)
+        return simulator.row(images[unit.number])
+
+
+def _quarantined(simulator: Simulator, quarantine: Quarantine, seconds: float) -> Mapping[str, Any]:
+    return simulator.failed_row(str(quarantine.error_class), quarantine.message, seconds)
+
+
+def _prepare(store: SimulationStore, context: StageContext) -> None:
+    """Discard what an earlier run left that has to be done again.
+
+    That are shards that do not match their checksums; and, in a store that was given up for its many failures, those
+    for which its machines were to blame: they, or their limits, may be better now.
+    """
+    done = store.done_units()
+    parts = [done[start : start + UNITS_CHECKED] for start in range(0, len(done), UNITS_CHECKED)]
+    for damaged in context.tasks(damaged_units, [(store.path, part) for part in parts]) if parts else ():
+        for unit in damaged:
+            store.discard_unit(unit)
+    failed = failed_rows(store)
+    if len(failed) > context.limits.failed_share * store.capacity:
+        classes = store.read("error_class", rows=failed)["error_class"]
+        of_machines = [row for row, name in zip(failed, classes, strict=True) if name in set(FailureClass)]
+        for unit in {row // store.rows_per_unit for row in of_machines}:
+            store.discard_unit(unit)
+
+
+def damaged_units(store: Path, units: list[int]) -> list[int]:
+    """Those of some units whose shards are damaged; runs on a worker."""
+    return SimulationStore.open(store).damaged_units(units)
+
+
+def failed_rows(store: SimulationStore) -> list[int]:
+    """Numbers of the rows whose simulation failed."""
+    return np.flatnonzero(store.read("status")["status"] == Status.FAILED).tolist()
+
+
+class BestRep:
+    """The smallest residual error so far in a store whose rows have targets; nothing in any other."""
+
+    def __init__(self, store: SimulationStore) -> None:
+        self._store = store
+        self._has_targets = "target" in store.names
+        self._best = np.inf
+        for unit in store.done_units() if self._has_targets else ():  # by a run that was stopped
+            self.add_unit(unit)
+
+    @property
+    def percent(self) -> float | None:
+        """In percent; None where there are no targets, or only failures so far."""
+        return float(self._best) if np.isfinite(self._best) else None
+
+    def add_unit(self, unit: int) -> None:
+        """Take in one more unit that is done."""
+        if self._has_targets:
+            rows = self._store.read("y", "target", rows=self._store.unit_rows(unit))
+            rep = residual_error_percentage(rows["y"], rows["target"])
+            self._best = min(self._best, np.nanmin(rep, initial=np.inf))
+
+
+def _open_or_create(config: Mapping[str, Any], job: SimulationJob, context: StageContext) -> SimulationStore:
+    if job.store.is_dir():
+        return SimulationStore.open(job.store, mode="r+")
+    columns = DesignSet.open(job.designs).columns
+    return SimulationStore.create(
+        job.store,
+        capacity=len(columns["image"]),
+        latent_shape=tuple(config["latent"]),
+        image_px=config["image_px"],
+        rows_per_unit=context.rows_per_unit,
+        layers=job.simulator.layer_names,
+        wavelengths_nm=job.simulator.wavelengths_nm,
+        inputs={name: column.dtype for name, column in columns.items() if name not in STORE_COLUMNS},
+        attributes={"physics": config["physics"], DESIGNS_ATTRIBUTE: os.path.relpath(job.designs, job.store.parent)},
+    )

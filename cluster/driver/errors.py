@@ -1,0 +1,49 @@
+"""What can go wrong with work done elsewhere: the failures of machines, kept apart from those of the code."""
+
+from __future__ import annotations
+
+from ray.exceptions import RayError, RayTaskError
+
+
+class WorkerLostError(RuntimeError):
+    """The process that ran a task died (killed, out of memory, node gone) as often as was allowed.
+
+    Attributes:
+        out_of_memory: Ray ended it because its node ran out of memory.
+        timed_out: it was ended because the task took longer than it may.
+    """
+
+    def __init__(self, message: str, *, out_of_memory: bool = False, timed_out: bool = False) -> None:
+        super().__init__(message)
+        self.out_of_memory = out_of_memory
+        self.timed_out = timed_out
+
+
+class ClusterLostError(RuntimeError):
+    """No node of the cluster is left: work can go on only on another one."""
+
+
+class RemoteError(RuntimeError):
+    """Stands for an exception of a worker that cannot be pickled; the text names its type and message."""
+
+
+class RemoteTracebackError(Exception):
+    """Carries the worker's traceback as text; hung on ``__cause__`` of the exception that is raised here."""
+
+    def __str__(self) -> str:
+        return f"\n{self.args[0]}" if self.args else ""
+
+
+def original_error(error: RayTaskError) -> Exception:
+    """Exception that was raised in the worker, with its traceback there as ``__cause__``.
+
+    Ray hands over a class made on the spot that mixes its own error with the original one; callers would
+    rather meet the original. What cannot be pickled becomes a :class:`RemoteError`.
+    """
+    cause = error.cause
+    if isinstance(cause, RayTaskError):
+        return original_error(cause)
+    # A bare RayError is what Ray puts in the place of a cause that it could not pickle.
+    original = RemoteError(str(cause)) if cause is None or type(cause) is RayError else cause
+    original.__cause__ = RemoteTracebackError(str(error))
+    return original

@@ -1,0 +1,109 @@
+"""What a pool is asked to do: a function with its arguments and the future that waits for it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import ray
+from ray import cloudpickle
+
+from cluster.driver.connection import connection
+
+# Ray sends arguments up to this size along with a call, larger ones through its object store.
+INLINE_BYTES = 100 * 1024
+
+
+@dataclass(frozen=True)
+class SharedFunction:
+    """A function made ready for many calls; ``reference`` is the function, or Ray's handle of it.
+
+    ``max_attempts`` is how many workers a call may lose, None for the pool's own number; ``time_limit_s`` how long a
+    call may take before its worker is ended, None for ever.
+    """
+
+    name: str
+    reference: Any
+    max_attempts: int | None = None
+    time_limit_s: float | None = None
+
+
+@dataclass
+class Task:
+    """A function that some thread submitted, on its way to a worker."""
+
+    function: SharedFunction
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    lane: Hashable
+    future: Future[Any]
+    workers_lost: int = 0
+
+    def begin(self) -> bool:
+        """Mark the future as running; False when its owner has cancelled it."""
+        # After a lost worker it is marked already.
+        return self.workers_lost > 0 or self.future.set_running_or_notify_cancel()
+
+
+def share(
+    function: Callable[..., Any], max_attempts: int | None = None, time_limit_s: float | None = None
+) -> SharedFunction:
+    """Ship a large function to the cluster once; a small one goes with each call, as is cheaper."""
+    is_small = len(cloudpickle.dumps(function)) <= INLINE_BYTES
+    if is_small:
+        return SharedFunction(_name(function), function, max_attempts, time_limit_s)
+    with connection.in_use():
+        return SharedFunction(_name(function), ray.put(function), max_attempts, time_limit_s)
+
+
+def unshared(function: Callable[..., Any]) -> SharedFunction:
+    """Wrap a function that will be called once."""
+    return SharedFunction(_name(function), function)
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__qualname__", None) or repr(function)
+
+
+Item = TypeVar("Item")
+
+
+class Lanes(Generic[Item]):
+    """First in, first out within a lane; round-robin between lanes. Not locked: the owner does that."""
+
+    def __init__(self) -> None:
+        self._lanes: OrderedDict[Hashable, deque[Item]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return sum(len(lane) for lane in self._lanes.values())
+
+    def append(self, lane: Hashable, item: Item) -> None:
+        """Put an item at the end of its lane."""
+        self._lanes.setdefault(lane, deque()).append(item)
+
+    def put_back(self, lane: Hashable, item: Item) -> None:
+        """Put an item that was taken before at the head of its lane, and its lane first."""
+        self._lanes.setdefault(lane, deque()).appendleft(item)
+        self._lanes.move_to_end(lane, last=False)
+
+    def take(self) -> Item:
+        """Take the oldest item of the lane whose turn it is.
+
+        Raises:
+            IndexError: there is none.
+        """
+        if not self._lanes:
+            raise IndexError("take() needs a queued item, and all lanes are empty")
+        lane, items = self._lanes.popitem(last=False)
+        item = items.popleft()
+        if items:
+            self._lanes[lane] = items
+        return item
+
+    def drain(self) -> Iterator[Item]:
+        """Take all items, in the order in which they would be served."""
+        while self._lanes:
+            yield self.take()

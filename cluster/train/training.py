@@ -1,0 +1,325 @@
+"""Data-parallel training on Ray Train: a loop runs on every rank, survives killed ranks and resumes by name."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import ray.train
+from ray.exceptions import RayActorError
+from ray.train import Checkpoint, CheckpointConfig, FailureConfig, RunConfig, ScalingConfig, UserCallback
+
+from cluster.driver.coordinator import Mailbox, run_coordinated
+from cluster.driver.errors import RemoteTracebackError
+
+if TYPE_CHECKING:
+    import torch
+    from ray.train.v2._internal.execution.context import TrainRunContext
+
+
+Metrics = dict[str, float]
+
+CHECKPOINTS_KEPT = 2
+
+# The index of a run's checkpoints, written after each of them: a folder that it does not name may be half a copy.
+INDEX_NAME = "checkpoint_manager_snapshot.json"
+
+# A file beside a training's folder that asks its ranks to stop, and how often the first of them looks for it.
+STOP_SUFFIX, LOOK_SECONDS = ".stop", 0.5
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where ranks run; changes no number, but for the arithmetic of a GPU.
+
+    Attributes:
+        use_gpu: one GPU a rank and NCCL between them, rather than one CPU and gloo.
+        spread: ranks on as many nodes as possible, rather than on as few. Neither insists: when a node has gone, they
+            share the others if there is room.
+    """
+
+    use_gpu: bool = False
+    spread: bool = False
+
+    def scaling(self, workers: int) -> ScalingConfig:
+        """The same for Ray Train."""
+        # A rank on a GPU asks for no CPU: those that a pool has freed for it may be on other nodes than the GPUs.
+        resources = {"CPU": 0, "GPU": 1} if self.use_gpu else {"CPU": 1}
+        strategy = "SPREAD" if self.spread else "PACK"
+        return ScalingConfig(
+            num_workers=workers, use_gpu=self.use_gpu, resources_per_worker=resources, placement_strategy=strategy
+        )
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a training left.
+
+    Attributes:
+        checkpoint: folder with the newest checkpoint; None if the loop reported none.
+        metrics: what rank 0 reported last; empty if it never reported.
+        restarts: how often the ranks were started again after one of them failed.
+    """
+
+    checkpoint: Path | None
+    metrics: Metrics
+    restarts: int
+
+
+class TrainingError(RuntimeError):
+    """The ranks failed more often than was allowed.
+
+    Attributes:
+        name: of the training.
+        failures: type and text of an error by rank.
+        is_loss: whether processes or nodes were lost, rather than that the loop raised something.
+    """
+
+    def __init__(self, name: str, failures: dict[int, str], is_loss: bool = False) -> None:
+        self.name = name
+        self.failures = failures
+        self.is_loss = is_loss
+        ranks = "; ".join(f"rank {rank}: {text}" for rank, text in sorted(failures.items()))
+        super().__init__(f"training {name!r} failed: {ranks}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TrainingError, (self.name, self.failures, self.is_loss)
+
+
+class RayTrainingSession:
+    """What a training loop sees of the cluster, in one rank. Made by :func:`run_training`.
+
+    Attributes:
+        rank: number of this process, 0 to ``world_size - 1``.
+        world_size: number of ranks.
+        device: the torch device of this rank.
+    """
+
+    def __init__(self, stop_file: Path) -> None:
+        import ray.train.torch
+
+        self._stop_file, self._stop, self._next_look = stop_file, False, 0.0
+        context = ray.train.get_context()
+        self.rank: int = context.get_world_rank()
+        self.world_size: int = context.get_world_size()
+        self.device: torch.device = ray.train.torch.get_device()
+
+    def wrap(self, module: torch.nn.Module) -> torch.nn.Module:
+        """Move a module to the device; with several ranks its gradients are averaged over them.
+
+        Buffers, such as running means, stay each rank's own: broadcasting them in every forward pass would
+        change them under a second pass of the same step, as adversarial training does.
+        """
+        import ray.train.torch
+
+        from cluster.train.process_groups import average_exactly
+
+        options = {"broadcast_buffers": False, "find_unused_parameters": False}
+        return average_exactly(ray.train.torch.prepare_model(module, parallel_strategy_kwargs=options))
+
+    def latest_checkpoint(self) -> Path | None:
+        """Folder to resume from, or None at a first start; the same on all ranks. Read it before reporting."""
+        checkpoint = ray.train.get_checkpoint()
+        return None if checkpoint is None else Path(checkpoint.path)
+
+    def report(self, metrics: Metrics, checkpoint: Path | None = None) -> None:
+        """Tell the driver, from all ranks together; rank 0 alone may pass a folder, which is copied and kept."""
+        folder = None if checkpoint is None else Checkpoint.from_directory(str(checkpoint))
+        ray.train.report(metrics, checkpoint=folder)
+
+    def asked_to_stop(self) -> bool:
+        """Whether to hand in a checkpoint and return; the same on all ranks, which all ask equally often."""
+        import torch
+
+        if self.rank == 0 and time.monotonic() >= self._next_look:
+            self._stop = self._stop_file.exists()
+            self._next_look = time.monotonic() + LOOK_SECONDS
+        if self.world_size == 1:
+            return self._stop
+        answer = torch.tensor([self._stop], dtype=torch.uint8, device=self.device)
+        torch.distributed.broadcast(answer, src=0)
+        return bool(answer.item())
+
+
+def run_training(
+    loop: Callable[[Any, RayTrainingSession], None],
+    config: Any,
+    *,
+    workers: int,
+    placement: Placement = Placement(),
+    storage: Path,
+    name: str,
+    max_failures: int = 2,
+    on_report: Callable[[Metrics], None] | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> TrainingResult:
+    """Run ``loop(config, session)`` on all ranks until it returns on each.
+
+    When a rank dies or raises, all ranks start again and find the newest checkpoint in their session. The same
+    ``(storage, name)`` asked again does so too, after whatever ended the first run; a loop that finds its work
+    done should return. Every rank has one thread, and a CPU or a GPU. Their number never changes: when a node has gone
+    and the others have no room for all, the training waits until one comes.
+
+    Args:
+        loop: picklable; calls ``session.report`` on all ranks equally often.
+        config: picklable, the first argument of the loop.
+        workers: number of ranks.
+        placement: where the ranks run.
+        storage: folder that all nodes see.
+        name: folder below ``storage``; a name must mean the same training for ever.
+        max_failures: restarts that are allowed; of losses of processes and nodes, those without a report in between.
+        on_report: called in this thread with what rank 0 reported.
+        stop: asked now and then in this thread; True lets the loop hand in a checkpoint and return early.
+
+    Raises:
+        TrainingError: more failures than allowed, exceptions of the loop included.
+        ValueError: a number out of range.
+    """
+    if workers < 1:
+        raise ValueError(f"workers must be at least 1, got {workers}")
+    if max_failures < 0:
+        raise ValueError(f"max_failures must be 0 or more, got {max_failures}")
+    run_folder = storage.absolute() / name
+    clean_up_run(run_folder)
+    scaling = placement.scaling(workers)
+    listener = _Listener(on_report)
+    stop_file = run_folder.with_name(run_folder.name + STOP_SUFFIX)
+    stop_file.unlink(missing_ok=True)
+    fit = partial(_fit, loop=loop, config=config, scaling=scaling, run_folder=run_folder, max_failures=max_failures)
+    in_vain = 0
+    while True:
+        reports = listener.reports
+        try:
+            checkpoint, metrics = run_coordinated(
+                fit, listener.hear, while_waiting=lambda: stop_file.touch() if stop() else None
+            )
+            break
+        except TrainingError as error:
+            # A long training outlives any number of nodes, as long as it gets somewhere between two losses.
+            in_vain = 0 if listener.reports > reports else in_vain + 1
+            if not error.is_loss or in_vain > max_failures:
+                raise
+            listener.restarts += 1
+        clean_up_run(run_folder)
+    stop_file.unlink(missing_ok=True)
+    clean_up_run(run_folder)
+    return TrainingResult(checkpoint, listener.last_metrics or metrics, listener.restarts)
+
+
+def clean_up_run(run_folder: Path) -> None:
+    """Make the folder of a training that was killed, or one of its ranks, fit to resume from.
+
+    Checkpoints that the index does not name are removed, since copying them may have been cut short. Ray writes
+    the index in place; should a power cut have left half of it, the run is moved to ``<name>.torn``, because
+    Ray would refuse it, and the training starts afresh.
+    """
+    index = run_folder / INDEX_NAME
+    try:
+        results = json.loads(index.read_text())["checkpoint_results"] if index.exists() else []
+    except ValueError:
+        torn = run_folder.with_name(f"{run_folder.name}.torn")
+        shutil.rmtree(torn, ignore_errors=True)
+        run_folder.rename(torn)
+        return
+    named = {result["checkpoint_dir_name"] for result in results}
+    for folder in run_folder.glob("checkpoint_*/"):
+        if folder.name not in named:
+            shutil.rmtree(folder)
+
+
+@dataclass
+class _Event:
+    """What the controller of a training tells the driver."""
+
+    kind: Literal["report", "failure"]
+    metrics: Metrics
+
+
+class _Listener:
+    """Receives a training's events in the driver."""
+
+    def __init__(self, on_report: Callable[[Metrics], None] | None) -> None:
+        self._on_report = on_report
+        self.last_metrics: Metrics = {}
+        self.reports = 0
+        self.restarts = 0
+
+    def hear(self, event: _Event) -> None:
+        if event.kind == "failure":
+            self.restarts += 1
+            return
+        self.reports += 1
+        self.last_metrics = event.metrics
+        if self._on_report is not None:
+            self._on_report(event.metrics)
+
+
+class _Announcer(UserCallback):
+    """Lives in the controller of a training and sends its events to the driver."""
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self._mailbox = mailbox
+
+    def after_report(
+        self, run_context: TrainRunContext, metrics: list[dict[str, Any]], checkpoint: Checkpoint | None
+    ) -> None:
+        self._mailbox.send(_Event("report", metrics[0]))
+
+    def after_exception(self, run_context: TrainRunContext, worker_exceptions: dict[int, Exception]) -> None:
+        self._mailbox.send(_Event("failure", {}))
+
+
+def _fit(
+    mailbox: Mailbox,
+    *,
+    loop: Callable[[Any, RayTrainingSession], None],
+    config: Any,
+    scaling: ScalingConfig,
+    run_folder: Path,
+    max_failures: int,
+) -> tuple[Path | None, Metrics]:
+    """Run the training, in the coordinator's process; returns the newest checkpoint and its metrics."""
+    from ray.train.torch import TorchConfig, TorchTrainer
+
+    from cluster.train.process_groups import GlooConfig
+
+    def run_rank() -> None:
+        import torch
+
+        torch.set_num_threads(1)
+        loop(config, RayTrainingSession(run_folder.with_name(run_folder.name + STOP_SUFFIX)))
+
+    trainer = TorchTrainer(
+        run_rank,
+        scaling_config=scaling,
+        torch_config=TorchConfig(backend="nccl") if scaling.use_gpu else GlooConfig(),
+        run_config=RunConfig(
+            name=run_folder.name,
+            storage_path=str(run_folder.parent),
+            failure_config=FailureConfig(max_failures=max_failures),
+            checkpoint_config=CheckpointConfig(num_to_keep=CHECKPOINTS_KEPT),
+            callbacks=[_Announcer(mailbox)],  # type: ignore[list-item]  # annotated for Tune
+        ),
+    )
+    try:
+        result = trainer.fit()
+    except ray.train.WorkerGroupError as error:
+        failures = {rank: _described(failure) for rank, failure in error.worker_failures.items()}
+        is_loss = any(isinstance(failure, RayActorError) for failure in error.worker_failures.values())
+        raise TrainingError(run_folder.name, failures, is_loss) from RemoteTracebackError(str(error))
+    except ray.train.ControllerError as error:
+        # Not the loop: ranks that did not find each other, or were lost before they had.
+        failures = {0: _described(error.controller_failure)}
+        raise TrainingError(run_folder.name, failures, is_loss=True) from RemoteTracebackError(str(error))
+    return (Path(result.checkpoint.path) if result.checkpoint else None), result.metrics or {}
+
+
+def _described(error: BaseException) -> str:
+    return "".join(traceback.format_exception_only(error)).strip()

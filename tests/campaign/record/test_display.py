@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from campaign.record import display as progress
+from campaign.record.display import display, format_seconds, status_line, status_table
+from campaign.record.events import RunStatus, StageStatus
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(8.23, "8.2 s"), (185, "3 min 05 s"), (59.96, "60.0 s"), (15000, "4 h 10 min")]
+)
+def test_durations_are_for_people(seconds: float, text: str) -> None:
+    assert format_seconds(seconds) == text
+
+
+def status() -> RunStatus:
+    running = StageStatus(
+        state="running", done=20, total=100, failed=1, started=990.0, first=1000.0, message="simulations"
+    )
+    failed = StageStatus(state="failed", message="ValueError: no such luck")
+    return RunStatus(
+        stages={"labels/a": running, "latents/a": StageStatus(state="done", seconds=3.0), "model/a": failed}
+    )
+
+
+def test_one_line_tells_what_runs_how_fast_and_how_long() -> None:
+    line = status_line(status(), now=1010.0)
+    assert line == "1 of 3 stages done; labels/a 20/100 simulations, 1 failed 2.0/s 40.0 s left"
+
+
+def test_work_that_may_stop_early_takes_so_long_at_most() -> None:
+    training = StageStatus(state="running", done=20, total=2000, started=990.0, first=1000.0, message="epochs at most")
+    line = status_line(RunStatus(stages={"model/a": training}), now=1010.0)
+    assert line.endswith("model/a 20/2000 epochs at most 2.0/s at most 16 min 30 s left")
+
+
+def test_slow_work_is_told_by_the_minute() -> None:
+    assert "12.0/min" in status_line(status(), now=1100.0)
+
+
+def test_the_table_has_a_line_for_every_stage() -> None:
+    console = Console(file=io.StringIO(), width=120)
+    console.print(status_table(status(), now=1010.0))
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert len(lines) == 4
+    assert "20/100 simulations, 1 failed" in lines[1]
+    assert "no such luck" in lines[3]
+
+
+def test_a_low_terminal_shows_what_runs_and_counts_the_rest() -> None:
+    console = Console(file=io.StringIO(), width=120)
+    console.print(status_table(status(), now=1010.0, most=2))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "labels/a" in text
+    assert "latents/a" not in text
+    assert "1 of 3 stages done, 0 waiting" in text
+
+
+def test_a_log_gets_one_line_a_minute_and_every_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    console = Console(file=io.StringIO(), width=200)
+    with display(console) as listener:
+        listener({"time": 0.0, "event": "run-started", "stages": ["labels/a"], "process": 1})
+        listener({"time": 0.0, "event": "cluster-started", "dashboard": "http://127.0.0.1:8265"})
+        for second in range(1, 150):
+            now[0] = float(second)
+            listener({"time": float(second), "event": "progress", "stage": "labels/a", "done": second, "total": 200})
+        listener(
+            {"time": 150.0, "event": "stage-ended", "stage": "labels/a", "state": "failed", "message": "disk full"}
+        )
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert lines[0].startswith("Ray dashboard: http://127.0.0.1:8265 (")
+    assert len(lines) == 4
+    assert lines[3] == "failed: labels/a: disk full"
+
+
+def test_a_terminal_gets_a_live_table() -> None:
+    console = Console(file=io.StringIO(), width=120, height=30, force_terminal=True)
+    with display(console) as listener:
+        listener({"time": 0.0, "event": "run-started", "stages": ["labels/a", "model/a"], "process": 1})
+        listener({"time": 1.0, "event": "cluster-started", "dashboard": "http://127.0.0.1:8265"})
+        listener({"time": 2.0, "event": "stage-started", "stage": "labels/a"})
+        listener(
+            {"time": 3.0, "event": "progress", "stage": "labels/a", "done": 5, "total": 10, "message": "simulations"}
+        )
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "http://127.0.0.1:8265" in text
+    assert "5/10 simulations" in text

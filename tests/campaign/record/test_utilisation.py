@@ -1,0 +1,73 @@
+"""Core utilisation from events that we write ourselves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from campaign.record.events import EVENT_FILE
+from campaign.record.utilisation import utilisation
+
+
+def write(folder: Path, *events: dict[str, Any]) -> Path:
+    (folder / EVENT_FILE).write_text("".join(json.dumps(event) + "\n" for event in events))
+    return folder
+
+
+def event(time: float, name: str, **facts: Any) -> dict[str, Any]:
+    return {"time": time, "event": name, **facts}
+
+
+WHOLE = (
+    event(100, "run-started", stages=["a", "b"]),
+    event(102, "cluster-started", workers=2),
+    event(102, "stage-started", stage="a"),
+    event(103, "stage-started", stage="b"),
+    event(105, "progress", stage="a", done=1, total=2, core_seconds=2.5),
+    event(107, "stage-ended", stage="a", state="done", core_seconds=5.0),
+    event(109, "stage-ended", stage="b", state="done", core_seconds=6.0),
+    event(110, "run-ended", state="done"),
+)
+
+
+def test_work_against_workers_times_wall_time(tmp_path: Path) -> None:
+    used = utilisation(write(tmp_path, *WHOLE))
+    assert used is not None
+    assert (used.workers, used.busy_core_seconds, used.available_core_seconds) == (2, 11.0, 20.0)
+    assert used.share == pytest.approx(0.55)
+    assert [(span.stage, span.start, span.end, span.cores) for span in used.spans] == [
+        ("a", 102, 107, 1),
+        ("b", 103, 109, 1),
+    ]
+
+
+def test_workers_count_for_the_time_that_they_are_there(tmp_path: Path) -> None:
+    joined = event(104, "cluster-changed", cpus=6, workers=6)
+    left = event(108, "cluster-changed", cpus=1, workers=1)
+    used = utilisation(write(tmp_path, *sorted((*WHOLE, joined, left), key=lambda each: each["time"])))
+    assert used is not None
+    assert used.workers == 1
+    assert used.available_core_seconds == 2 * 4 + 6 * 4 + 1 * 2
+
+
+def test_a_killed_submission_counts_to_its_last_word(tmp_path: Path) -> None:
+    again = [{**each, "time": each["time"] + 50} for each in WHOLE]
+    used = utilisation(write(tmp_path, *WHOLE[:5], *again))
+    assert used is not None
+    assert used.busy_core_seconds == 2.5 + 11.0
+    assert used.available_core_seconds == 2 * 5 + 20.0
+
+
+def test_an_interrupted_stage_keeps_the_work_it_told_of(tmp_path: Path) -> None:
+    ended = event(106, "stage-ended", stage="a", state="interrupted", core_seconds=0.0)
+    used = utilisation(write(tmp_path, *WHOLE[:5], ended))
+    assert used is not None
+    assert used.busy_core_seconds == 2.5
+
+
+def test_a_run_without_workers_has_no_utilisation(tmp_path: Path) -> None:
+    assert utilisation(tmp_path) is None
+    assert utilisation(write(tmp_path, WHOLE[0], WHOLE[-1])) is None

@@ -1,0 +1,92 @@
+"""Profiles: defaults, files, located errors, and what they hand to Ray."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from campaign.spec.load import SpecError, load_profile
+from campaign.spec.profile import LAPTOP, LocalProfile, RayProfile
+from cluster.node.allocation import available_cpus
+
+PROFILES = Path(__file__).parents[3] / "specs" / "profiles"
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "profile.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_without_a_file_this_machine_is_used_whole() -> None:
+    profile = load_profile()
+
+    assert profile == LAPTOP
+    assert profile.planned_workers() == available_cpus()
+    assert profile.ray_options() == {"cpus": available_cpus(), "dashboard": True, "temp_dir": None}
+    assert (profile.rows_per_unit, profile.cache) == (None, None)
+
+
+def test_shipped_laptop_profile_is_the_built_in_one() -> None:
+    assert load_profile(PROFILES / "laptop.yaml") == LAPTOP
+
+
+def test_shipped_ray_profile_takes_its_address_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert load_profile(PROFILES / "ray.yaml") == RayProfile(kind="ray", address="auto")
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.7:6379")
+    assert load_profile(PROFILES / "ray.yaml").ray_options() == {"address": "10.0.0.7:6379", "token": None, "pip": ()}
+
+
+def test_folders_are_expanded_and_stay_relative_to_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCRATCH", "/scratch/ada")
+    path = write(tmp_path, "kind: local\nworkers: 3\ncache: runs/shared\ntemp_dir: $SCRATCH/ray\ndashboard: false\n")
+
+    profile = load_profile(path)
+
+    assert profile == LocalProfile(
+        kind="local", workers=3, cache=Path("runs/shared"), temp_dir=Path("/scratch/ada/ray"), dashboard=False
+    )
+    assert profile.ray_options() == {"cpus": 3, "dashboard": False, "temp_dir": Path("/scratch/ada/ray")}
+
+
+def test_overrides_apply_to_profiles_too() -> None:
+    assert load_profile(PROFILES / "laptop.yaml", ["workers=1"]).planned_workers() == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (
+            "kind: local\nworkers: 0\ndashbord: yes\n",
+            "2:10: workers: must be at least 1, got 0; write a number at least 1\n"
+            "3:1: dashbord: is not a known key, got 'dashbord'; did you mean 'dashboard'?",
+        ),
+        ("workers: 2\n", "1:1: kind: is missing; add 'kind: local', one of 'local', 'ray', 'slurm'"),
+        ("kind: slrum\n", "1:7: kind: must be one of 'local', 'ray', 'slurm', got 'slrum'; did you mean 'slurm'?"),
+        (
+            "kind: local\ndashboard: 7\n",
+            "2:12: dashboard: must be true or false, got 7; write true or false, without quotes",
+        ),
+        (
+            "kind: ray\naddress: 6379\n",
+            '2:10: address: must be text, got 6379; write "6379" in quotes',
+        ),
+        (
+            "kind: local\ncache: $GANMDN_NOWHERE/x\n",
+            "2:8: cache: must not use the variable GANMDN_NOWHERE, which is not set, got '$GANMDN_NOWHERE/x'; "
+            "export GANMDN_NOWHERE=... or write ${GANMDN_NOWHERE:-default}",
+        ),
+    ],
+)
+def test_mistake_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, lines: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GANMDN_NOWHERE", raising=False)
+    write(tmp_path, text)
+    with pytest.raises(SpecError) as caught:
+        load_profile("profile.yaml")
+
+    assert str(caught.value) == "\n".join(f"profile.yaml:{line}" for line in lines.splitlines())
