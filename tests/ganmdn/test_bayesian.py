@@ -131,3 +131,25 @@ def test_refusals_name_the_argument() -> None:
         suggest(z, y, TARGET, 0, SEED)
     with pytest.raises(ValueError, match=r"low must be below high, got low 1\.0, high -1\.0"):
         suggest(z, y, TARGET, 1, SEED, 1.0, -1.0)
+    with pytest.raises(ValueError, match="target must be finite, got nan"):
+        suggest(z, y, float("nan"), 1, SEED)
+    with pytest.raises(ValueError, match=r"low must be below high, got low -inf, high 1\.0"):
+        suggest(z, y, TARGET, 1, SEED, -np.inf, 1.0)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_latents_that_are_not_finite_are_refused(value: float) -> None:
+    z, y = start(5)
+    z[3, 1] = value
+    with pytest.raises(ValueError, match=r"z must be finite, 1 of 5 rows are not \(first: 3, "):
+        suggest(z, y, TARGET, 1, SEED)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_infinite_properties_are_refused(value: float) -> None:
+    z, y = start(5)
+    y[2:4] = np.nan, value  # NaN tells a failed simulation, and is no reason to refuse
+    with pytest.raises(
+        ValueError, match=rf"NaN where the simulation failed, 1 of 5 are infinite \(first: 3, {value}\)"
+    ):
+        suggest(z, y, TARGET, 1, SEED)
