@@ -33,7 +33,8 @@ def main() -> None:
     parser.add_argument("--profile", type=Path, help="where that runs; default: this machine")
     options = parser.parse_args()
     lines = {name: count_lines(options.root / name) for name in PACKAGES}
-    print(
+    listed = ", ".join(f"{name} {count:,}" for name, count in lines.items())
+    print(f"lines: {listed}; {sum(lines.values()):,} in all")
         "lines:", ", ".join(f"{name} {count:,}" for name, count in lines.items()), f"; {sum(lines.values()):,} in all"
     )
     for name in ROOMS:
