@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from results.files import atomic_folder
 from results.layout import Status
 from results.store import SimulationStore
 
@@ -45,12 +44,8 @@ def import_published(data_hdf5: Path | str, store_path: Path | str) -> Simulatio
     data = read_published(source)
     if path.exists():
         raise FileExistsError(f"{path} exists already; name another store, or remove it first")
-    staging = path.with_name(f".{path.name}-{os.getpid()}.importing")
-    try:
+    with atomic_folder(path) as staging:
         _write(data, source, staging)
-        os.rename(staging, path)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return SimulationStore.open(path)
 
 

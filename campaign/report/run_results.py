@@ -49,11 +49,11 @@ class RunResults:
 
     def record(self, name: str) -> StageRecord:
         """Record of the stage called ``name``."""
-        return self.cache.record(self.pipeline[name], self.pipeline.keys[name])
+        return self.cache.record(self.pipeline[name].kind, self.pipeline.keys[name])
 
     def folder(self, name: str) -> Path:
         """Folder of the stage called ``name``."""
-        return self.cache.folder(self.pipeline[name], self.pipeline.keys[name])
+        return self.cache.folder(self.pipeline[name].kind, self.pipeline.keys[name])
 
     def stages(self, kind: str) -> list[Stage]:
         """All stages of one kind."""

@@ -236,7 +236,7 @@ class Executor:
         self.outcomes[stage.name] = outcome
         remove_empty_logs(stage_logs(self.run_folder, stage.name))
         key, finished = self.pipeline.keys[stage.name], outcome.state in {"done", "cached"}
-        folder = self.cache.folder(stage, key) if finished else self.cache.partial(stage, key)
+        folder = self.cache.folder(stage.kind, key) if finished else self.cache.partial(stage.kind, key)
         if folder.is_dir():  # one that was given up has another name than while it was worked in
             link_stage(self.run_folder, stage.name, folder)
         self._announcer.tell_progress(stage.name)
@@ -268,16 +268,18 @@ def reopen_damaged(stages: Iterable[Stage], keys: Mapping[str, str], cache: Stag
 
     Only what is damaged counts as missing then, so that running the stage once more computes that and no more.
     """
-    return [stage for stage in stages if cache.has(stage, keys[stage.name]) and _reopen(stage, keys[stage.name], cache)]
+    return [
+        stage for stage in stages if cache.has(stage.kind, keys[stage.name]) and _reopen(stage, keys[stage.name], cache)
+    ]
 
 
 def _reopen(stage: Stage, key: str, cache: StageCache) -> bool:
-    folder = cache.folder(stage, key)
+    folder = cache.folder(stage.kind, key)
     damaged = {
         path.name: units for path in folder.glob("*.zarr") if (units := SimulationStore.open(path).damaged_units())
     }
     if damaged:
-        unfinished = cache.reopen(stage, key)
+        unfinished = cache.reopen(stage.kind, key)
         for name, units in damaged.items():
             store = SimulationStore.open(unfinished / name, mode="r+")
             for unit in units:

@@ -13,7 +13,7 @@ from typing import Any
 
 from campaign.cache.lease import Lease, LeaseBusyError
 from campaign.cache.owner import Owner
-from campaign.cache.stage_cache import RecordIndex, StageCache, StageRecord
+from campaign.cache.stage_cache import RecordIndex, StageCache
 from campaign.plan.cost import rows_per_unit
 from campaign.plan.pipeline import Pipeline, Stage
 from campaign.record.run_folder import link_stage
@@ -62,9 +62,9 @@ class StageRunner:
             return Outcome(stage, "failed", message=told(error))
 
     def _compute(self, stage: Stage, key: str) -> Outcome:
-        while not self._cache.has(stage, key):
-            with self._cache.lease(stage, key, self._waiting(stage)) as lease:
-                if self._cache.has(stage, key):  # another run finished it meanwhile
+        while not self._cache.has(stage.kind, key):
+            with self._cache.lease(stage.kind, key, self._waiting(stage)) as lease:
+                if self._cache.has(stage.kind, key):  # another run finished it meanwhile
                     lease.discard()
                     break
                 try:
@@ -78,7 +78,7 @@ class StageRunner:
                         raise
                     message = "another run has taken this stage over"
                     self._announcer.tell("stage-waiting", stage=stage.name, message=message)
-        record = self._cache.record(stage, key)
+        record = self._cache.record(stage.kind, key)
         return Outcome(stage, "cached", record.seconds, facts=record.facts)
 
     def _run_in(self, lease: Lease, stage: Stage, key: str) -> Outcome:
@@ -100,8 +100,8 @@ class StageRunner:
         importlib.import_module(f"campaign.stages.{stage.kind}").run(stage.config, inputs, context)
         seconds = time.monotonic() - started
         parts = self._pipeline.parts[stage.name]
-        record = StageRecord.of(stage.name, key, parts, seconds, context.facts, context.core_seconds)
-        self._cache.finish(lease, stage, record)
+        record = parts.record(stage.name, key, seconds, context.core_seconds, context.facts)
+        self._cache.finish(lease, stage.kind, record)
         return Outcome(stage, "done", seconds, facts=context.facts, core_seconds=context.core_seconds)
 
     def _rows_per_unit(self, stage: Stage) -> int:
@@ -109,7 +109,7 @@ class StageRunner:
         return rows_per_unit(stage, RecordIndex(self._cache), profile.planned_workers(), profile.rows_per_unit)
 
     def _folder(self, name: str) -> Path:
-        return self._cache.folder(self._pipeline[name], self._pipeline.keys[name])
+        return self._cache.folder(self._pipeline[name].kind, self._pipeline.keys[name])
 
     def _progress_of(self, stage: Stage, lease: Lease) -> Callable[..., None]:
         announce = self._announcer.progress_of(stage.name)
