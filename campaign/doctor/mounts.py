@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from campaign.doctor.check import Check
-from campaign.spec.profile import LocalProfile, Profile
+from campaign.spec.profile import InProcessProfile, LocalProfile, Profile
 
 MOUNTS = Path("/proc/self/mountinfo")
 SHARED_KINDS = (
@@ -63,7 +63,7 @@ def check_shared(folder: Path, profile: Profile) -> Check:
     where = f"{folder} is on {mount.kind} ({mount.source})"
     if mount.is_shared:
         return _check_options(where, mount)
-    if isinstance(profile, LocalProfile):
+    if isinstance(profile, LocalProfile | InProcessProfile):
         return Check("shared folder", "ok", f"{where}, of this machine alone, as is the profile")
     fix = "name a folder on a shared file system with --runs, unless this one is exported to all nodes"
     return Check("shared folder", "warning", f"{where}, which other nodes do not see", fix)

@@ -69,16 +69,14 @@ def calibrate(
         RuntimeError: no start could be simulated.
     """
     from campaign.published.calibrate import Calibrator
-    from cluster.driver.runtime import start
-    from cluster.pool.pool import WorkerPool
+    from campaign.work.resources import Resources
     from results.hdf5 import read_published
 
     published = read_published(data)
     calibration, orders = load_calibration(spec, published.images.shape[-1], dataset)
     calibrator = Calibrator(calibration, orders, published.images, published.y)
-    where = load_profile(profile)
-    with start(**where.ray_options()) as runtime, closing(WorkerPool(runtime.cpus)) as pool:
-        return calibrator.run(pool, runs, progress)
+    with closing(Resources(load_profile(profile))) as resources:
+        return calibrator.run(resources.pool, runs, progress)
 
 
 def import_data(data: Path, store: Path) -> int:

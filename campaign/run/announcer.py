@@ -13,8 +13,8 @@ from campaign.plan.pipeline import Stage
 from campaign.record.events import EventLog, RunStatus
 
 if TYPE_CHECKING:
+    from campaign.work.backend import Backend
     from cluster.driver.metrics import SimulationGauges
-    from cluster.driver.runtime import RayRuntime
 
 
 log = logging.getLogger(__name__)
@@ -71,17 +71,15 @@ class Announcer:
         if (facts := self._untold.pop(stage, None)) is not None:
             self.tell("progress", stage=stage, **facts)
 
-    def cluster_started(self, runtime: RayRuntime, workers: int) -> None:
+    def cluster_started(self, backend: Backend, workers: int) -> None:
         """Ray is there, with so many workers for this run; from now on it is told metrics."""
-        from cluster.driver.metrics import SimulationGauges
-
-        self._gauges = SimulationGauges(self._name)
+        self._gauges = backend.gauges(self._name)
         self.tell(
             "cluster-started",
-            dashboard=runtime.dashboard_url,
+            dashboard=backend.dashboard_url,
             token_file=os.environ.get("RAY_AUTH_TOKEN_PATH"),  # None: where Ray itself keeps it
-            cpus=runtime.cpus,
-            gpus=runtime.gpus,
+            cpus=backend.cpus,
+            gpus=backend.gpus,
             workers=workers,
         )
 

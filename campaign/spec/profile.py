@@ -109,6 +109,17 @@ class LocalProfile(Execution):
         return self.workers or available_cpus()
 
 
+class InProcessProfile(Execution):
+    """This process alone, without Ray: for tests, for debugging (pdb works), and for designs from finished runs."""
+
+    kind: Literal["in-process"]
+    workers: Literal[1] = Field(default=1, description="one: draws of some stages come from generators of the process")
+
+    def planned_workers(self) -> int:
+        """Worker threads that a run will have."""
+        return self.workers
+
+
 class RayProfile(Execution):
     """A Ray cluster that stands already; it is joined, and left as it was."""
 
@@ -183,23 +194,13 @@ class SlurmProfile(Execution):
         """Memory to ask for on each node, in MiB."""
         return None if self.memory_gb_per_node is None else int(self.memory_gb_per_node * 1024)
 
-    def ray_options(self) -> dict[str, Any]:
-        """There are none: the Ray of a Slurm job is started there.
-
-        Raises:
-            ValueError: always.
-        """
-        raise ValueError(
-            "a profile of kind slurm is for campaigns that are submitted; here use one of kind local or ray"
-        )
-
     def planned_workers(self) -> int:
         """Worker processes to plan with: those of the allocation, and of half the worker jobs."""
         jobs = self.worker_jobs.count // 2 if self.worker_jobs else 0
         return self.workers or (self.nodes + jobs) * self.cpus_per_node
 
 
-Profile = Annotated[LocalProfile | RayProfile | SlurmProfile, Field(discriminator="kind")]
+Profile = Annotated[LocalProfile | InProcessProfile | RayProfile | SlurmProfile, Field(discriminator="kind")]
 
 
 LAPTOP = LocalProfile(kind="local")

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from cluster.driver.errors import WorkerLostError
     from cluster.pool.fanout import FanOutSummary
-    from cluster.tune.tuning import TuningResult
+    from cluster.tune.outcome import TuningResult
 
 
-TRAINING_FOLDER = "ray-train"
-SWEEP_FOLDER = "ray-tune"
+TRAINING_FOLDER = "training"
+SWEEP_FOLDER = "tuning"
 HEARTBEAT_FILE = "heartbeat"
 
 
@@ -56,6 +56,11 @@ class StageContext:
     def limits(self) -> Limits:
         """What a simulation may cost before it is given up."""
         return self.resources.profile.limits
+
+    @property
+    def shares_process(self) -> bool:
+        """Whether workers are threads of this process, which may be neither ended nor redirected."""
+        return self.resources.backend.shares_process
 
     def progress(
         self, done: int, total: int, *, failed: int = 0, best_rep: float | None = None, message: str = ""
@@ -143,7 +148,11 @@ class StageContext:
 
     def _remote(self, function: Callable[..., Any]) -> Timed:
         """The function as workers run it: timed, and its output in the stage's log."""
-        return Timed(Logged(function, self.log_folder))
+        return Timed(self._logged(function))
+
+    def _logged(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function with its output in the stage's log, where that is not the output of this process, too."""
+        return function if self.shares_process else Logged(function, self.log_folder)
 
     def _kind(self, function: Callable[..., Any]) -> str:
         """Name under which durations of this work are remembered."""
@@ -158,7 +167,7 @@ class StageContext:
         return result
 
     def train(self, loop: Callable[[Any, Any], None], config: Any, *, workers: int, steps: int) -> Path:
-        """Train on ``workers`` data-parallel Ray Train workers; goes on from the newest checkpoint in the folder.
+        """Train on ``workers`` data-parallel workers; goes on from the newest checkpoint in the folder.
 
         Args:
             loop: called as ``loop(config, session)`` on every worker; reports a metric ``step``.
@@ -169,9 +178,7 @@ class StageContext:
         Returns:
             Folder of the last checkpoint.
         """
-        from cluster.train.training import run_training
-
-        pool, budget = self.resources.pool, self.resources.budget
+        pool, backend, budget = self.resources.pool, self.resources.backend, self.resources.budget
         kind = f"{self.name} until the first step"
         self.resources.raise_unless_admitted(kind)
         started, reached = time.monotonic(), 0
@@ -185,13 +192,11 @@ class StageContext:
             # Not self.progress: a training that is asked to stop hands in a checkpoint first.
             self.tell(reached, steps, message="steps")
 
-        placement = self.resources.training_placement(workers)
         with pool.lend(min(workers, pool.workers)), self._borrowed(workers) as count:
-            result = run_training(
-                Logged(loop, self.log_folder),
+            result = backend.train(
+                self._logged(loop),
                 config,
                 workers=workers,
-                placement=placement,
                 storage=self.folder,
                 name=TRAINING_FOLDER,
                 on_report=report,
@@ -212,12 +217,10 @@ class StageContext:
         metric: str,
         seed: SeedSequence,
     ) -> TuningResult:
-        """Sweep hyperparameters with Ray Tune and ASHA on all workers; see ``cluster.tune.tuning.run_tuning``.
+        """Sweep hyperparameters with ASHA on all workers; see ``cluster.tune.tuning.run_tuning``.
 
         ``options`` are its ``trials``, ``max_epochs``, ``grace_epochs`` and ``reduction_factor``; small is good.
         """
-        from cluster.tune.tuning import run_tuning
-
         pool, epochs = self.resources.pool, options["trials"] * options["max_epochs"]
         kind = f"{self.name} until the first epoch"
         self.resources.raise_unless_admitted(kind)
@@ -233,8 +236,8 @@ class StageContext:
             self.progress(sum(reached.values()), epochs, message="epochs at most")
 
         with pool.lend(pool.workers), self._borrowed(pool.workers) as count:
-            result = run_tuning(
-                Logged(trainable, self.log_folder),
+            result = self.resources.backend.tune(
+                self._logged(trainable),
                 space,
                 metric=metric,
                 mode="min",

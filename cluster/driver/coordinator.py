@@ -14,7 +14,8 @@ from ray.util.placement_group import PlacementGroup, remove_placement_group
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cluster.driver.connection import connection
-from cluster.driver.errors import WorkerLostError, original_error
+from cluster.driver.errors import WorkerLostError
+from cluster.driver.ray_errors import original_error
 
 Result = TypeVar("Result")
 

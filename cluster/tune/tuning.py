@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -19,41 +18,12 @@ from ray.tune.result import TRIAL_ID
 from cluster.driver.coordinator import Mailbox, run_coordinated
 from cluster.driver.errors import WorkerLostError
 from cluster.tune.asha import EPOCH, TRIAL_INDEX, OrderedASHA
+from cluster.tune.outcome import TrialRecord, TuningResult, chosen
 from cluster.tune.search_space import SearchSpace, sample_configs
-from cluster.tune.trial import Config, Metrics, Sweep, Trainable, run_trial
+from cluster.tune.trial import Metrics, Sweep, Trainable, run_trial
 
 # How often a sweep is begun, to go on with the curves so far, when processes of its trials die.
 MAX_ATTEMPTS = 3
-
-
-@dataclass(frozen=True)
-class TrialRecord:
-    """One configuration and how far it came.
-
-    Attributes:
-        index: number of the trial; its configuration is keyed by it.
-        config: what the trainable got.
-        metric: last value that was reported; NaN if there was none.
-        epochs: epochs that it was given.
-        stopped_early: whether ASHA ended it.
-        error: last line of its exception, or None.
-    """
-
-    index: int
-    config: Config
-    metric: float
-    epochs: int
-    stopped_early: bool
-    error: str | None
-
-
-@dataclass(frozen=True)
-class TuningResult:
-    """Outcome of a sweep: the winner among the trials that ASHA did not stop, and all trials by number."""
-
-    best_config: Config
-    best_metric: float
-    trials: tuple[TrialRecord, ...]
 
 
 def run_tuning(
@@ -126,7 +96,7 @@ def run_tuning(
     )
     sweep.take_folder()
     records = _run_until_no_loss(sweep, on_report)
-    return _choose(records, mode)
+    return chosen(records, mode)
 
 
 def _run_until_no_loss(sweep: Sweep, on_report: Callable[[int, int, Metrics], None] | None) -> list[TrialRecord]:
@@ -138,20 +108,6 @@ def _run_until_no_loss(sweep: Sweep, on_report: Callable[[int, int, Metrics], No
         if not lost:
             return records
     raise WorkerLostError(f"trials {lost} of the sweep in {sweep.folder} lost their processes {MAX_ATTEMPTS} times")
-
-
-def _choose(records: list[TrialRecord], mode: Literal["min", "max"]) -> TuningResult:
-    """Pick the winner: a stopped trial's metric, from few epochs, does not compare with a full one's."""
-    candidates = [r for r in records if r.error is None and not r.stopped_early and math.isfinite(r.metric)]
-    if not candidates:
-        errors = [record.error for record in records if record.error is not None]
-        raise RuntimeError(
-            f"no trial of {len(records)} ended with a finite metric; {len(errors)} raised, the first: "
-            f"{errors[0] if errors else 'none'}"
-        )
-    sign = 1 if mode == "min" else -1
-    best = min(candidates, key=lambda record: (sign * record.metric, record.index))
-    return TuningResult(best.config, best.metric, tuple(records))
 
 
 class _Announcer(tune.Callback):

@@ -65,8 +65,11 @@ def test_overrides_apply_to_profiles_too() -> None:
             "2:10: workers: must be at least 1, got 0; write a number at least 1\n"
             "3:1: dashbord: is not a known key, got 'dashbord'; did you mean 'dashboard'?",
         ),
-        ("workers: 2\n", "1:1: kind: is missing; add 'kind: local', one of 'local', 'ray', 'slurm'"),
-        ("kind: slrum\n", "1:7: kind: must be one of 'local', 'ray', 'slurm', got 'slrum'; did you mean 'slurm'?"),
+        ("workers: 2\n", "1:1: kind: is missing; add 'kind: local', one of 'local', 'in-process', 'ray', 'slurm'"),
+        (
+            "kind: slrum\n",
+            "1:7: kind: must be one of 'local', 'in-process', 'ray', 'slurm', got 'slrum'; did you mean 'slurm'?",
+        ),
         (
             "kind: local\ndashboard: 7\n",
             "2:12: dashboard: must be true or false, got 7; write true or false, without quotes",
