@@ -35,8 +35,6 @@ def main() -> None:
     lines = {name: count_lines(options.root / name) for name in PACKAGES}
     listed = ", ".join(f"{name} {count:,}" for name, count in lines.items())
     print(f"lines: {listed}; {sum(lines.values()):,} in all")
-        "lines:", ", ".join(f"{name} {count:,}" for name, count in lines.items()), f"; {sum(lines.values()):,} in all"
-    )
     for name in ROOMS:
         graph = imports_within(options.root, name)
         circles = list(circles_of(graph))

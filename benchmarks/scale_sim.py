@@ -38,8 +38,9 @@ from cluster.pool.fanout import fan_out
 from cluster.pool.place import Outcome, Place
 from cluster.pool.pool import WorkerPool
 from cluster.pool.task import SharedFunction
-from results.design_set import DesignSet
-from results.layout import Status, pack_images
+from results.designs.design_set import DesignSet
+from results.designs.packed_images import pack_images
+from results.layout import Status
 from results.store import SimulationStore
 
 IMAGE_PX, LATENT = 96, (3, 3)

@@ -49,7 +49,7 @@ def dataset_rules(dataset: DataSet) -> Iterator[Violation]:
         yield Violation(("latent",), rule, f"write [{cells}, {cells}]{other}")
 
 
-def training_rules(training: GanTraining) -> Iterator[Violation]:
+def training_rules(training: GanTrainingBlock) -> Iterator[Violation]:
     """The batch splits evenly over the workers, and batch normalisation has something to average."""
     size, workers = training.batch_size, training.workers
     if size < 2 * workers:
@@ -119,7 +119,7 @@ class Microstructures(Model):
         return self
 
 
-class RandomFeatures(Model):
+class RandomFeaturesBlock(Model):
     """Feature maps of a fixed, seeded multi-scale random-filter bank (Ustyuzhaninov et al., arXiv 1606.00021)."""
 
     kind: Literal["random"] = "random"
@@ -127,7 +127,7 @@ class RandomFeatures(Model):
     seed: Seed = 0
 
 
-class Vgg16Features(Model):
+class Vgg16FeaturesBlock(Model):
     """Feature maps of the first four convolution layers of VGG-16."""
 
     kind: Literal["vgg16"]
@@ -137,10 +137,10 @@ class Vgg16Features(Model):
     )
 
 
-Features = Annotated[RandomFeatures | Vgg16Features, Field(discriminator="kind")]
+Features = Annotated[RandomFeaturesBlock | Vgg16FeaturesBlock, Field(discriminator="kind")]
 
 
-class GanTraining(Model):
+class GanTrainingBlock(Model):
     """Optimisation of the GAN; the number of workers changes the arithmetic, so it is part of the science."""
 
     steps: Count = Field(default=20_000, description="generator updates")
@@ -152,7 +152,7 @@ class GanTraining(Model):
     discriminator_updates: Count = Field(default=3, description="discriminator updates per generator update")
     collapse_weight: NotNegative = 0.03
     style_weight: NotNegative = 0.03
-    features: Features = RandomFeatures()
+    features: Features = RandomFeaturesBlock()
     latent: Latent = Latent()
     checkpoint_every: Count = Field(default=500, description="generator updates between checkpoints")
 
@@ -168,7 +168,7 @@ class TrainedGenerator(Model):
     kind: Literal["train"]
     image_px: Count = Field(default=128, description="side of the training images; the authors used 128")
     microstructures: Microstructures = Microstructures()
-    training: GanTraining = GanTraining()
+    training: GanTrainingBlock = GanTrainingBlock()
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -183,4 +183,4 @@ class AuthorsGenerator(Model):
     weights: InputFile = Field(description="path of weights.pickle from the authors' repository")
 
 
-Generator = Annotated[TrainedGenerator | AuthorsGenerator, Field(discriminator="kind")]
+GeneratorBlock = Annotated[TrainedGenerator | AuthorsGenerator, Field(discriminator="kind")]
