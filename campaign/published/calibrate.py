@@ -22,7 +22,8 @@ from campaign.plan.keys import code_fingerprint, digest
 from campaign.published.agreement import Agreement
 from campaign.published.kept_results import Journal, Progress
 from campaign.spec.calibration import Calibration, physics_yaml
-from campaign.spec.physics import FilmLayerBlock, LayerBlock, Physics, TabulatedIndex
+from campaign.spec.materials import TabulatedIndex
+from campaign.spec.physics import FilmLayerBlock, LayerBlock, Physics
 from campaign.stages.seeds import seed_for
 from photonics.materials import table
 

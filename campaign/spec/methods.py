@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from campaign.spec.base import NO_TEXT, Count, Fraction, Model, Positive, Range
 from campaign.spec.paths import InputFile
 from campaign.spec.physics import Orders
-from campaign.spec.problems import Violation, refuse
+from campaign.spec.problems import Violation
 
 LEARNED_MODELS = {"gan-mdn", "pca-mdn", "direct-mdn"}  # methods that train an MDN on the labels
 
@@ -107,16 +107,10 @@ class Tune(Model):
     components: Annotated[tuple[Count, ...], Field(min_length=1)] = (10, 20, 40)
     width: Annotated[tuple[Count, ...], Field(min_length=1)] = (16, 32, 64)
 
-    @model_validator(mode="after")
-    def _in_bounds(self) -> Self:
-        refuse(tune_rules(self))
-        return self
-
-
-def tune_rules(tune: Tune) -> Iterator[Violation]:
-    """The sweep's ranges make sense."""
-    if tune.learning_rate.low <= 0:
-        yield Violation(("learning_rate",), "must stay above 0", "for example [3e-4, 1e-2]")
-    if tune.grace_epochs > tune.max_epochs:
-        rule = f"must not exceed max_epochs, {tune.max_epochs}"
-        yield Violation(("grace_epochs",), rule, f"write {tune.max_epochs} or less", str(tune.grace_epochs))
+    def violations(self) -> Iterator[Violation]:
+        """The sweep's ranges make sense."""
+        if self.learning_rate.low <= 0:
+            yield Violation(("learning_rate",), "must stay above 0", "for example [3e-4, 1e-2]")
+        if self.grace_epochs > self.max_epochs:
+            rule = f"must not exceed max_epochs, {self.max_epochs}"
+            yield Violation(("grace_epochs",), rule, f"write {self.max_epochs} or less", str(self.grace_epochs))

@@ -7,28 +7,21 @@ never what it is, so a run may go on under another profile than the one it began
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field
 
 from campaign.spec.base import NO_TEXT, Count, Model, Positive
 from campaign.spec.paths import ExpandedText, WorkFolder
-from campaign.spec.problems import Violation, refusal, refuse
+from campaign.spec.problems import Violation, refusal
 from cluster.node.allocation import available_cpus
+from cluster.slurm.inventory import limit_minutes
 
-if TYPE_CHECKING:
-    from cluster.slurm.inventory import Inventory
-
-
-CLOCK = re.compile(r"(?:(?P<days>\d+)-)?(?P<clock>\d+(?::\d{1,2}){0,2})")
-
-
-INVENTORY = "inventory"  # of the validation context: what the cluster has
+CLOCK = re.compile(r"(?:\d+-)?\d+(?::\d{1,2}){0,2}")
 
 
 def _time_limit(value: Any) -> Any:
-    from cluster.slurm.inventory import limit_minutes
-
     minutes = None
     if isinstance(value, int) and not isinstance(value, bool):
         minutes = value
@@ -39,14 +32,8 @@ def _time_limit(value: Any) -> Any:
     return minutes
 
 
-AS_WRITTEN = {
-    "anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": r"^(\d+-)?\d+(:\d{1,2}){0,2}$"}]
-}
-
-
-Minutes = Annotated[int, BeforeValidator(_time_limit), WithJsonSchema(AS_WRITTEN)]
+Minutes = Annotated[int, BeforeValidator(_time_limit)]
 """A time limit as Slurm reads it: minutes, ``HH:MM:SS`` or ``D-HH:MM:SS``; kept in minutes."""
-
 
 Number = Annotated[int, Field(ge=0), NO_TEXT]
 
@@ -181,13 +168,16 @@ class SlurmProfile(Execution):
     )
     dashboard: bool = Field(default=True, description="start Ray's dashboard on the first node")
 
-    @model_validator(mode="after")
-    def _fits(self, info: ValidationInfo) -> Self:
-        from campaign.spec.slurm_limits import own_violations, violations
-
-        inventory: Inventory | None = (info.context or {}).get(INVENTORY)
-        refuse([*own_violations(self), *(violations(self, inventory) if inventory is not None else ())])
-        return self
+    def violations(self) -> Iterator[Violation]:
+        """A job has time to work before it begins to stop."""
+        limits: dict[tuple[str, ...], int] = {("time_limit",): self.time_limit}
+        if self.worker_jobs is not None:
+            limits["worker_jobs", "time_limit"] = self.worker_jobs.time_limit
+        for at, minutes in limits.items():
+            if 60 * minutes < 2 * self.end_seconds:
+                least = -(-2 * self.end_seconds // 60)
+                rule = f"must be at least twice end_seconds, which is {self.end_seconds}"
+                yield Violation(at, rule, f"write at least {least} minutes, or a smaller end_seconds")
 
     @property
     def memory_mb_per_node(self) -> int | None:
