@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cluster.pool.pool import WorkerPool
     from cluster.train.outcome import TrainingResult
     from cluster.tune.outcome import TuningResult
+    from cluster.tune.search_space import Search
 
 
 # Distributions on which numbers or pickles depend: the same on the driver and on every node of a standing cluster.
@@ -67,8 +68,17 @@ class Backend(ABC):
         """
 
     @abstractmethod
-    def tune(self, trainable: Callable[..., None], space: Mapping[str, Any], **options: Any) -> TuningResult:
-        """Sweep hyperparameters; see ``cluster.tune``."""
+    def tune(
+        self,
+        trainable: Callable[..., None],
+        search: Search,
+        *,
+        storage: Path,
+        name: str,
+        cpus: int,
+        on_report: Callable[[int, int, Metrics], None],
+    ) -> TuningResult:
+        """Sweep hyperparameters on so many CPUs; see ``cluster.tune``."""
 
     @property
     def is_gone(self) -> bool:
@@ -138,11 +148,11 @@ class RayBackend(Backend):
         placement = Placement(use_gpu=use_gpu, spread=self._profile.training_placement == "spread")
         return run_training(loop, config, workers=workers, placement=placement, **options)
 
-    def tune(self, trainable: Callable[..., None], space: Mapping[str, Any], **options: Any) -> TuningResult:
+    def tune(self, trainable: Callable[..., None], search: Search, **options: Any) -> TuningResult:
         """Sweep with Ray Tune."""
         from cluster.tune.tuning import run_tuning
 
-        return run_tuning(trainable, space, **options)
+        return run_tuning(trainable, search, **options)
 
     @property
     def is_gone(self) -> bool:
@@ -189,11 +199,11 @@ class InProcessBackend(Backend):
             )
         return run_in_process(loop, config, use_gpu=self._profile.use_gpu, **options)
 
-    def tune(self, trainable: Callable[..., None], space: Mapping[str, Any], **options: Any) -> TuningResult:
-        """Sweep in the calling thread."""
-        raise ValueError(
-            "a profile of kind in-process does not tune; leave the block tune out of the spec, or run under kind local"
-        )
+    def tune(self, trainable: Callable[..., None], search: Search, *, cpus: int, **options: Any) -> TuningResult:
+        """Sweep in the calling thread, one trial after the other whatever ``cpus`` is."""
+        from cluster.tune.in_process import tune_in_process
+
+        return tune_in_process(trainable, search, **options)
 
     def close(self) -> None:
         """Nothing was started."""

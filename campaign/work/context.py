@@ -217,10 +217,13 @@ class StageContext:
         metric: str,
         seed: SeedSequence,
     ) -> TuningResult:
-        """Sweep hyperparameters with ASHA on all workers; see ``cluster.tune.tuning.run_tuning``.
+        """Sweep hyperparameters with ASHA on all workers; see ``cluster.tune.search_space.Search``.
 
         ``options`` are its ``trials``, ``max_epochs``, ``grace_epochs`` and ``reduction_factor``; small is good.
         """
+        from cluster.tune.search_space import Search
+
+        search = Search(space, metric=metric, mode="min", seed=seed, **options)
         pool, epochs = self.resources.pool, options["trials"] * options["max_epochs"]
         kind = f"{self.name} until the first epoch"
         self.resources.raise_unless_admitted(kind)
@@ -238,15 +241,11 @@ class StageContext:
         with pool.lend(pool.workers), self._borrowed(pool.workers) as count:
             result = self.resources.backend.tune(
                 self._logged(trainable),
-                space,
-                metric=metric,
-                mode="min",
-                seed=seed,
+                search,
                 storage=self.folder,
                 name=SWEEP_FOLDER,
                 cpus=pool.workers,
                 on_report=report,
-                **options,
             )
         return result
 

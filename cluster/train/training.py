@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Callable
@@ -17,17 +16,14 @@ from ray.train import Checkpoint, CheckpointConfig, FailureConfig, RunConfig, Sc
 
 from cluster.driver.coordinator import Mailbox, run_coordinated
 from cluster.driver.errors import RemoteTracebackError
+from cluster.driver.ray_private import named_checkpoints
 from cluster.train.outcome import Metrics, TrainingError, TrainingResult, described
 
 if TYPE_CHECKING:
     import torch
-    from ray.train.v2._internal.execution.context import TrainRunContext
 
 
 CHECKPOINTS_KEPT = 2
-
-# The index of a run's checkpoints, written after each of them: a folder that it does not name may be half a copy.
-INDEX_NAME = "checkpoint_manager_snapshot.json"
 
 # A file beside a training's folder that asks its ranks to stop, and how often the first of them looks for it.
 STOP_SUFFIX, LOOK_SECONDS = ".stop", 0.5
@@ -183,15 +179,13 @@ def clean_up_run(run_folder: Path) -> None:
     the index in place; should a power cut have left half of it, the run is moved to ``<name>.torn``, because
     Ray would refuse it, and the training starts afresh.
     """
-    index = run_folder / INDEX_NAME
     try:
-        results = json.loads(index.read_text())["checkpoint_results"] if index.exists() else []
+        named = named_checkpoints(run_folder)
     except ValueError:
         torn = run_folder.with_name(f"{run_folder.name}.torn")
         shutil.rmtree(torn, ignore_errors=True)
         run_folder.rename(torn)
         return
-    named = {result["checkpoint_dir_name"] for result in results}
     for folder in run_folder.glob("checkpoint_*/"):
         if folder.name not in named:
             shutil.rmtree(folder)
@@ -230,12 +224,10 @@ class _Announcer(UserCallback):
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
 
-    def after_report(
-        self, run_context: TrainRunContext, metrics: list[dict[str, Any]], checkpoint: Checkpoint | None
-    ) -> None:
+    def after_report(self, run_context: Any, metrics: list[dict[str, Any]], checkpoint: Checkpoint | None) -> None:
         self._mailbox.send(_Event("report", metrics[0]))
 
-    def after_exception(self, run_context: TrainRunContext, worker_exceptions: dict[int, Exception]) -> None:
+    def after_exception(self, run_context: Any, worker_exceptions: dict[int, Exception]) -> None:
         self._mailbox.send(_Event("failure", {}))
 
 

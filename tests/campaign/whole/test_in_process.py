@@ -35,6 +35,7 @@ def spec(tiny_spec: Path, tmp_path: Path) -> Path:
     """The tiny campaign with one training worker, and without the search that takes most of its time."""
     data = yaml.safe_load(tiny_spec.read_text())
     data["generator"]["training"] |= {"workers": 1, "steps": 30, "checkpoint_every": CHECKPOINT_EVERY}
+    data |= {"tune": {"trials": 3, "max_epochs": 3, "grace_epochs": 1, "batch_size": [16, 32]}}
     data |= {"methods": ["gan-mdn"], "labels": {"count": 40, "truncation_sample": 4}}
     path = tmp_path / "spec.yaml"
     path.write_text(yaml.safe_dump(data))
