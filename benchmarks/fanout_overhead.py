@@ -34,6 +34,7 @@ from campaign.spec.load import load_spec
 from campaign.spec.profile import LocalProfile, available_cpus
 from campaign.stages.simulator import Simulator
 from campaign.work.context import StageContext
+from campaign.work.progress import StageProgress
 from campaign.work.resources import Resources
 from campaign.work.simulations import simulate_designs
 from cluster.driver.runtime import SINGLE_THREAD
@@ -142,7 +143,8 @@ def fan_out(
     """Seconds that a stage takes to simulate all designs into a store."""
     folder.mkdir()
     logs = folder.with_name(f"{folder.name}-logs")
-    context = StageContext(folder, resources, lambda done, total, **_: watch(done, total), rows_per_unit, logs)
+    progress = StageProgress("labels", lambda _, **facts: watch(facts["done"], facts["total"]))
+    context = StageContext(folder, resources, progress, rows_per_unit, logs)
     config = {"physics": {}, "latent": LATENT, "image_px": image_px}
     started = time.perf_counter()
     simulate_designs(simulator, config, designs, "labels.zarr", context)

@@ -7,8 +7,7 @@ print(run.folder / "report.html")
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,42 +15,53 @@ from campaign.cache.stage_cache import StageCache
 from campaign.plan.pipeline import build_pipeline
 from campaign.published.compare import calibrate, import_data, validate_physics, verify_authors
 from campaign.record.cancel_request import CancelRequest
-from campaign.record.events import EventLog, RunStatus, run_status
+from campaign.record.events import EventLog, Listener
+from campaign.record.liveness import Follower, run_status
 from campaign.record.run_folder import DEFAULT_RUNS, Submission, find_runs, latest_spec
-from campaign.run.announcer import Listener
+from campaign.record.status import RunStatus
 from campaign.run.campaign import Campaign, CodeChangedError, UnknownStageError, frozen_campaign
-from campaign.run.drive import FinishedRun, submit
+from campaign.run.drive import FinishedRun, drive
+from campaign.run.endings import CampaignFailedError, ClusterGoneError, OutOfTimeError, RunCancelledError
 from campaign.run.prepare import CannotStartError, RunBusyError
-from campaign.spec.profile import Profile
+from campaign.slurm import submission
+from campaign.slurm.queue import queue_of, queues_of
+from campaign.slurm.submission import QueuedRun
+from campaign.spec.profile import Profile, SlurmProfile
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from campaign.run.replay import Replay
-    from cluster.slurm.controller import JobState
 
 
 __all__ = [
     "DEFAULT_RUNS",
     "Campaign",
+    "CampaignFailedError",
     "CannotStartError",
+    "ClusterGoneError",
     "CodeChangedError",
     "FinishedRun",
     "NotFinishedError",
+    "OutOfTimeError",
+    "QueuedRun",
     "RunBusyError",
+    "RunCancelledError",
+    "RunStatus",
     "UnknownStageError",
     "calibrate",
     "cancel",
-    "cancel_jobs",
+    "dry_run",
     "find_runs",
+    "follower",
     "frozen_campaign",
     "import_data",
     "latest_spec",
     "query",
     "replay",
-    "resume",
     "rewrite_report",
     "status",
+    "statuses",
     "submit",
     "table",
     "validate_physics",
@@ -63,61 +73,142 @@ class NotFinishedError(Exception):
     """A run has no results yet where they are needed."""
 
 
+def submit(
+    campaign: Campaign, listener: Listener | None = None, *, wait: bool = False, is_successor: bool = False
+) -> FinishedRun | QueuedRun:
+    """Run a campaign to its report, or go on with one that was interrupted; under a Slurm profile, queue it for that.
+
+    A run goes on by what it froze with ``submit(frozen_campaign(run_folder))``, whatever has become of its spec.
+
+    Parameters
+    ----------
+    campaign
+        What to run, and where.
+    listener
+        Called with every event, for a display.
+    wait
+        Under Slurm: follow the run until it ends.
+    is_successor
+        It goes on in place of a driver that lost its Ray: a request to stop that one is a request to stop this one.
+
+    Returns
+    -------
+    FinishedRun or QueuedRun
+        The latter only under Slurm, without ``wait``, when there is something to do.
+
+    Raises
+    ------
+    CannotStartError
+        Something keeps it from working here; nothing was written.
+    CampaignFailedError
+        Stages failed; under Slurm with ``wait``, the run ended without its report.
+    RunCancelledError
+        Another process cancelled it; submit again to go on.
+    ClusterGoneError
+        Ray ended by itself, and will end this process; submit again, from another, to go on.
+    campaign.run.freeze.SourceChangedError
+        Source was edited while the run was starting; nothing has run.
+    RunBusyError
+        Another process has this run.
+    cluster.slurm.controller.SlurmError
+        Slurm refused, or was busy for too long.
+    KeyboardInterrupt
+        The user pressed Ctrl-C; submit again to go on.
+    """
+    if not isinstance(campaign.profile, SlurmProfile):
+        return drive(campaign, listener, is_successor=is_successor)
+    sent = submission.send(campaign)
+    if isinstance(sent, FinishedRun) or not wait:
+        return sent
+    return _awaited(sent, campaign, listener)
+
+
+def _awaited(sent: QueuedRun, campaign: Campaign, listener: Listener | None) -> FinishedRun:
+    followed = follower(sent.folder)
+    for event in followed.events():
+        if listener is not None:
+            listener(event)
+    ended = followed.status
+    if ended.state == "cancelled":
+        raise RunCancelledError
+    if ended.state != "done":
+        raise CampaignFailedError(f"{sent.folder} {ended.state}: {ended.message or 'its logs lie there'}")
+    return FinishedRun(sent.folder, campaign.plan(), from_cache=False)
+
+
+def dry_run(campaign: Campaign) -> str:
+    """The sbatch script that :func:`submit` would send; writes nothing.
+
+    Raises
+    ------
+    ValueError
+        The profile is not one of Slurm.
+    """
+    return submission.script(campaign)
+
+
 def status(run_folder: Path) -> RunStatus:
-    """Where a run stands, from its event log alone."""
-    return run_status(run_folder)
+    """Where a run stands: by its folder and, under Slurm, by what the queue says of its job."""
+    return statuses([run_folder])[run_folder]
 
 
-def cancel(run_folder: Path, now: bool = False) -> None:
-    """Ask the driver of a run, wherever it is, to stop; it hears within seconds, or a minute over NFS.
+def statuses(run_folders: Sequence[Path]) -> Mapping[Path, RunStatus]:
+    """Where runs stand, for one look at the queue at most."""
+    queues = queues_of(run_folders)
+    return {folder: run_status(folder, queues.get(folder)) for folder in run_folders}
 
-    Args:
-        run_folder: the run.
-        now: give up simulations in flight rather than let them finish; both leave whole results alone.
+
+def follower(run_folder: Path) -> Follower:
+    """What keeps a run's status up to date, wherever it runs: by its folder and its queue."""
+    return Follower(run_folder, queue_of(run_folder))
+
+
+def cancel(run_folder: Path, now: bool = False) -> list[str]:
+    """Stop a run, wherever it is: its driver is asked to, and jobs of it that have not begun are cancelled in Slurm.
+
+    The driver looks twice a second; over NFS a minute may pass. Nothing happens to a run that has ended.
+
+    Parameters
+    ----------
+    run_folder
+        The run.
+    now
+        Give up simulations in flight rather than let them finish; both leave whole results alone.
+
+    Returns
+    -------
+    list of str
+        Ids of the jobs that were cancelled in Slurm; with a driver, that one's job ends by itself.
+
+    Raises
+    ------
+    OSError
+        The request cannot be written into the run's folder.
+    cluster.slurm.controller.SlurmError
+        Slurm does not answer; the request stands.
     """
-    CancelRequest.by_me(now).write(run_folder)
-
-
-def cancel_jobs(run_folder: Path, status: RunStatus, now: bool = False) -> list[JobState]:
-    """Cancel a run's jobs in Slurm, and nothing else; those that were. A driver that runs stops by :func:`cancel`.
-
-    Raises:
-        cluster.slurm.controller.SlurmError: Slurm does not answer.
-    """
-    from campaign.slurm import submission
-
-    # The request first: a driver whose time ends at this moment must not go on in another job.
-    cancel(run_folder, now)
-    driven = status.state == "running"
-    jobs = submission.cancel_jobs(run_folder, driven)
-    if jobs and not driven:
-        with closing(EventLog(run_folder)) as events:
+    present = status(run_folder)
+    if present.state in {"queued", "running"}:
+        # First: a driver whose time ends at this moment must not go on in another job.
+        CancelRequest.by_me(now).write(run_folder)
+    if queue_of(run_folder) is None:
+        return []
+    jobs = submission.cancel_jobs(run_folder, is_driven=present.state == "running")
+    if present.state == "queued":
+        with EventLog(run_folder) as events:
             events.write("run-ended", state="cancelled")
-    return jobs
-
-
-def resume(run_folder: Path, profile: Path | None = None, listener: Listener | None = None) -> FinishedRun:
-    """Go on with a run by the spec that it froze at submission, whatever has become of the spec's file.
-
-    Args:
-        run_folder: the run.
-        profile: where to go on; default: where it ran before.
-        listener: is called with every event, for a display.
-
-    Raises:
-        FileNotFoundError: no run lies there.
-        CodeChangedError: stages would be computed by other code than at submission.
-        Exception: whatever ``submit`` raises.
-    """
-    return submit(frozen_campaign(run_folder, profile), listener)
+    return [job.job for job in jobs]
 
 
 def rewrite_report(run_folder: Path) -> Path:
     """Write a finished run's tables, figures and report again.
 
-    Raises:
-        FileNotFoundError: no run lies there.
-        NotFinishedError: some of its stages have no result.
+    Raises
+    ------
+    FileNotFoundError
+        No run lies there.
+    NotFinishedError
+        Some of its stages have no result.
     """
     submitted = Submission.read(run_folder)
     pipeline, cache = build_pipeline(submitted.spec, submitted.keys), StageCache(submitted.cache)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from campaign.record.events import run_status
+from campaign.record.liveness import run_status
 
 DEFAULT_TOKEN_FILE = Path("~/.ray/auth_token")  # where Ray itself looks last
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}

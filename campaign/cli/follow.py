@@ -15,11 +15,10 @@ from campaign import api
 from campaign.cli.dashboard import NoDashboardError, find_dashboard
 from campaign.cli.options import CANCELLED, FAILED, STOPPED, Json, Runs, complain, console, print_json
 from campaign.record.display import display
-from campaign.record.events import Follower, RunStatus, run_status
 from campaign.record.logs import LogReader
 from campaign.record.run_folder import is_run
-from campaign.slurm.submission import Expectation, is_slurm_run
-from cluster.slurm.controller import SlurmError, has_slurm
+from campaign.record.status import RunStatus
+from cluster.slurm.controller import SlurmError
 
 POLL_SECONDS = 1.0
 SLOW_SECONDS = 60.0  # a driver that has not stopped at once by then needs a person
@@ -39,52 +38,52 @@ def watch(
     """Follow a run until it ends, from any node; exit code 0 done, 1 failed or interrupted, 4 cancelled."""
     folder = chosen_run(run, runs)
     if once:
-        _show_once(folder, run_status(folder), as_json)
+        _show_once(folder, api.status(folder), as_json)
     else:
         follow_to_end(folder, as_json)
 
 
 def follow_to_end(folder: Path, as_json: bool) -> None:
     """Show a run until it ends, then exit with the code for how it ended."""
-    follower, expectation = Follower(folder), Expectation(folder)
-    news = follower.refresh()
+    follower = api.follower(folder)
+    status = follower.status
     try:
         if as_json:
-            _stream(follower, news, expectation)
+            for event in follower.events():
+                print(json.dumps(event), flush=True)
         else:
-            with display(console(), follower.status) as listener:
-                while not expectation.is_over(follower.status):
-                    time.sleep(POLL_SECONDS)
-                    for event in follower.refresh():
-                        listener(event)
+            follower.refresh()
+            with display(console(), status) as show:
+                for event in follower.events():
+                    show(event)
     except KeyboardInterrupt:
         print("\nno longer watching; the run goes on", file=sys.stderr)
         raise typer.Exit(STOPPED) from None
     if not as_json:
-        _show_once(folder, follower.status, as_json=False)
-        console().print(_last_word(folder, follower.status), soft_wrap=True, highlight=False)
-    raise typer.Exit(ENDINGS[follower.status.state])
+        _show_once(folder, status, as_json=False)
+        console().print(_last_word(folder, status), soft_wrap=True, highlight=False)
+    raise typer.Exit(ENDINGS[status.state])
 
 
 def logs(
-    run: Annotated[str | None, typer.Argument(help="a run's folder; default: the latest run", metavar="[RUN]")] = None,
-    stage: Annotated[str | None, typer.Argument(help="a stage, or a kind of stages", metavar="[STAGE]")] = None,
+    run: RunFolder = None,
+    stage: Annotated[str | None, typer.Option("--stage", help="only of a stage, or of a kind of stages")] = None,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="go on until the run ends")] = False,
     runs: Runs = api.DEFAULT_RUNS,
 ) -> None:
     """Show what the driver logged and workers printed: of the whole run, or of one stage with its tracebacks."""
-    if run is not None and stage is None and not is_run(Path(run)) and not is_run(runs / run):
-        run, stage = None, run  # `campaign logs labels` is about the latest run
-    folder = chosen_run(Path(run) if run is not None else None, runs)
-    status = run_status(folder)
+    folder = chosen_run(run, runs)
+    status = api.status(folder)
     if stage is not None and not any(name == stage or name.startswith(f"{stage}/") for name in status.stages):
         complain(f"{folder}: has no stage {stage}; its stages: {', '.join(status.stages) or 'none yet'}")
     reader = LogReader(folder, stage)
     source = _print_lines(reader, "")
+    follower = api.follower(folder)
+    follower.refresh()
     try:
-        while follow and not status.has_ended:
+        while follow and not follower.status.has_ended:
             time.sleep(POLL_SECONDS)
-            status = run_status(folder)
+            follower.refresh()
             source = _print_lines(reader, source)
     except KeyboardInterrupt:
         raise typer.Exit(STOPPED) from None
@@ -102,33 +101,22 @@ def cancel(
 ) -> None:
     """Stop a run from any node: simulations in flight finish, or are discarded whole. `campaign resume` goes on."""
     folder = chosen_run(run, runs)
-    status = run_status(folder)
-    if is_slurm_run(folder) and has_slurm():
-        _cancel_jobs(folder, status, now)
-        if status.state == "queued":
-            return
-    begins_again = status.state == "queued" and not is_slurm_run(folder)  # with a new Ray, in the same process
-    if status.state != "running" and not begins_again:
-        print(f"nothing to cancel: {folder} is {status.state}")
-        return
+    status = api.status(folder)
     try:
-        api.cancel(folder, now=now)
-    except OSError as error:
-        complain(f"{folder}: the request cannot be written there: {error.strerror}; only who may write can cancel")
-    how = "at once" if now else "when simulations in flight have finished"
-    print(f"asked the driver (process {status.process} on {status.host}) to stop {how}", flush=True)
-    if wait:
-        _wait_for_end(folder, status, now)
-
-
-def _cancel_jobs(folder: Path, status: RunStatus, now: bool) -> None:
-    """Cancel the run's jobs in Slurm; a running driver is left to stop by itself, unless it has a job no more."""
-    try:
-        jobs = api.cancel_jobs(folder, status, now)
+        jobs = api.cancel(folder, now)
     except SlurmError as error:
         complain(f"{folder}: {error}; the request to stop stands in the run's folder, so no further job will go on")
+    except OSError as error:
+        complain(f"{folder}: the request cannot be written there: {error.strerror}; only who may write can cancel")
     if jobs:
-        print(f"cancelled in Slurm: {', '.join(job.job for job in jobs)}", flush=True)
+        print(f"cancelled in Slurm: {', '.join(jobs)}", flush=True)
+    if status.state == "running" or (status.state == "queued" and not jobs):  # it begins again, with a new Ray
+        how = "at once" if now else "when simulations in flight have finished"
+        print(f"asked the driver (process {status.process} on {status.host}) to stop {how}", flush=True)
+        if wait:
+            _wait_for_end(folder, status, now)
+    elif not jobs:
+        print(f"nothing to cancel: {folder} is {status.state}")
 
 
 def dashboard(
@@ -174,23 +162,12 @@ def _show_once(folder: Path, status: RunStatus, as_json: bool) -> None:
         console().print(run_table(status))
 
 
-def _stream(follower: Follower, news: list[dict], expectation: Expectation) -> None:
-    while True:
-        for event in news:
-            print(json.dumps(event), flush=True)
-        if expectation.is_over(follower.status):
-            return
-        time.sleep(POLL_SECONDS)
-        news = follower.refresh()
-
-
 def _last_word(folder: Path, status: RunStatus) -> str:
     if status.state == "done":
         return f"report: {folder / 'report.html'}"
     if status.state == "failed":
-        return f"failed; `campaign logs {folder} STAGE` shows why, `campaign resume {folder}` tries again"
-    gone = f"; the driver on {status.host} is gone" if status.state == "interrupted" else ""
-    return f"{status.state}{gone}; finished work is kept: `campaign resume {folder}` goes on"
+        return f"failed; `campaign logs {folder} --stage STAGE` shows why, `campaign resume {folder}` tries again"
+    return f"{status.state}; finished work is kept: `campaign resume {folder}` goes on"
 
 
 def _print_lines(reader: LogReader, source: str) -> str:
@@ -211,16 +188,18 @@ def _silence(folder: Path, stage: str | None, status: RunStatus) -> str:
 
 
 def _wait_for_end(folder: Path, status: RunStatus, now: bool) -> None:
-    asked = time.monotonic()
-    warned = False
+    asked, follower = time.monotonic(), api.follower(folder)
+    follower.refresh()
+    is_late = False
     try:
-        while not (latest := run_status(folder)).has_ended:
-            if now and not warned and time.monotonic() - asked > SLOW_SECONDS:
-                warned = True
+        while not follower.status.has_ended:
+            if now and not is_late and time.monotonic() - asked > SLOW_SECONDS:
+                is_late = True
                 print(f"no answer so far; if it hangs: kill -9 {status.process} on {status.host}", file=sys.stderr)
             time.sleep(POLL_SECONDS)
+            follower.refresh()
     except KeyboardInterrupt:
         print("\nno longer waiting; the request stands", file=sys.stderr)
         raise typer.Exit(STOPPED) from None
-    goes_on = "" if latest.state == "done" else f": `campaign resume {folder}` goes on"
-    print(f"{folder} is {latest.state}{goes_on}")
+    state = follower.status.state
+    print(f"{folder} is {state}" + ("" if state == "done" else f": `campaign resume {folder}` goes on"))

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from campaign import api
+from campaign.cache.lease import release_all
 from campaign.cli import follow as following
 from campaign.cli import plan as explaining
 from campaign.cli import published as comparing
@@ -61,16 +62,14 @@ def status(
     """Show where a run stands, or all runs."""
     from campaign.cli.tables import run_table, runs_table
 
-    folders = [run] if run is not None else api.find_runs(runs)
-    if run is not None and not (run / "events.jsonl").is_file():
-        complain(f"{run}: not a run's folder (no events.jsonl); `campaign status` lists the runs below {runs}")
-    states = {str(folder): api.status(folder) for folder in folders}
+    folders = [following.chosen_run(run, runs)] if run is not None else api.find_runs(runs)
+    states = {str(folder): status for folder, status in api.statuses(folders).items()}
     if as_json:
         from dataclasses import asdict
 
         print_json({folder: asdict(state) for folder, state in states.items()})
     else:
-        console().print(run_table(states[str(run)]) if run is not None else runs_table(states))
+        console().print(run_table(states[str(folders[0])]) if run is not None else runs_table(states))
 
 
 @app.command()
@@ -178,8 +177,9 @@ def main() -> None:
     try:
         app()
     except SystemExit as end:
-        if end.code == STOPPED and "ray" in sys.modules:
-            # Threads that Ctrl-C left within Ray's library crash Python where it takes the library apart.
+        if end.code == STOPPED:
+            # Threads that Ctrl-C left behind may hold folders, and crash Python where it takes a library apart.
+            release_all()
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(STOPPED)

@@ -14,12 +14,12 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
+from campaign.record.display import PLAIN_WIDTH
 from campaign.run.campaign import Campaign
 from campaign.spec.load import SpecError, format_problems
 from cluster.slurm.controller import SlurmError
 
 FAILED, MISTAKE, BUSY, CANCELLED, STOPPED = 1, 2, 3, 4, 130
-PLAIN_WIDTH = 110  # columns where there is no terminal to ask: the widest table fits
 
 SpecFile = Annotated[Path, typer.Argument(help="the campaign's YAML file", metavar="SPEC")]
 ProfileFile = Annotated[Path | None, typer.Option("--profile", help="where to run; default: this machine")]
@@ -51,7 +51,7 @@ def complain(message: str) -> NoReturn:
 
 @contextmanager
 def located_errors(as_json: bool = False) -> Iterator[None]:
-    """Tell every mistake in a spec or profile with its place, and end; as JSON it is the command's answer."""
+    """Print every mistake in a spec or profile with its place, and end; as JSON it is the command's answer."""
     try:
         yield
     except SpecError as error:
@@ -65,14 +65,14 @@ def located_errors(as_json: bool = False) -> Iterator[None]:
 
 
 def open_campaign(spec: Path, profile: Path | None, runs: Path, as_json: bool, on_cluster: bool = False) -> Campaign:
-    """Load what the user named, and tell every mistake in it."""
+    """Load what the user named, and print every mistake in it."""
     with located_errors(as_json):
         return Campaign.open(spec, profile, runs, on_cluster=on_cluster)
 
 
 @contextmanager
-def told_errors() -> Iterator[None]:
-    """Tell what the user can mend in one line, and end."""
+def errors_in_a_line() -> Iterator[None]:
+    """Say what the user can mend in one line, and end."""
     try:
         yield
     except (ValueError, OSError) as error:

@@ -44,8 +44,10 @@ def plan(
 
 
 def why(
-    spec: Annotated[str, typer.Argument(help="the campaign's YAML file; left out: that of the latest run")],
-    stage: Annotated[str | None, typer.Argument(help="for example labels/data-i")] = None,
+    stage: Annotated[str, typer.Option("--stage", help="for example labels/data-i")],
+    spec: Annotated[
+        Path | None, typer.Argument(help="the campaign's YAML file; default: that of the latest run", metavar="[SPEC]")
+    ] = None,
     profile: ProfileFile = None,
     runs: Runs = api.DEFAULT_RUNS,
     as_json: Json = False,
@@ -56,8 +58,7 @@ def why(
 
     as_json = as_json or style is Style.JSON
     try:
-        file, name = (api.latest_spec(runs), spec) if stage is None else (Path(spec), stage)
-        explanation = open_campaign(file, profile, runs, as_json).why(name)
+        explanation = open_campaign(spec or api.latest_spec(runs), profile, runs, as_json).why(stage)
     except (FileNotFoundError, api.UnknownStageError) as error:
         complain(str(error))
     if as_json:

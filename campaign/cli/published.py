@@ -15,9 +15,9 @@ from campaign.cli.options import (
     Runs,
     complain,
     console,
+    errors_in_a_line,
     located_errors,
     print_json,
-    told_errors,
 )
 
 DatasetName = Annotated[
@@ -55,7 +55,7 @@ def validate_physics(
     """Simulate published microstructures under a spec's physics, and compare with their published absorption."""
     from campaign.record.display import counting
 
-    with located_errors(), told_errors(), counting(console(stderr=True)) as progress:
+    with located_errors(), errors_in_a_line(), counting(console(stderr=True)) as progress:
         found = api.validate_physics(spec, data, dataset, lambda done, total: progress(done, total, "simulations"))
     if as_json:
         from dataclasses import asdict
@@ -77,14 +77,14 @@ def calibrate(
     as_json: Json = False,
 ) -> None:
     """Fit a stack to published pairs of image and absorption; judged by pairs that were not fitted to."""
-    from campaign.cli.submit import endings
+    from campaign.cli.endings import endings
     from campaign.cli.tables import agreement_table
     from campaign.record.display import counting
     from results.files import write_atomically
 
     again = f"campaign calibrate {data} --physics {physics}"
     command = f"campaign calibrate {data.name} --physics {physics.name}"  # a file outlives the folders of this machine
-    with located_errors(), told_errors(), endings(again), counting(console(stderr=True)) as progress:
+    with located_errors(), errors_in_a_line(), endings(again), counting(console(stderr=True)) as progress:
         outcome = api.calibrate(physics, data, profile, runs, dataset, progress)
         if output is not None:
             write_atomically(output, outcome.physics_file(command))

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from campaign import api
-from campaign.cache.lease import release_all
-from campaign.cli import follow as following
+from campaign.cli import restart
+from campaign.cli.endings import endings
+from campaign.cli.follow import follow_to_end
 from campaign.cli.options import (
-    BUSY,
-    CANCELLED,
-    FAILED,
-    STOPPED,
     Format,
     Json,
     ProfileFile,
@@ -32,16 +26,11 @@ from campaign.cli.options import (
     open_campaign,
     print_json,
 )
-from campaign.plan.keys import PROJECT
 from campaign.record.display import display, format_seconds
-from campaign.record.events import EventLog
-from campaign.run.announcer import Listener
-from campaign.run.executor import CampaignFailedError, ClusterGoneError, RunCancelledError
-from campaign.run.freeze import SourceChangedError
-from campaign.run.stage_runner import told
+from campaign.run.freeze import CODE_FOLDER
+from campaign.run.interrupt import ctrl_c
 from campaign.spec.entry_points import PluginError
 from campaign.spec.profile import SlurmProfile
-from cluster.slurm.controller import SlurmError
 
 Wait = Annotated[bool, typer.Option("--wait", help="under Slurm: follow the run until it ends")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="under Slurm: show the sbatch script and send nothing")]
@@ -57,13 +46,17 @@ def submit(
     style: Format = Style.TEXT,
 ) -> None:
     """Run a campaign to its tables, figures and report; go on with one that was interrupted."""
-    as_json = as_json or style is Style.JSON
-    campaign = open_campaign(spec, profile, runs, as_json, on_cluster=True)
-    if isinstance(campaign.profile, SlurmProfile):
-        return _queue(campaign, f"campaign submit {spec}", wait, dry_run, as_json)
-    if dry_run:
-        complain("--dry-run shows what is sent to Slurm; it needs a profile of kind slurm")
-    drive(lambda listener: api.submit(campaign, listener), f"campaign submit {spec}", as_json)
+    as_json, started = as_json or style is Style.JSON, time.monotonic()
+    with ctrl_c():
+        campaign = open_campaign(spec, profile, runs, as_json, on_cluster=True)
+        if not dry_run:
+            run = _submitted(campaign, f"campaign submit {spec}", as_json)
+    if not dry_run:
+        return _show(run, time.monotonic() - started, wait, as_json)
+    try:
+        print(api.dry_run(campaign))
+    except ValueError as error:
+        complain(f"--dry-run shows what is sent to Slurm: {error}")
 
 
 def resume(
@@ -73,126 +66,53 @@ def resume(
     as_json: Json = False,
 ) -> None:
     """Go on with a run by the spec and the code that it froze, under the same profile or another one."""
-    from campaign.run.freeze import CODE_FOLDER
+    started = time.monotonic()
+    with ctrl_c():
+        going_on = _submitted(_frozen(run, profile), f"campaign resume {run}", as_json)
+    _show(going_on, time.monotonic() - started, wait, as_json)
 
+
+def _frozen(run: Path, profile: Path | None) -> api.Campaign:
     try:
         with located_errors():
-            campaign = api.frozen_campaign(run, profile)
+            return api.frozen_campaign(run, profile)
     except (FileNotFoundError, PluginError) as error:
         complain(str(error))
     except api.CodeChangedError as error:
-        if FROZEN_VARIABLE in os.environ or not (run / CODE_FOLDER).is_dir():
+        if restart.is_frozen() or not (run / CODE_FOLDER).is_dir():
             complain(str(error))
-        drive_frozen(run / CODE_FOLDER)
-    if isinstance(campaign.profile, SlurmProfile):
-        return _queue(campaign, f"campaign resume {run}", wait, dry_run=False, as_json=as_json)
-    succeeds = RESTARTS_VARIABLE in os.environ
-    drive(lambda listener: api.submit(campaign, listener, is_successor=succeeds), f"campaign resume {run}", as_json)
+        restart.with_frozen_source(run / CODE_FOLDER)
 
 
-def _queue(campaign: api.Campaign, again: str, wait: bool, dry_run: bool, as_json: bool) -> None:
-    """Send a campaign to Slurm, and tell its job."""
-    from campaign.slurm import submission
+def _submitted(campaign: api.Campaign, again: str, as_json: bool) -> api.FinishedRun | api.QueuedRun:
+    """Submit, with a display of what happens here; the command ``again`` goes on when it stops before its end."""
+    is_sent = isinstance(campaign.profile, SlurmProfile)
+    try:
+        with nullcontext() if is_sent else display(console(stderr=as_json)) as listener, endings(again):
+            return api.submit(campaign, listener, is_successor=restart.is_successor())
+    except api.ClusterGoneError as gone:
+        restart.with_new_ray(gone, again, as_json)
 
-    if dry_run:
-        print(submission.script(campaign))
-        return
-    with endings(again):
-        run = submission.send(campaign)
+
+def _show(run: api.FinishedRun | api.QueuedRun, seconds: float, wait: bool, as_json: bool) -> None:
+    """Say what came of a submission after so many seconds; follow one that was sent to Slurm, if that is wanted."""
     if isinstance(run, api.FinishedRun):
-        if as_json:
-            print_json({"run_folder": str(run.folder), "from_cache": True, "plan": run.plan.to_dict()})
-        else:
-            console().print(api.table(run.folder))
-            console().print(f"answered from the cache: {run.folder}", soft_wrap=True)
-        return
+        return _show_finished(run, seconds, as_json)
     if as_json and not wait:
         print_json({"run_folder": str(run.folder), "job": run.job, "is_new": run.is_new})
     elif not as_json:
         console().print(f"{'job' if run.is_new else 'queued before as job'} {run.job}: {run.folder}", soft_wrap=True)
     if wait:
-        following.follow_to_end(run.folder, as_json)
+        follow_to_end(run.folder, as_json)
     elif not as_json:
         console().print(f"`campaign watch {run.folder}` follows it", soft_wrap=True)
 
 
-RESTARTS_VARIABLE = "CAMPAIGN_RESTARTS"  # how often the run was begun again, as Ray had ended by itself
-MOST_RESTARTS = 3
-FROZEN_VARIABLE = "CAMPAIGN_FROZEN"  # set in a process that runs a run's own copy of the source
-
-
-def drive(run_it: Callable[[Listener], api.FinishedRun], again: str, as_json: bool) -> None:
-    """Call ``run_it`` with a display that listens, then show its table; the command ``again`` goes on later."""
-    screen = console(stderr=as_json)
-    started = time.monotonic()
-    try:
-        with display(screen) as listener, endings(again):
-            run = run_it(listener)
-    except ClusterGoneError as gone:
-        _begin_again(gone, again, as_json)
+def _show_finished(run: api.FinishedRun, seconds: float, as_json: bool) -> None:
     if as_json:
-        print_json({"run_folder": str(run.folder), "from_cache": run.from_cache, "plan": run.plan.to_dict()})
-        return
+        return print_json({"run_folder": str(run.folder), "from_cache": run.from_cache, "plan": run.plan.to_dict()})
+    screen = console()
     screen.print(api.table(run.folder))
-    how = "answered from the cache in" if run.from_cache else "finished in"
-    screen.print(f"\n{how} {format_seconds(time.monotonic() - started)}: [bold]{run.folder}[/bold]")
+    how = "answered from the cache" if run.from_cache else "finished"
+    screen.print(f"\n{how} in {format_seconds(seconds)}: [bold]{run.folder}[/bold]")
     screen.print(f"report: {run.folder / 'report.html'}", soft_wrap=True)
-
-
-def drive_frozen(code: Path) -> NoReturn:
-    """Become this same command as the source below ``code`` has it: what a run froze when it was submitted."""
-    _become(sys.argv[1:], code, {FROZEN_VARIABLE: "1"})
-
-
-def _begin_again(gone: ClusterGoneError, again: str, as_json: bool) -> NoReturn:
-    """Go on with a new Ray, as a new program: Ray ends a process that was connected to one which is gone."""
-    restarts, events = int(os.environ.get(RESTARTS_VARIABLE, "0")), EventLog(gone.run_folder)
-    release_all()
-    if restarts == MOST_RESTARTS:
-        events.write("run-ended", state="failed", message=str(gone))
-        print(f"failed:\n{gone}, {restarts + 1} times; finished work is kept: `{again}` goes on", file=sys.stderr)
-        sys.stderr.flush()
-        os._exit(FAILED)  # what runs at a usual exit would wait for Ray
-    events.write("run-queued", message="begins again")
-    print(f"{gone}; going on with a new one", file=sys.stderr)
-    # By what it froze: the spec may be another by now.
-    resume = ["resume", str(gone.run_folder), *["--json"] * as_json]
-    _become(resume, PROJECT, {RESTARTS_VARIABLE: str(restarts + 1)})
-
-
-def _become(arguments: Sequence[str], code: Path, variables: Mapping[str, str]) -> NoReturn:
-    """Exchange this process's program for another command of ours, from the source below ``code``."""
-    path = os.pathsep.join(part for part in (str(code.absolute()), os.environ.get("PYTHONPATH", "")) if part)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # -P: the working directory may hold the source as it is now.
-    command = [sys.executable, "-P", "-m", "campaign", *arguments]
-    os.execve(sys.executable, command, {**os.environ, "PYTHONPATH": path, **variables})
-
-
-@contextmanager
-def endings(again: str) -> Iterator[None]:
-    """Tell how a run stopped before its end, and exit with the code for that; the command ``again`` goes on."""
-    try:
-        yield
-    except CampaignFailedError as error:
-        _end(f"failed:\n{error}", FAILED)
-    except OSError as error:
-        _end(f"failed:\n{told(error)}", FAILED)
-    except SourceChangedError as error:
-        complain(str(error))
-    except api.CannotStartError as error:
-        _end(f"cannot start:\n{error}", FAILED)
-    except api.RunBusyError as error:
-        _end(str(error), BUSY)
-    except SlurmError as error:
-        _end(f"{error}; finished work is kept: `{again}` goes on", FAILED)
-    except RunCancelledError:
-        _end(f"cancelled; finished work is kept: `{again}` goes on", CANCELLED)
-    except KeyboardInterrupt:
-        _end(f"\nstopped; finished work is kept: `{again}` goes on", STOPPED)
-
-
-def _end(message: str, code: int) -> None:
-    print(message, file=sys.stderr)
-    raise typer.Exit(code) from None

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from campaign.plan.why import shown
 from campaign.record.display import format_seconds, status_head, status_line, status_table
-from campaign.record.events import RunStatus
+from campaign.record.status import RunStatus
 
 if TYPE_CHECKING:
     from campaign.doctor.diagnose import Check
@@ -132,7 +132,8 @@ def runs_table(states: Mapping[str, RunStatus]) -> Table | Text:
         return Text("no runs here; `campaign submit specs/quickstart.yaml` makes one")
     table = _table(("run", "left"), ("state", "left"), ("stages", "left"))
     for folder, status in states.items():
-        table.add_row(folder, status.state, status_line(status, now=time.time()))
+        line = status_line(status, now=time.time()) if status.stages else ""
+        table.add_row(folder, status.state, "; ".join(filter(None, [line, status.message])))
     return table
 
 

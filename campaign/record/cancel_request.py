@@ -1,4 +1,4 @@
-"""How other processes, on any node, ask a driver to stop: a request file in the run's folder."""
+"""A request to stop a run, left in its folder for the driver by any process on any node."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from results.files import write_json
+
 REQUEST_FILE = "cancel.json"
 
 
 @dataclass(frozen=True)
 class CancelRequest:
-    """Ask to stop: orderly, when simulations in flight have finished, or at once, when they are given up."""
+    """To stop in order, when simulations in flight have finished, or now, when they are given up."""
 
     now: bool
     user: str
@@ -28,13 +30,11 @@ class CancelRequest:
         return cls(now, _user(), socket.gethostname(), time.time())
 
     def write(self, run_folder: Path) -> None:
-        """Put the request where the driver looks; an orderly one never softens one that says now."""
+        """Put the request where the driver looks; it never softens one that says now."""
         earlier = pending_request(run_folder)
         if earlier is not None and earlier.now:
             return
-        temporary = run_folder / f".{REQUEST_FILE}.{os.getpid()}"
-        temporary.write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
-        temporary.replace(run_folder / REQUEST_FILE)
+        write_json(run_folder / REQUEST_FILE, asdict(self))
 
 
 def pending_request(run_folder: Path) -> CancelRequest | None:

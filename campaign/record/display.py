@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -13,9 +13,11 @@ from rich.progress import MofNCompleteColumn, Progress, TaskID
 from rich.table import Table
 from rich.text import Text
 
-from campaign.record.events import RunStatus, StageStatus
+from campaign.record.events import Event
+from campaign.record.status import RunStatus, StageStatus
 
 PLAIN_SECONDS = 60.0
+PLAIN_WIDTH = 110  # columns where there is no terminal to ask: the widest table fits
 DASHBOARD_LINE = "Ray dashboard: {} (it asks for a token, which `ray get-auth-token` prints)"
 MARKS = {
     "waiting": ("·", "dim"),
@@ -28,9 +30,9 @@ MARKS = {
 
 
 class Display(Protocol):
-    """Listens to a run's events."""
+    """Shows a run by its events."""
 
-    def __call__(self, event: dict[str, Any]) -> None:
+    def __call__(self, event: Event) -> None:
         """Take in one event of ``events.jsonl``."""
 
 
@@ -38,7 +40,12 @@ class Display(Protocol):
 def display(console: Console, followed: RunStatus | None = None) -> Iterator[Display]:
     """A live display on a terminal, a plain one elsewhere; the block may call it from any thread.
 
-    ``followed`` is a status that somebody else keeps up to date by the same events.
+    Parameters
+    ----------
+    console
+        Where to show it.
+    followed
+        A status that somebody else keeps up to date by the same events; default: one of its own.
     """
     if console.is_terminal:
         with _LiveDisplay(console, followed) as live:
@@ -65,7 +72,7 @@ class _LiveDisplay:
     def __exit__(self, *exception: object) -> None:
         self._live.stop()
 
-    def __call__(self, event: dict[str, Any]) -> None:
+    def __call__(self, event: Event) -> None:
         if self._applies:
             self._status.apply(event)
         for line in notices(event):
@@ -85,17 +92,17 @@ class _PlainDisplay:
         self._console = console
         self._last = time.monotonic()
         if not self._applies:
-            self._tell()
+            self._show()
 
-    def __call__(self, event: dict[str, Any]) -> None:
+    def __call__(self, event: Event) -> None:
         if self._applies:
             self._status.apply(event)
         for line in notices(event):
             self._print(line)
         if time.monotonic() - self._last >= PLAIN_SECONDS:
-            self._tell()
+            self._show()
 
-    def _tell(self) -> None:
+    def _show(self) -> None:
         self._last = time.monotonic()
         self._print(status_line(self._status, now=time.time()))
 
@@ -103,25 +110,29 @@ class _PlainDisplay:
         self._console.print(Text(text), soft_wrap=True)
 
 
-def notices(event: dict[str, Any]) -> Iterator[str]:
+def notices(event: Event) -> Iterator[str]:
     """What of an event is worth a line of its own."""
     if event["event"] == "cluster-started" and event.get("dashboard"):
         yield DASHBOARD_LINE.format(event["dashboard"])
     elif event["event"] == "cancel-requested":
         how = "at once" if event["how"] == "now" else "when simulations in flight have finished"
         yield f"cancelled by {event['user']} from {event['host']}: stops {how}"
+    elif event["event"] == "status":
+        yield f"{event['state']}: {event['message']}"
     elif event["event"] == "stage-ended" and event["state"] == "failed":
         yield f"failed: {event['stage']}: {event['message']}"
 
 
 def status_head(status: RunStatus, now: float) -> str:
-    """The run as a whole: its state, where it runs and since when, and what failed."""
-    if status.updated is None or status.started is None:
+    """The run as a whole: its state, where it runs and since when, what else is to be known, and what failed."""
+    if status.updated is None:
         return "waiting for the run to begin"
-    facts = [status.message if status.state == "cancelled" and status.message else status.state]
-    if status.state == "running":
+    facts = [status.state]
+    if status.state == "running" and status.started is not None:
         cpus = f" ({status.cpus} CPUs)" if status.cpus else ""
         facts[0] += f" on {status.host}{cpus} for {format_seconds(now - status.started)}"
+    if status.message:
+        facts = [*([] if status.message.startswith(status.state) else facts), status.message]
     facts.append(f"last event {format_seconds(max(0.0, now - status.updated))} ago")
     if status.failed:
         facts.append(f"{status.failed} simulations failed")
@@ -144,13 +155,13 @@ def counting(console: Console) -> Iterator[Callable[[int, int, str], None]]:
         return
     last = time.monotonic()
 
-    def tell(done: int, total: int, what: str) -> None:
+    def write(done: int, total: int, what: str) -> None:
         nonlocal last
         if time.monotonic() - last >= PLAIN_SECONDS:
             last = time.monotonic()
             console.print(Text(f"{done} of {total} {what}"), soft_wrap=True)
 
-    yield tell
+    yield write
 
 
 def status_line(status: RunStatus, now: float) -> str:

@@ -1,4 +1,4 @@
-"""The process that drives a run: whether it lives, as every node sees it, and its ear for what others ask of it."""
+"""The process that drives a run: its lease of the run, whether it was seen of late, and what it does now and then."""
 
 from __future__ import annotations
 
@@ -9,27 +9,46 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from campaign.cache.lease import Lease, leased_at_once, owner_files
-from campaign.cache.owner import Owner
+from campaign.cache.lease import Lease, LeaseBusyError, leased, owner_files
+from campaign.cache.owner import Life, Owner
 
 log = logging.getLogger(__name__)
 
 OWNER_NAME = ".owner"  # of the folder below a run's that its driver leases
-LOOK_SECONDS = 0.5
-LEAVE_SECONDS = 5.0  # for a look to end; one at a cluster that is gone takes a minute
+PAUSE_SECONDS = 0.5
+LEAVE_SECONDS = 1.0  # for a call to end; one at a cluster that is gone takes a minute
 
-# Without a beat, where its process cannot be seen: a shared file system may show a file that is a minute old, and
-# clocks differ a little. This is for telling only; whoever takes a run over waits and compares no clocks.
+# Without a heartbeat, where its process cannot be seen: a shared file system may show a file that is a minute old, and
+# clocks differ a little. This is for people only; whoever takes a run over waits and compares no clocks.
 SILENCE_SECONDS = 150.0
 
 
-def drive_alone(run_folder: Path) -> AbstractContextManager[Lease]:
-    """Be the one driver of a run until the block ends; raises ``lease.LeaseBusyError`` when there is another."""
-    return leased_at_once(run_folder / OWNER_NAME)
+def drive_alone(run_folder: Path, while_waiting: Callable[[], None] = lambda: None) -> AbstractContextManager[Lease]:
+    """Be the one driver of a run until the block ends.
+
+    Parameters
+    ----------
+    run_folder
+        The run.
+    while_waiting
+        Called now and then while it is not known whether an earlier driver lives; what it raises ends the wait.
+
+    Raises
+    ------
+    campaign.cache.lease.LeaseBusyError
+        Another driver lives.
+    """
+
+    def give_up(busy: LeaseBusyError) -> None:
+        while_waiting()
+        if busy.life is Life.ALIVE:
+            raise busy
+
+    return leased(run_folder / OWNER_NAME, give_up)
 
 
 def has_driver(run_folder: Path) -> bool:
-    """Whether somebody drives the run: told by its process here, and by its last heartbeat elsewhere."""
+    """Whether somebody was seen to drive the run: by its process here, and by its last heartbeat elsewhere."""
     return any(_is_alive(path) for path in owner_files(run_folder / OWNER_NAME))
 
 
@@ -46,21 +65,21 @@ def _is_alive(path: Path) -> bool:
 
 
 @contextmanager
-def looking_around(look: Callable[[], None]) -> Iterator[None]:
-    """Call ``look`` twice a second, in a thread of its own, until the block ends."""
+def repeating(act: Callable[[], None]) -> Iterator[None]:
+    """Call ``act`` twice a second, in a thread of its own, until the block ends."""
     over = threading.Event()
 
-    def keep_looking() -> None:
-        told = ""
-        while not over.wait(LOOK_SECONDS):
+    def repeat() -> None:
+        last = ""
+        while not over.wait(PAUSE_SECONDS):
             try:
-                look()
+                act()
             except Exception as error:  # of the file system or the cluster: the next time it may be in order again
-                if repr(error) != told:
-                    log.exception("could not look around")
-                told = repr(error)
+                if repr(error) != last:
+                    log.exception("what the driver does now and then failed")
+                last = repr(error)
 
-    thread = threading.Thread(target=keep_looking, name="lookout", daemon=True)
+    thread = threading.Thread(target=repeat, name="now and then", daemon=True)
     thread.start()
     try:
         yield

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from campaign.record.events import Event
 from campaign.record.worker_log import DRIVER_LOG, LOGS_FOLDER
 
+log = logging.getLogger(__name__)
 DRIVER_LINE = re.compile(r"^\d{4}-\d\d-\d\d [\d:,]+ [A-Z]+ \[([^]]*)\] ")
 
 
@@ -18,7 +20,7 @@ def driver_log_handler(path: Path) -> logging.Handler:
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s [%(stage)s] %(message)s"))
     handler.addFilter(_name_stage)
-    handler.handleError = _ignore  # type: ignore[method-assign]  # a disk that is full is told of elsewhere
+    handler.handleError = _ignore  # type: ignore[method-assign]  # a full disk is reported elsewhere
     return handler
 
 
@@ -37,12 +39,20 @@ def driver_log(path: Path) -> Iterator[None]:
         handler.close()
 
 
+def log_event(event: Event) -> None:
+    """Write an event, unless it is progress, as a line of the driver's log."""
+    if event["event"] != "progress":
+        left_out = {"time", "event", "stage", "stages"}
+        facts = " ".join(f"{name}={value}" for name, value in event.items() if name not in left_out and value)
+        log.info("%s %s", event["event"], facts, extra={"stage": event.get("stage", "")})
+
+
 def _ignore(record: logging.LogRecord) -> None:
     pass
 
 
 def _name_stage(record: logging.LogRecord) -> bool:
-    # Stages run in threads of their name; the main thread says whom it speaks of.
+    # Stages run in threads of their name; the main thread names the stage that it writes about.
     record.stage = getattr(record, "stage", record.threadName)
     return True
 
@@ -59,14 +69,14 @@ class LogReader:
         self._logs = run_folder / LOGS_FOLDER
         self._stage = stage
         self._offsets: dict[Path, int] = {}
-        self._speaks_of = ""  # the stage that the driver's log was about last
+        self._about = ""  # the stage of the driver's last line
 
     def new(self) -> Iterator[tuple[str, str]]:
         """Whole lines that are new: where they come from, such as ``labels/data-i on node1``, and the line."""
         for line in self._grown(self._logs / DRIVER_LOG):
             if (header := DRIVER_LINE.match(line)) is not None:
-                self._speaks_of = header[1]
-            if self._is_wanted(self._speaks_of):
+                self._about = header[1]
+            if self._is_wanted(self._about):
                 yield "driver", line
         stages = self._logs / "stages"
         for path in sorted(stages.rglob("*.log")):

@@ -16,8 +16,8 @@ from campaign.record.provenance import provenance
 from campaign.spec.campaign import Spec
 from campaign.spec.entry_points import read_spec
 from campaign.spec.load import LoadedSpec
-from campaign.spec.profile import LAPTOP, Profile
-from results.files import write_json
+from campaign.spec.profile import Profile
+from results.files import write_atomically, write_json
 
 DEFAULT_RUNS = Path("runs")
 SPEC_FILE, SOURCE_FILE, PROFILE_FILE = "spec.json", "spec.source.yaml", "profile.json"
@@ -34,13 +34,13 @@ def latest_spec(runs: Path = DEFAULT_RUNS) -> Path:
     """File of the spec that was submitted last.
 
     Raises:
-        FileNotFoundError: no run is there, or none that says.
+        FileNotFoundError: no run is there that was submitted.
     """
     for folder in find_runs(runs):
         plan = folder / PLAN_FILE
-        if plan.is_file() and (path := json.loads(plan.read_text(encoding="utf-8")).get("spec")):
-            return Path(path)
-    raise FileNotFoundError(f"no run below {runs} says what its spec was; name it: campaign why SPEC STAGE")
+        if plan.is_file():
+            return Path(json.loads(plan.read_text(encoding="utf-8"))["spec"])
+    raise FileNotFoundError(f"no run below {runs} says what its spec was; name it: campaign why SPEC --stage STAGE")
 
 
 def is_run(folder: Path) -> bool:
@@ -50,7 +50,7 @@ def is_run(folder: Path) -> bool:
 
 def keep_submission(folder: Path, loaded: LoadedSpec, profile: Profile, cache: Path, plan: Plan) -> None:
     """Write down what was submitted: the spec as it stood and as it was read, the profile, the plan, the provenance."""
-    (folder / SOURCE_FILE).write_text(loaded.text, encoding="utf-8")
+    write_atomically(folder / SOURCE_FILE, loaded.text)
     write_json(folder / SPEC_FILE, loaded.spec.model_dump(mode="json"))
     write_json(folder / PROFILE_FILE, profile.model_dump(mode="json"))
     places = {"cache": str(cache.absolute()), "spec": str(loaded.path.absolute())}
@@ -102,12 +102,9 @@ class Submission:
     @property
     def profile(self) -> Profile:
         """Where it ran last."""
-        path = self.folder / PROFILE_FILE
-        if not path.is_file():  # a run of an earlier version
-            return LAPTOP
-        return TypeAdapter(Profile).validate_json(path.read_text(encoding="utf-8"))
+        return TypeAdapter(Profile).validate_json((self.folder / PROFILE_FILE).read_text(encoding="utf-8"))
 
     def loaded(self) -> LoadedSpec:
         """The spec with its text and the file that it was read from."""
-        source = self.folder / SOURCE_FILE
-        return LoadedSpec(self.spec, Path(self.plan.get("spec", source)), source.read_text(encoding="utf-8"), ())
+        text = (self.folder / SOURCE_FILE).read_text(encoding="utf-8")
+        return LoadedSpec(self.spec, Path(self.plan["spec"]), text, ())

@@ -10,6 +10,8 @@ from typing import Any
 
 from campaign.record.events import read_events
 
+OUTSIDE = {"run-queued", "job-started"}  # events before a submission's start, which belong to none
+
 
 @dataclass(frozen=True)
 class StageSpan:
@@ -69,20 +71,22 @@ def _submissions(events: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, An
         if event["event"] == "run-started" and current:
             yield current
             current = []
-        current.append(event)
+        if event["event"] not in OUTSIDE:
+            current.append(event)
     if current:
         yield current
 
 
 def _of_submission(events: list[dict[str, Any]]) -> Utilisation | None:
-    told = [(event["time"], event["workers"]) for event in events if "workers" in event]
-    if not told:
+    changes = [(event["time"], event["workers"]) for event in events if "workers" in event]
+    if not changes:
         return None
     spans = tuple(sorted(_spans(events), key=lambda span: span.start))
-    # The first workers count from the run's start; one that was killed ends with the last thing that it said.
-    times = [events[0]["time"], *(time for time, _ in told[1:]), events[-1]["time"]]
-    available = sum(workers * (end - start) for (_, workers), (start, end) in zip(told, pairwise(times), strict=True))
-    return Utilisation(told[-1][1], sum(span.core_seconds for span in spans), available, spans)
+    # The first workers count from the run's start; one that was killed ends with its last event.
+    times = [events[0]["time"], *(time for time, _ in changes[1:]), events[-1]["time"]]
+    spells = zip(changes, pairwise(times), strict=True)
+    available = sum(workers * (end - start) for (_, workers), (start, end) in spells)
+    return Utilisation(changes[-1][1], sum(span.core_seconds for span in spans), available, spans)
 
 
 def _spans(events: list[dict[str, Any]]) -> Iterator[StageSpan]:

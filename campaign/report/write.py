@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,14 +37,17 @@ UTILISATION_GOAL = 0.85
 LONGEST_GAP_SECONDS = 60.0  # between two stages at work that a timeline still shows
 
 
-def write_report(folder: Path, pipeline: Pipeline, cache: StageCache) -> Path:
-    """Write ``tables/``, ``figures/`` and ``report.html`` of a finished run; the report last."""
+def write_report(folder: Path, pipeline: Pipeline, cache: StageCache, check: Callable[[], None] = lambda: None) -> Path:
+    """Write ``tables/``, ``figures/`` and ``report.html`` of a finished run; the report last.
+
+    What ``check`` raises before a figure ends it.
+    """
     results = RunResults(pipeline, cache)
     rows = results.table_rows()
     tables = folder / TABLES_FOLDER
     tables.mkdir(exist_ok=True)
     write_tables(rows, tables)
-    pictures = _Pictures(folder / FIGURES_FOLDER, results)
+    pictures = _Pictures(folder / FIGURES_FOLDER, results, check)
     made_by = json.loads((folder / PROVENANCE_FILE).read_text(encoding="utf-8"))
     report = Report(
         name=pipeline.spec.campaign,
@@ -73,12 +76,14 @@ def write_report(folder: Path, pipeline: Pipeline, cache: StageCache) -> Path:
 class _Pictures:
     """Draws each figure once: to files, and for the report."""
 
-    def __init__(self, folder: Path, results: RunResults) -> None:
+    def __init__(self, folder: Path, results: RunResults, check: Callable[[], None]) -> None:
         self.folder = folder
         self.results = results
+        self._check = check
         folder.mkdir(exist_ok=True)
 
     def _picture(self, name: str, figure: Figure, caption: str) -> ReportFigure:
+        self._check()
         png, _ = save_figure(figure, self.folder, name)
         return ReportFigure.from_file(png, caption)
 

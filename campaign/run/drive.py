@@ -8,10 +8,10 @@ from pathlib import Path
 
 from campaign.plan.plan import REPORT_FILE, Plan
 from campaign.record.cancel_request import clear_request
-from campaign.run.announcer import Listener
+from campaign.record.events import Listener
 from campaign.run.campaign import Campaign
-from campaign.run.executor import Executor
 from campaign.run.freeze import FrozenRun
+from campaign.run.interrupt import Interrupt, ctrl_c
 from campaign.run.prepare import prepared
 from campaign.spec.profile import Profile
 from campaign.work.time_budget import TimeBudget
@@ -19,41 +19,51 @@ from campaign.work.time_budget import TimeBudget
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run that is done."""
+    """A run that is done.
+
+    Attributes
+    ----------
+    folder
+        Of the run, with its tables, figures and report.
+    plan
+        What there was to do.
+    from_cache
+        Whether that was nothing.
+    """
 
     folder: Path
     plan: Plan
     from_cache: bool
 
 
-def submit(campaign: Campaign, listener: Listener | None = None, *, is_successor: bool = False) -> FinishedRun:
-    """Run a campaign to its report, or go on with one that was interrupted.
+def drive(campaign: Campaign, listener: Listener | None = None, *, is_successor: bool = False) -> FinishedRun:
+    """Run a campaign to its report in this process, or go on with one that was interrupted.
 
-    Under a Slurm profile ``campaign.slurm.submission.send`` queues it instead.
+    Parameters
+    ----------
+    campaign
+        What to run, and where; not under a profile of Slurm.
+    listener
+        Called with every event.
+    is_successor
+        It goes on in place of a driver that lost its Ray: a request to stop that one is a request to stop this one.
 
-    Args:
-        campaign: what to run.
-        listener: is called with every event, for a display.
-        is_successor: it goes on in place of a driver that lost its Ray, and what that was asked, it is asked.
-
-    Raises:
-        CannotStartError: something keeps it from working here; nothing was written.
-        run.CampaignFailedError: stages failed.
-        run.RunCancelledError: another process cancelled it; submit again, or resume, to go on.
-        run.ClusterGoneError: Ray ended by itself, and will end this process; submit again, from another, to go on.
-        frozen.SourceChangedError: source was edited while the run was starting; nothing has run.
-        RunBusyError: another process has this run.
-        KeyboardInterrupt: stopped by the user; submit again to go on.
+    Raises
+    ------
+    Exception
+        As ``campaign.api.submit``.
     """
-    plan = campaign.plan()
-    if not is_finished(plan):
+    with ctrl_c() as interrupt:
+        plan = campaign.plan()
         folder = Path(plan.run_folder)
-        with prepared(campaign, plan) as frozen:
+        if is_finished(plan):
+            return FinishedRun(folder, plan, from_cache=True)
+        interrupt.raise_if_pressed()
+        with prepared(campaign, plan, interrupt) as frozen:
             if not is_successor:
                 clear_request(folder)
-            execute(campaign, frozen, folder, campaign.profile, listener)
+            execute(campaign, frozen, folder, campaign.profile, listener, interrupt=interrupt)
         return FinishedRun(folder, plan, from_cache=False)
-    return FinishedRun(Path(plan.run_folder), plan, from_cache=True)
 
 
 def is_finished(plan: Plan) -> bool:
@@ -68,32 +78,39 @@ def execute(
     place: Profile,
     listener: Listener | None = None,
     budget: TimeBudget | None = None,
+    interrupt: Interrupt | None = None,
 ) -> None:
     """Drive a prepared run to its report in this process.
 
-    Args:
-        campaign: where results are kept.
-        frozen: what runs.
-        folder: the run's.
-        place: where stages run.
-        listener: is called with every event.
-        budget: how long it may take; default: for ever.
+    Parameters
+    ----------
+    campaign
+        Where results are kept.
+    frozen
+        What runs.
+    folder
+        The run's.
+    place
+        Where stages run.
+    listener
+        Called with every event.
+    budget
+        How long it may take; default: for ever.
+    interrupt
+        Whether the user pressed Ctrl-C; default: never.
 
-    Raises:
-        run.OutOfTimeError: it would have taken longer; what is done is kept.
-        Exception: whatever else ``submit`` raises.
+    Raises
+    ------
+    campaign.run.endings.OutOfTimeError
+        It would have taken longer; what is done is kept.
+    Exception
+        Whatever else ``campaign.api.submit`` raises.
     """
-    pipeline, cache = frozen.pipeline, campaign.cache
+    interrupt = interrupt or Interrupt()
     with frozen.imports():
         from campaign.report.write import write_report
-        from campaign.run.executor import reopen_damaged
-        from results.layout import StoreError
+        from campaign.run.executor import Executor
 
-        write = partial(write_report, folder, pipeline, cache)
-        executor = partial(Executor, pipeline, cache, place, folder, listener, budget, frozen.source)
-        try:
-            executor().execute(write)
-        except StoreError:  # the report met a store that was damaged after its stage had ended
-            if not reopen_damaged(pipeline.stages, pipeline.keys, cache):
-                raise
-            executor().execute(write)
+        write = partial(write_report, folder, frozen.pipeline, campaign.cache, interrupt.raise_if_pressed)
+        executor = Executor(frozen.pipeline, campaign.cache, place, folder, listener, budget, frozen.source, interrupt)
+        executor.execute(write)

@@ -2,61 +2,62 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
-import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from campaign.cache.stage_cache import StageCache
 from campaign.plan.pipeline import Pipeline, Stage
-from campaign.record.cancel_request import pending_request
-from campaign.record.driver import looking_around
+from campaign.record.driver import repeating
+from campaign.record.events import EventLog, Listener
+from campaign.record.logs import log_event
 from campaign.record.run_folder import link_stage
-from campaign.record.worker_log import DRIVER_LOG, LOGS_FOLDER, remove_empty_logs, stage_logs
-from campaign.run.announcer import Announcer, Listener
+from campaign.record.worker_log import remove_empty_logs, stage_logs
+from campaign.run.endings import CampaignFailedError, ClusterGoneError, OutOfTimeError, RunCancelledError
+from campaign.run.gauges import RunGauges
+from campaign.run.interrupt import Interrupt
+from campaign.run.repair import Repair
 from campaign.run.stage_runner import Outcome, StageRunner
+from campaign.run.stage_threads import POLL_SECONDS, StageThreads
+from campaign.run.stop import Stop
 from campaign.spec.profile import Profile
 from campaign.work.resources import Resources
 from campaign.work.time_budget import TimeBudget
-from results.store import SimulationStore
+from results.layout import StoreError
 
 if TYPE_CHECKING:
+    from campaign.work.backend import Backend
     from cluster.driver.source import Source
 
+log = logging.getLogger(__name__)
 
 FIT_SECONDS = 5.0  # between looks at how many CPUs the cluster has
-LEAVE_SECONDS = 30.0  # for a stage's thread to notice that its workers are gone
-
-
-class CampaignFailedError(Exception):
-    """Some stages failed; the message names each with its reason and where the traceback is."""
-
-
-class RunCancelledError(Exception):
-    """The run was cancelled; what is done so far is kept."""
-
-
-class OutOfTimeError(Exception):
-    """The time of this process ended before the run did; what is done so far is kept."""
-
-
-class ClusterGoneError(Exception):
-    """Ray's node on this machine ended by itself; what is done so far is kept, and this process is of no more use."""
-
-    def __init__(self, run_folder: Path) -> None:
-        super().__init__("Ray on this machine ended by itself; somebody killed it, or the machine ran out of memory")
-        self.run_folder = run_folder
+LEAVE_SECONDS = 30.0  # for workers to be ended, and for the stages' threads to notice
+HASTE_SECONDS = 3.0  # the same after Ctrl-C
+# None: whoever drives the run may go on at once. Whatever else ends a run has failed.
+STATES: dict[type[BaseException], str | None] = {
+    KeyboardInterrupt: "interrupted",
+    RunCancelledError: "cancelled",
+    OutOfTimeError: "queued",
+    ClusterGoneError: None,
+}
 
 
 class Executor:
     """Runs the stages of one pipeline, independent ones side by side, each in a thread of this process.
 
-    The threads only coordinate: simulations, training and sampling run on Ray workers, which also decide how much
-    happens at the same time.
+    The threads only coordinate: simulations, training and sampling run on workers, which also decide how much happens
+    at the same time.
+
+    Attributes
+    ----------
+    outcomes
+        How stages ended, by name.
     """
 
     def __init__(
@@ -68,168 +69,168 @@ class Executor:
         listener: Listener | None = None,
         budget: TimeBudget | None = None,
         source: Source | None = None,
+        interrupt: Interrupt | None = None,
     ) -> None:
+        """Run nothing yet.
+
+        Parameters
+        ----------
+        pipeline, cache, profile
+            What runs, where its results are kept, and where its work is done.
+        run_folder
+            The run; this process drives it.
+        listener
+            Called with every event.
+        budget
+            How long it may take; default: for ever.
+        source
+            What the workers of a standing cluster import; default: this source tree where it stands.
+        interrupt
+            Whether the user pressed Ctrl-C; default: never.
+        """
         self.pipeline = pipeline
         self.cache = cache
         self.profile = profile
         self.run_folder = run_folder
         self.outcomes: dict[str, Outcome] = {}
+        self._budget = budget
+        self._source = source
+        self._running = StageThreads()
+        self._repair = Repair(pipeline.keys, cache)
         self._next_fit = 0.0
-        self._ended: queue.Queue[Outcome] = queue.Queue()
-        self._reopened: set[str] = set()
-        self._cancelled: str | None = None  # "orderly" or "now" once somebody asked for it
-        self._announcer = Announcer(run_folder, pipeline.stages, listener)
-        shared = (cache.root, run_folder)
+        self._gauges = RunGauges(pipeline.stages)
+        listeners: list[Listener] = [log_event, self._gauges, *([] if listener is None else [listener])]
+        self._events = EventLog(run_folder, listeners)
+        self._interrupt = interrupt or Interrupt()
+        self._stop = Stop(run_folder, self._interrupt, self._events.write)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Have workers once a stage needs them."""
         self._resources = Resources(
-            profile,
-            training_workers(pipeline),
-            budget,
-            shared,
-            source,
-            on_start=self._announcer.cluster_started,
-            on_change=self._announcer.cluster_changed,
+            self.profile,
+            training_workers(self.pipeline),
+            self._budget,
+            (self.cache.root, self.run_folder),
+            self._source,
+            on_start=self._cluster_started,
+            on_change=lambda cpus, workers: self._events.write("cluster-changed", cpus=cpus, workers=workers),
         )
-        self._runner = StageRunner(pipeline, cache, run_folder, self._resources, self._announcer)
+        self._runner = StageRunner(self.pipeline, self.cache, self.run_folder, self._resources, self._events)
 
-    def execute(self, write_report: Callable[[], object] | None = None) -> None:
-        """Run every stage that is not cached, then write the report.
+    def _cluster_started(self, backend: Backend, workers: int) -> None:
+        self._gauges.gauges = backend.gauges(self.run_folder.name)
+        self._events.write(
+            "cluster-started",
+            dashboard=backend.dashboard_url,
+            token_file=os.environ.get("RAY_AUTH_TOKEN_PATH"),  # None: where Ray itself keeps it
+            cpus=backend.cpus,
+            gpus=backend.gpus,
+            workers=workers,
+        )
 
-        Raises:
-            CampaignFailedError: when a stage failed; every stage that does not depend on it was still run.
-            RunCancelledError: another process asked the run to stop; finished work is kept.
-            OutOfTimeError: what is left would not end in time; finished work is kept.
-            ClusterGoneError: Ray's node on this machine ended by itself; finished work is kept.
-            KeyboardInterrupt: when the user stopped the run; finished work is kept.
+    def execute(self, write_report: Callable[[], object] = lambda: None) -> None:
+        """Run every stage that is not cached, then write the report; finished work is kept whatever happens.
+
+        Raises
+        ------
+        CampaignFailedError
+            A stage failed; every stage that does not depend on it was still run.
+        RunCancelledError
+            Another process asked the run to stop.
+        OutOfTimeError
+            What is left would not end in time.
+        ClusterGoneError
+            Ray's node on this machine ended by itself.
+        KeyboardInterrupt
+            The user pressed Ctrl-C.
         """
-        threads: list[threading.Thread] = []
-        state: str | None = "failed"
-        with looking_around(self._look_around):
-            self._announcer.tell(
-                "run-started",
-                stages=[stage.name for stage in self.pipeline.stages],
-                host=platform.node(),
-                process=os.getpid(),
-            )
+        state: str | None = "done"
+        with self._events, repeating(self._now_and_then):
+            names = [stage.name for stage in self.pipeline.stages]
+            self._events.write("run-started", stages=names, host=platform.node(), process=os.getpid())
             try:
-                self._run_all(threads)
-                self._raise_unless_complete()
-                self._resources.close()  # the report needs no cluster
-                if write_report is not None:
-                    write_report()
-                state = "done"
-            except KeyboardInterrupt:
-                state = "interrupted"
-                raise
-            except RunCancelledError:
-                state = "cancelled"
-                raise
-            except OutOfTimeError:
-                state = "queued"
-                raise
-            except ClusterGoneError:
-                state = None  # whoever drives the run may go on at once
+                self._complete(write_report)
+            except BaseException as error:
+                state = STATES.get(type(error), "failed")
                 raise
             finally:
-                self._resources.close()
-                for thread in threads if state else ():  # without its cluster a thread stays in Ray for a minute
-                    thread.join(timeout=LEAVE_SECONDS)
-                while not self._ended.empty():
-                    self._record(self._ended.get())
-                self._resources.budget.save()
-                if state:
-                    self._announcer.tell("run-ended", state=state)
-        self._announcer.close()
+                self._leave(state)
 
-    def _raise_unless_complete(self) -> None:
-        failures = [outcome for outcome in self.outcomes.values() if outcome.state == "failed"]
-        if failures:
-            self._raise_if_cluster_gone()  # the reason behind theirs
-            raise CampaignFailedError(self._describe(failures))
-        if len(self.outcomes) < len(self.pipeline.stages) or any(
-            outcome.state == "interrupted" for outcome in self.outcomes.values()
-        ):
-            raise RunCancelledError if self._cancelled else OutOfTimeError
+    def _complete(self, write_report: Callable[[], object]) -> object:
+        """Run stages, then write the report; again where a store that they read turns out to be damaged."""
+        while True:
+            self._run_stages()
+            failed = [self.pipeline[name] for name in self._failures()]
+            if self._reopen((name for stage in failed for name in stage.inputs.values()), failed):
+                continue
+            self._raise_unless_complete()
+            self._close()  # the report needs no workers
+            try:
+                return write_report()
+            except StoreError:
+                if not self._reopen(self.outcomes):
+                    raise
+            self._begin()
 
-    def _raise_if_cluster_gone(self) -> None:
-        if self._resources.is_cluster_gone:
-            raise ClusterGoneError(self.run_folder)
-
-    def _look_around(self) -> None:
-        """What the driver does beside its stages, twice a second, in a thread of its own."""
-        self._look_for_request()
-        self._announcer.show_gauges()
-        if time.monotonic() >= self._next_fit and not self._resources.is_cluster_gone:
-            self._next_fit = time.monotonic() + FIT_SECONDS
-            self._resources.fit_pool()
-
-    def _look_for_request(self) -> None:
-        """Hear what `campaign cancel` asks, from whatever node."""
-        if self._cancelled == "now" or (request := pending_request(self.run_folder)) is None:
-            return
-        how = "now" if request.now else "orderly"
-        if how != self._cancelled:
-            self._announcer.tell("cancel-requested", how=how, user=request.user, host=request.host)
-            self._cancelled = how
-            self._resources.stop.set()  # no more work is handed out; what is in flight ends by itself
-
-    def _run_all(self, threads: list[threading.Thread]) -> None:
-        waiting = {stage.name: stage for stage in self.pipeline.stages}
+    def _run_stages(self) -> None:
+        """Run what has no outcome, until nothing is left or it waits for a stage that failed or the run is to stop."""
+        waiting = {stage.name: stage for stage in self.pipeline.stages if stage.name not in self.outcomes}
         running: set[str] = set()
         while True:
             for stage in self._ready(waiting):
                 del waiting[stage.name]
                 running.add(stage.name)
-                thread = threading.Thread(target=self._run_stage, args=(stage,), name=stage.name, daemon=True)
-                threads.append(thread)
-                thread.start()
+                self._running.start(stage, self._runner.outcome_of)
             if not running:
-                if not self._resources.stop.is_set():
-                    waiting |= self._repaired()
-                if not self._ready(waiting):
-                    return  # nothing is left, or it waits for a stage that failed, or the run was asked to stop
-                continue
-            outcome = self._next_ended()
+                return
+            outcome = self._running.next_ended(self._check)
             running.discard(outcome.stage.name)
             self._record(outcome)
 
     def _ready(self, waiting: dict[str, Stage]) -> list[Stage]:
-        if self._resources.stop.is_set() or self._resources.budget.seconds_left == 0.0:
+        if self._stop.is_ordered or self._resources.budget.seconds_left == 0.0:
             return []
         finished = {name for name, outcome in self.outcomes.items() if outcome.state in {"done", "cached"}}
         return [stage for stage in waiting.values() if finished.issuperset(stage.inputs.values())]
 
-    def _repaired(self) -> dict[str, Stage]:
-        """Stages to run again, once, since a store that a failed stage reads turned out to be damaged."""
-        again: dict[str, Stage] = {}
-        for outcome in [each for each in self.outcomes.values() if each.state == "failed"]:
-            inputs = [self.pipeline[name] for name in outcome.stage.inputs.values() if name not in self._reopened]
-            damaged = reopen_damaged(inputs, self.pipeline.keys, self.cache)
-            if damaged:
-                again |= {stage.name: stage for stage in (*damaged, outcome.stage)}
+    def _check(self) -> None:
+        """Stop handing out work once the run is to stop, and raise once nothing is to be waited for."""
+        if self._stop.is_ordered:
+            self._resources.stop.set()
+        self._stop.raise_if_over()
+        self._raise_if_cluster_gone()
+
+    def _raise_unless_complete(self) -> None:
+        self._interrupt.raise_if_pressed()
+        if failures := self._failures():
+            self._raise_if_cluster_gone()  # the reason behind theirs
+            not_started = [stage.name for stage in self.pipeline.stages if stage.name not in self.outcomes]
+            raise CampaignFailedError.of(self.run_folder, failures, not_started)
+        states = {outcome.state for outcome in self.outcomes.values()}
+        if len(self.outcomes) < len(self.pipeline.stages) or "interrupted" in states:
+            self._stop.raise_if_ordered()
+            raise OutOfTimeError
+
+    def _raise_if_cluster_gone(self) -> None:
+        if self._resources.is_cluster_gone:
+            self._interrupt.raise_if_pressed()
+            raise ClusterGoneError(self.run_folder)
+
+    def _failures(self) -> dict[str, str]:
+        """Why stages failed, by name."""
+        return {name: outcome.message for name, outcome in self.outcomes.items() if outcome.state == "failed"}
+
+    def _reopen(self, read: Iterable[str], readers: Iterable[Stage] = ()) -> bool:
+        """Whether stages are to run again: those of ``read`` with damaged stores, and ``readers`` of these."""
+        if self._stop.is_ordered:
+            return False
+        damaged = self._repair.reopen(self.pipeline[name] for name in read)
+        again = damaged | {stage.name for stage in readers if damaged.intersection(stage.inputs.values())}
         for name in again:
-            self._reopened.add(name)
             del self.outcomes[name]
-            self._announcer.tell(
-                "stage-reopened", stage=name, message="its store, or one that it reads, was damaged on the disk"
-            )
-        return again
-
-    def _next_ended(self) -> Outcome:
-        while True:  # a wait without end would hear of neither Ctrl-C nor a cancel that cannot wait nor Ray's end
-            if self._cancelled == "now":
-                raise RunCancelledError
-            self._raise_if_cluster_gone()
-            try:
-                return self._ended.get(timeout=0.5)
-            except queue.Empty:
-                continue
-
-    def _run_stage(self, stage: Stage) -> None:
-        outcome = Outcome(stage, "failed", message="the thread that led it broke off")
-        try:
-            outcome = self._runner.outcome_of(stage)
-        finally:
-            self._ended.put(outcome)  # whoever waits for it would wait for ever
+            self._events.write("stage-reopened", stage=name, message="a store was damaged on the disk")
+        return bool(again)
 
     def _record(self, outcome: Outcome) -> None:
         stage = outcome.stage
@@ -239,8 +240,7 @@ class Executor:
         folder = self.cache.folder(stage.kind, key) if finished else self.cache.partial(stage.kind, key)
         if folder.is_dir():  # one that was given up has another name than while it was worked in
             link_stage(self.run_folder, stage.name, folder)
-        self._announcer.tell_progress(stage.name)
-        self._announcer.tell(
+        self._events.write(
             "stage-ended",
             stage=stage.name,
             state=outcome.state,
@@ -249,39 +249,46 @@ class Executor:
             core_seconds=round(outcome.core_seconds, 3),
         )
 
-    def _describe(self, failures: list[Outcome]) -> str:
-        lines = [f"{outcome.stage.name}: {outcome.message}" for outcome in failures]
-        held_up = [stage.name for stage in self.pipeline.stages if stage.name not in self.outcomes]
-        if held_up:
-            lines.append(f"not started, because they read a failed stage: {', '.join(held_up)}")
-        lines.append(f"tracebacks: {self.run_folder / LOGS_FOLDER / DRIVER_LOG}")
-        return "\n".join(lines)
+    def _now_and_then(self) -> None:
+        """What the driver does beside its stages, twice a second, in a thread of its own."""
+        self._stop.look_for_request()
+        self._gauges.show()
+        if time.monotonic() >= self._next_fit and not self._resources.is_cluster_gone:
+            self._next_fit = time.monotonic() + FIT_SECONDS
+            self._resources.fit_pool()
+
+    def _close(self) -> None:
+        """End the workers; Ctrl-C waits no longer."""
+        closing = self._closing()
+        while closing.is_alive():
+            closing.join(POLL_SECONDS)
+            self._interrupt.raise_if_pressed()
+
+    def _closing(self) -> threading.Thread:
+        def close() -> None:
+            try:
+                self._resources.close()
+            except Exception:
+                log.exception("workers were not ended as they should")
+
+        # A thread, as it waits for a Ray that is just starting.
+        thread = threading.Thread(target=close, name="closing", daemon=True)
+        thread.start()
+        return thread
+
+    def _leave(self, state: str | None) -> None:
+        """End what is left of the work, and write that the run has ended."""
+        end = time.monotonic() + (HASTE_SECONDS if self._interrupt.is_pressed else LEAVE_SECONDS)
+        threads = self._running.threads if state else []  # without its cluster a thread stays in Ray for a minute
+        for thread in (self._closing(), *threads):
+            self._interrupt.join(thread, end - time.monotonic())
+        for outcome in self._running.ended():
+            self._record(outcome)
+        self._resources.budget.save()
+        if state:
+            self._events.write("run-ended", state=state)
 
 
 def training_workers(pipeline: Pipeline) -> int:
     """The largest number of data-parallel workers that a stage trains with."""
     return max((stage.config.get("workers", 1) for stage in pipeline.stages), default=1)
-
-
-def reopen_damaged(stages: Iterable[Stage], keys: Mapping[str, str], cache: StageCache) -> list[Stage]:
-    """Look through the stores of finished stages; those with damaged shards are unfinished afterwards.
-
-    Only what is damaged counts as missing then, so that running the stage once more computes that and no more.
-    """
-    return [
-        stage for stage in stages if cache.has(stage.kind, keys[stage.name]) and _reopen(stage, keys[stage.name], cache)
-    ]
-
-
-def _reopen(stage: Stage, key: str, cache: StageCache) -> bool:
-    folder = cache.folder(stage.kind, key)
-    damaged = {
-        path.name: units for path in folder.glob("*.zarr") if (units := SimulationStore.open(path).damaged_units())
-    }
-    if damaged:
-        unfinished = cache.reopen(stage.kind, key)
-        for name, units in damaged.items():
-            store = SimulationStore.open(unfinished / name, mode="r+")
-            for unit in units:
-                store.discard_unit(unit)
-    return bool(damaged)

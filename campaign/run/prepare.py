@@ -11,12 +11,13 @@ from campaign.cache.lease import LeaseBusyError
 from campaign.plan.pipeline import build_pipeline
 from campaign.plan.plan import Plan
 from campaign.record.driver import drive_alone
-from campaign.record.events import run_status
+from campaign.record.liveness import run_status
 from campaign.record.logs import driver_log
 from campaign.record.run_folder import keep_submission
 from campaign.record.worker_log import DRIVER_LOG, LOGS_FOLDER
 from campaign.run.campaign import Campaign
 from campaign.run.freeze import FrozenRun, freeze
+from campaign.run.interrupt import Interrupt
 
 LEAVE_SECONDS, LEAVE_POLL_SECONDS = 10.0, 0.1
 
@@ -34,38 +35,54 @@ class CannotStartError(Exception):
 
 
 @contextmanager
-def prepared(campaign: Campaign, plan: Plan) -> Iterator[FrozenRun]:
+def prepared(campaign: Campaign, plan: Plan, interrupt: Interrupt | None = None) -> Iterator[FrozenRun]:
     """Own the run's folder, with everything in it that its driver works from.
 
-    Raises:
-        RunBusyError: another process has this run.
-        frozen.SourceChangedError: source was edited while it was copied.
+    Parameters
+    ----------
+    campaign, plan
+        What is to run, and what that will do.
+    interrupt
+        Whether the user pressed Ctrl-C; default: never.
+
+    Raises
+    ------
+    CannotStartError
+        Something keeps the campaign from working here; nothing was written.
+    RunBusyError
+        Another process has this run.
+    campaign.run.freeze.SourceChangedError
+        Source was edited while it was copied.
+    KeyboardInterrupt
+        The user pressed Ctrl-C.
     """
-    folder = Path(plan.run_folder)
+    folder, interrupt = Path(plan.run_folder), interrupt or Interrupt()
     if plan.obstacles:
         raise CannotStartError(plan)
     (folder / LOGS_FOLDER).mkdir(parents=True, exist_ok=True)
-    with only_one(folder), driver_log(folder / LOGS_FOLDER / DRIVER_LOG):
+    with only_one(folder, interrupt), driver_log(folder / LOGS_FOLDER / DRIVER_LOG):
         frozen = freeze(build_pipeline(campaign.loaded.spec), campaign.cache, folder)
+        interrupt.raise_if_pressed()
         keep_submission(folder, campaign.loaded, campaign.profile, campaign.cache.root, plan)
+        interrupt.raise_if_pressed()
         yield frozen
 
 
 @contextmanager
-def only_one(folder: Path) -> Iterator[None]:
+def only_one(folder: Path, interrupt: Interrupt) -> Iterator[None]:
     """Own a run's folder; raises ``RunBusyError`` when another process has it and does not leave."""
     deadline = time.monotonic() + LEAVE_SECONDS
     with ExitStack() as stack:
         while True:
             try:
-                stack.enter_context(drive_alone(folder))
+                stack.enter_context(drive_alone(folder, interrupt.raise_if_pressed))
                 break
             except LeaseBusyError as busy:
-                # A driver that has said its last word is about to leave: `campaign cancel` ends a moment before it.
+                # A driver that has written its last event is about to leave: `campaign cancel` ends a moment before it.
                 if time.monotonic() > deadline or not run_status(folder).has_ended:
                     raise RunBusyError(
                         f"{folder}: {busy.owner or 'another process'} is running this campaign; follow it with "
                         f"`campaign watch {folder}`"
                     ) from None
-                time.sleep(LEAVE_POLL_SECONDS)
+                interrupt.sleep(LEAVE_POLL_SECONDS)
         yield

@@ -1,4 +1,4 @@
-"""One stage of a run: computed in a folder of the cache that this run owns, or awaited where another computes it."""
+"""One stage of a run to its end: computed in a folder that this run owns, or awaited where another run computes it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from campaign.cache.owner import Owner
 from campaign.cache.stage_cache import RecordIndex, StageCache
 from campaign.plan.cost import rows_per_unit
 from campaign.plan.pipeline import Pipeline, Stage
+from campaign.record.events import EventLog
 from campaign.record.run_folder import link_stage
 from campaign.record.worker_log import stage_logs
-from campaign.run.announcer import Announcer
+from campaign.run.endings import message_of
 from campaign.work.context import StageContext
+from campaign.work.progress import StageProgress
 from campaign.work.resources import InterruptedRunError, Resources
 
 log = logging.getLogger(__name__)
@@ -38,16 +40,16 @@ class Outcome:
 
 
 class StageRunner:
-    """Runs stages of one pipeline to their end, each in the thread that asks."""
+    """Runs stages of one pipeline to their end, each in the thread that calls."""
 
     def __init__(
-        self, pipeline: Pipeline, cache: StageCache, run_folder: Path, resources: Resources, announcer: Announcer
+        self, pipeline: Pipeline, cache: StageCache, run_folder: Path, resources: Resources, events: EventLog
     ) -> None:
         self._pipeline = pipeline
         self._cache = cache
         self._run_folder = run_folder
         self._resources = resources
-        self._announcer = announcer
+        self._events = events
 
     def outcome_of(self, stage: Stage) -> Outcome:
         """Run a stage, whatever becomes of it."""
@@ -59,7 +61,7 @@ class StageRunner:
             if self._resources.stop.is_set():
                 return Outcome(stage, "interrupted")
             log.error("failed\n%s", traceback.format_exc(), extra={"stage": stage.name})
-            return Outcome(stage, "failed", message=told(error))
+            return Outcome(stage, "failed", message=message_of(error))
 
     def _compute(self, stage: Stage, key: str) -> Outcome:
         while not self._cache.has(stage.kind, key):
@@ -74,22 +76,28 @@ class StageRunner:
                 except Exception as error:
                     if not lease.is_lost:
                         if not self._resources.stop.is_set():
-                            self._cache.note_failure(lease, told(error))
+                            self._cache.note_failure(lease, message_of(error))
                         raise
                     message = "another run has taken this stage over"
-                    self._announcer.tell("stage-waiting", stage=stage.name, message=message)
+                    self._events.write("stage-waiting", stage=stage.name, message=message)
         record = self._cache.record(stage.kind, key)
         return Outcome(stage, "cached", record.seconds, facts=record.facts)
 
     def _run_in(self, lease: Lease, stage: Stage, key: str) -> Outcome:
-        self._announcer.tell("stage-started", stage=stage.name, key=key)
+        self._events.write("stage-started", stage=stage.name, key=key)
         link_stage(self._run_folder, stage.name, lease.folder)
         self._cache.forget_failure(lease)
         started = time.monotonic()
+        progress = StageProgress(
+            stage.name,
+            self._events.write,
+            raise_if_lost=lease.raise_if_lost,
+            raise_if_stopped=self._resources.raise_if_stopped,
+        )
         context = StageContext(
             folder=lease.folder.absolute(),
             resources=self._resources,
-            report_progress=self._progress_of(stage, lease),
+            progress=progress,
             rows_per_unit=self._rows_per_unit(stage),
             log_folder=stage_logs(self._run_folder.absolute(), stage.name),
             name=stage.name,
@@ -97,12 +105,15 @@ class StageRunner:
         inputs = {role: self._folder(name) for role, name in stage.inputs.items()} | dict(stage.files)
         # Workers of a standing cluster have working directories of their own.
         inputs = {role: path.absolute() for role, path in inputs.items()}
-        importlib.import_module(f"campaign.stages.{stage.kind}").run(stage.config, inputs, context)
+        try:
+            importlib.import_module(f"campaign.stages.{stage.kind}").run(stage.config, inputs, context)
+        finally:
+            progress.flush()
         seconds = time.monotonic() - started
         parts = self._pipeline.parts[stage.name]
-        record = parts.record(stage.name, key, seconds, context.core_seconds, context.facts)
+        record = parts.record(stage.name, key, seconds, progress.core_seconds, context.facts)
         self._cache.finish(lease, stage.kind, record)
-        return Outcome(stage, "done", seconds, facts=context.facts, core_seconds=context.core_seconds)
+        return Outcome(stage, "done", seconds, facts=context.facts, core_seconds=progress.core_seconds)
 
     def _rows_per_unit(self, stage: Stage) -> int:
         profile = self._resources.profile
@@ -111,40 +122,14 @@ class StageRunner:
     def _folder(self, name: str) -> Path:
         return self._cache.folder(self._pipeline[name].kind, self._pipeline.keys[name])
 
-    def _progress_of(self, stage: Stage, lease: Lease) -> Callable[..., None]:
-        announce = self._announcer.progress_of(stage.name)
-
-        def progress(done: int, total: int, **facts: Any) -> None:
-            lease.raise_if_lost()
-            announce(done, total, **facts)
-
-        return progress
-
     def _waiting(self, stage: Stage) -> Callable[[LeaseBusyError], None]:
-        told: set[Owner] = set()
+        named: set[Owner] = set()
 
         def waiting(busy: LeaseBusyError) -> None:
             self._resources.raise_if_stopped()
-            if busy.owner is not None and busy.owner not in told:
-                told.add(busy.owner)
+            if busy.owner is not None and busy.owner not in named:
+                named.add(busy.owner)
                 message = f"another run is computing this stage: {busy.owner}"
-                self._announcer.tell("stage-waiting", stage=stage.name, message=message)
+                self._events.write("stage-waiting", stage=stage.name, message=message)
 
         return waiting
-
-
-# By what the system says: stages hear of it in their own process, in workers, or in the text of a library's error.
-WAYS_OUT = {
-    "No space left on device": "free some space, then submit again: finished work is kept",
-    "Disk quota exceeded": "free some space, then submit again: finished work is kept",
-    "Read-only file system": "name a folder that can be written (--runs, or cache in the profile)",
-    "Permission denied": "name a folder that can be written (--runs, or cache in the profile), or change its mode",
-    "Too many open files": "raise the limit with `ulimit -n 65536`, then submit again",
-}
-
-
-def told(error: BaseException) -> str:
-    """An exception in one line or a few, without a traceback; for example ``KeyError: 'x' (row 3 of a.zarr)``."""
-    text = f"{type(error).__name__}: {error}" + "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
-    ways = [way for cause, way in WAYS_OUT.items() if cause in text]
-    return "; ".join([text, *ways[:1]])

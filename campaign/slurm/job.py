@@ -15,13 +15,13 @@ from pathlib import Path
 from rich.console import Console
 
 from campaign.record.cancel_request import pending_request
-from campaign.record.display import display
+from campaign.record.display import PLAIN_WIDTH, display
 from campaign.record.events import EventLog
 from campaign.run.campaign import frozen_campaign
 from campaign.run.drive import execute
-from campaign.run.executor import CampaignFailedError, OutOfTimeError, RunCancelledError
+from campaign.run.endings import CampaignFailedError, OutOfTimeError, RunCancelledError, message_of
 from campaign.run.prepare import prepared
-from campaign.slurm.request import SLURM_FOLDER, job_name, request_of, worker_request
+from campaign.slurm.request import SLURM_FOLDER, job_names, request_of, worker_request
 from campaign.spec.profile import Execution, RayProfile, SlurmProfile
 from campaign.work.time_budget import TimeBudget
 from cluster.driver.access import token_in_use
@@ -34,7 +34,6 @@ from results.files import write_json
 
 log = logging.getLogger(__name__)
 
-PLAIN_WIDTH = 110
 DURATIONS_FILE, CLUSTER_FILE, ATTEMPTS_FILE = "durations.json", "cluster.json", "attempts.json"
 # Before Slurm's end, when the driver moves to the next job whatever it is at.
 LAST_SECONDS = 20.0
@@ -60,7 +59,7 @@ def drive(folder: Path, profile: SlurmProfile) -> str:
     next_job = _NextJob(job, folder, profile, budget)
     with warned(lambda name: budget.end_now()), _at(job.ends - LAST_SECONDS, next_job.go):
         try:
-            with _told_to_followers(folder):
+            with _last_event(folder):
                 _run(folder, profile, job, budget)
         except RunCancelledError:
             return "cancelled"
@@ -94,40 +93,40 @@ def _run(folder: Path, profile: SlurmProfile, job: BatchJob, budget: TimeBudget)
     options = [] if profile.temp_dir is None else ["--temp-dir", str(profile.temp_dir / job.job)]
     rendezvous = folder / SLURM_FOLDER / "ray" / f"{job.job}-{job.restarts}"
     shutil.rmtree(rendezvous, ignore_errors=True)  # of a start that Slurm cut short
-    with (
-        prepared(campaign, campaign.plan()) as frozen,
-        ray_on_nodes(job, rendezvous, options, dashboard=profile.dashboard) as head,
-        token_in_use(Path(head.token_file)),
-        _announced(folder, rendezvous),
-        _worker_jobs(folder, profile),
-        display(Console(width=PLAIN_WIDTH)) as listener,
-    ):
-        common = {name: getattr(profile, name) for name in Execution.model_fields}
-        place = RayProfile(kind="ray", address=head.address, **common)
-        execute(campaign, frozen, folder, place, listener, budget)
+    with prepared(campaign, campaign.plan()) as frozen:
+        _write_event(folder, "job-started", job=job.job, nodes=job.hosts, restarts=job.restarts)
+        with (
+            ray_on_nodes(job, rendezvous, options, dashboard=profile.dashboard) as head,
+            token_in_use(Path(head.token_file)),
+            _announced(folder, rendezvous),
+            _worker_jobs(folder, profile),
+            display(Console(width=PLAIN_WIDTH)) as listener,
+        ):
+            common = {name: getattr(profile, name) for name in Execution.model_fields}
+            place = RayProfile(kind="ray", address=head.address, **common)
+            execute(campaign, frozen, folder, place, listener, budget)
 
 
 @contextmanager
-def _told_to_followers(folder: Path) -> Iterator[None]:
-    """Whatever ends the run before or after its stages is its last word, for those who follow it."""
+def _last_event(folder: Path) -> Iterator[None]:
+    """Whatever ends the run before or after its stages is its last event, for those who follow it."""
     try:
         yield
     except (CampaignFailedError, RunCancelledError, OutOfTimeError):
-        raise  # told already
+        raise  # written already
     except Exception as error:
-        _say_failed(folder, f"{type(error).__name__}: {error}")
+        _write_event(folder, "run-ended", state="failed", message=message_of(error))
         raise
 
 
-def _say_failed(folder: Path, message: str) -> None:
-    events = EventLog(folder)
-    events.write("run-ended", state="failed", message=message)
-    events.close()
+def _write_event(folder: Path, event: str, **facts: object) -> None:
+    with EventLog(folder) as events:
+        events.write(event, **facts)
 
 
 @contextmanager
 def _announced(folder: Path, rendezvous: Path) -> Iterator[None]:
-    """Tell lent nodes where the campaign's Ray cluster is at present."""
+    """Leave for lent nodes where the campaign's Ray cluster is at present."""
     path = folder / SLURM_FOLDER / CLUSTER_FILE
     write_json(path, {"rendezvous": str(rendezvous)})
     try:
@@ -140,7 +139,7 @@ def _worker_jobs(folder: Path, profile: SlurmProfile) -> AbstractContextManager[
     if profile.worker_jobs is None:
         return nullcontext()
     request = worker_request(profile, folder)
-    watch = QueueWatch(f"{job_name(folder)},{request.name}")
+    watch = QueueWatch(job_names([folder]))
     return WorkerJobs(watch, request, profile.worker_jobs.count, lend, folder, profile)
 
 
@@ -183,7 +182,7 @@ class _NextJob:
             else:
                 self._send()
         if self.failure:
-            _say_failed(self._folder, self.failure)
+            _write_event(self._folder, "run-ended", state="failed", message=self.failure)
 
     def _send(self) -> None:
         try:

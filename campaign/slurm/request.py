@@ -1,8 +1,9 @@
-"""What a run asks of Slurm: its jobs by name, and what each of them needs."""
+"""The jobs of a run: their names, and what each of them needs."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zlib import crc32
@@ -14,16 +15,19 @@ if TYPE_CHECKING:
     from cluster.slurm.sbatch import JobRequest
 
 
-SLURM_FOLDER = "slurm"  # of a run: scripts, logs of jobs, and what they tell each other
-
-
+SLURM_FOLDER = "slurm"  # of a run: scripts and logs of its jobs, and files that one leaves for another
 WORKER_SUFFIX = "-worker"
 
 
 def job_name(folder: Path) -> str:
-    """Name of all jobs of a run, and of no others: two runs folders may hold the same campaign."""
+    """Name of the jobs that drive a run, and of no others: two folders of runs may hold the same campaign."""
     path = folder.absolute()
     return f"{path.name}-{crc32(str(path).encode()):08x}"
+
+
+def job_names(folders: Iterable[Path]) -> str:
+    """Names of all jobs of some runs, those of their worker jobs too, separated by commas as Slurm reads them."""
+    return ",".join(f"{name},{name}{WORKER_SUFFIX}" for name in map(job_name, folders))
 
 
 def request_of(profile: SlurmProfile, folder: Path) -> JobRequest:

@@ -1,4 +1,4 @@
-"""What a running stage may use: its folder, worker processes, training, and a way to tell how far it is."""
+"""What a running stage may use: its folder, worker processes, training, and its progress."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from campaign.record.worker_log import Logged
 from campaign.spec.profile import Limits
+from campaign.work.progress import StageProgress
 from campaign.work.progress_file import SECONDS_BETWEEN_BEATS, ProgressFile
 from campaign.work.resources import InterruptedRunError, Resources
 from campaign.work.time_budget import Timed
@@ -30,27 +31,17 @@ SWEEP_FOLDER = "tuning"
 HEARTBEAT_FILE = "heartbeat"
 
 
-class ProgressSink(Protocol):
-    """Receives how far a stage is."""
-
-    def __call__(
-        self, done: int, total: int, *, failed: int, best_rep: float | None, message: str, core_seconds: float
-    ) -> None:
-        """``done`` of ``total``, for so much work; ``message`` says of what."""
-
-
 @dataclass
 class StageContext:
     """Handed to ``run`` of every stage."""
 
     folder: Path
     resources: Resources
-    report_progress: ProgressSink
+    progress: StageProgress
     rows_per_unit: int
     log_folder: Path
     name: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
-    core_seconds: float = 0.0
 
     @property
     def limits(self) -> Limits:
@@ -61,26 +52,6 @@ class StageContext:
     def shares_process(self) -> bool:
         """Whether workers are threads of this process, which may be neither ended nor redirected."""
         return self.resources.backend.shares_process
-
-    def progress(
-        self, done: int, total: int, *, failed: int = 0, best_rep: float | None = None, message: str = ""
-    ) -> None:
-        """Say how far the stage is; raises ``InterruptedRunError`` when the run was asked to stop.
-
-        Args:
-            done: of ``total``, whatever ``message`` names.
-            total: where the stage ends.
-            failed: how many of those done failed.
-            best_rep: the smallest residual error percentage so far, where there are targets.
-            message: what is counted.
-        """
-        self.tell(done, total, failed=failed, best_rep=best_rep, message=message)
-        self.resources.raise_if_stopped()
-
-    def tell(self, done: int, total: int, *, failed: int = 0, best_rep: float | None = None, message: str = "") -> None:
-        """As ``progress``, for who still has work in flight: it does not raise."""
-        core_seconds = round(self.core_seconds, 3)
-        self.report_progress(done, total, failed=failed, best_rep=best_rep, message=message, core_seconds=core_seconds)
 
     def task(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run one function on a worker and wait for its result."""
@@ -162,7 +133,7 @@ class StageContext:
     def _count(self, kind: str, timed: tuple[float, Any]) -> Any:
         """Note a worker's time; the result that came with it."""
         seconds, result = timed
-        self.core_seconds += seconds
+        self.progress.core_seconds += seconds
         self.resources.budget.note(kind, seconds)
         return result
 
@@ -189,8 +160,8 @@ class StageContext:
                 budget.note(kind, time.monotonic() - started)
             count()
             reached = int(metrics["step"])
-            # Not self.progress: a training that is asked to stop hands in a checkpoint first.
-            self.tell(reached, steps, message="steps")
+            # Not self.progress(): a training that is asked to stop hands in a checkpoint first.
+            self.progress.note(reached, steps, message="steps")
 
         with pool.lend(min(workers, pool.workers)), self._borrowed(workers) as count:
             result = backend.train(
@@ -252,10 +223,10 @@ class StageContext:
     @contextmanager
     def _borrowed(self, cpus: int) -> Iterator[Callable[[], None]]:
         """Count the time of a block as work of so many cores; calling what it yields brings the count up to now."""
-        before, started = self.core_seconds, time.monotonic()
+        before, started = self.progress.core_seconds, time.monotonic()
 
         def count() -> None:
-            self.core_seconds = before + cpus * (time.monotonic() - started)
+            self.progress.core_seconds = before + cpus * (time.monotonic() - started)
 
         yield count
         count()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from results.files import write_atomically
+
 SECONDS_BETWEEN_BEATS = 1.0
 
 
@@ -16,14 +18,12 @@ class ProgressFile:
         self._last = -SECONDS_BETWEEN_BEATS
 
     def beat(self, done: int, total: int) -> None:
-        """Tell readers, at most once a second."""
+        """Write it, at most once a second."""
         now = time.monotonic()
         if now - self._last < SECONDS_BETWEEN_BEATS:
             return
         self._last = now
-        temporary = self.path.with_name(self.path.name + ".tmp")
-        temporary.write_text(f"{done} {total}", encoding="ascii")
-        temporary.replace(self.path)
+        write_atomically(self.path, f"{done} {total}")
 
     def read(self) -> tuple[int, int] | None:
         """The last beat, or None before the first."""

@@ -74,7 +74,7 @@ class _StoreFanOut:
 
     def run(self) -> None:
         """Simulate until no unit is missing."""
-        self._tell()
+        self._note_progress()
         check_share(self._failed, self._store.capacity, self._context.limits)
         limit_s = self._store.rows_per_unit * 1.1 * self._job.limit_s + GRACE_S  # where even the watchdog is stuck
         self._context.fan_out(
@@ -89,7 +89,7 @@ class _StoreFanOut:
         self._done += summary.simulations
         self._failed += summary.failed
         self._best.add_unit(unit.number)
-        self._tell()
+        self._note_progress()
         check_share(self._failed, self._store.capacity, self._context.limits)
 
     def _rescue(self, unit: Unit, error: WorkerLostError) -> Iterator[Unit]:
@@ -109,9 +109,9 @@ class _StoreFanOut:
         rows = self._store.unit_rows(unit)
         return rows.stop - rows.start
 
-    def _tell(self) -> None:
+    def _note_progress(self) -> None:
         # Not progress(), which would raise amid units in flight: those end before a run that is stopped does.
-        self._context.tell(
+        self._context.progress.note(
             self._done,
             self._store.capacity,
             failed=self._failed,

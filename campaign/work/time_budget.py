@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from results.files import write_json
+
 QUANTILE = 0.95
 REMEMBERED = 200  # durations of one kind: enough for a quantile, and what the machine does now counts
 SAVE_SECONDS = 10.0
@@ -91,9 +93,7 @@ class TimeBudget:
 
     def _save(self, record: Path) -> None:
         self._saved = self._clock()
-        temporary = record.with_name(record.name + ".tmp")
-        temporary.write_text(json.dumps({kind: list(past) for kind, past in self._past.items()}), encoding="ascii")
-        temporary.replace(record)
+        write_json(record, {kind: list(past) for kind, past in self._past.items()})
 
 
 def _read(record: Path | None) -> dict[str, deque[float]]:
@@ -104,7 +104,7 @@ def _read(record: Path | None) -> dict[str, deque[float]]:
 
 
 class Timed:
-    """A function that also tells how long it took, without the wait for a worker; picklable."""
+    """A function that also returns how long it took, without the wait for a worker; picklable."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -41,6 +42,8 @@ HOPELESS = (
     "configuration source",
     "no such command",
 )
+# States of nodes, which may have a mark behind them such as the * of one that does not answer.
+UNUSABLE = re.compile(r"down|drain|fail|maint|power|reboot|unknown|no_respond|\w+\*$")
 BUSY = ("timed out", "temporarily", "unable to contact", "connection refused", "try again", "communication")
 
 
@@ -120,14 +123,24 @@ def patiently(ask: Callable[[], Answer], what: str, pause: Callable[[float], obj
 
 @dataclass(frozen=True)
 class JobState:
-    """One job as the controller tells it.
+    """One job as the controller has it.
 
-    Attributes:
-        job: its id.
-        name: its name.
-        state: for example ``PENDING``, ``RUNNING``, ``COMPLETED``.
-        reason: why it waits, or ``None`` as Slurm writes it.
-        comment: what was said of it when it was sent.
+    Attributes
+    ----------
+    job
+        Its id.
+    name
+        Its name.
+    state
+        For example ``PENDING``, ``RUNNING``, ``COMPLETED``.
+    reason
+        Why it waits, or ``None`` as Slurm writes it.
+    comment
+        What was said of it when it was sent.
+    nodes
+        That it has, as Slurm writes them: ``node[1-2],node7``; empty while it waits.
+    start
+        When it started, or is expected to: ``2026-01-31T12:00:00``, or ``N/A``.
     """
 
     job: str
@@ -135,6 +148,8 @@ class JobState:
     state: str
     reason: str
     comment: str
+    nodes: str = ""
+    start: str = "N/A"
 
     @property
     def is_alive(self) -> bool:
@@ -142,17 +157,41 @@ class JobState:
         return self.state in {"PENDING", "RUNNING", "CONFIGURING", "SUSPENDED", "REQUEUED", "REQUEUE_HOLD", "RESIZING",
                               "SIGNALING", "STAGE_OUT", "STOPPED", "SPECIAL_EXIT", "REQUEUE_FED"}  # fmt: skip
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether its processes are being ended, which may take them half a minute."""
+        return self.state == "COMPLETING"
+
 
 def jobs_named(names: str) -> list[JobState]:
     """This user's jobs of some names, separated by commas, as far as the controller remembers them: one call.
 
-    Raises:
-        SlurmError: the controller did not answer.
+    Raises
+    ------
+    SlurmError
+        The controller did not answer.
     """
     listed = call(
-        "squeue", "--noheader", "--me", "--states=all", "--array", f"--name={names}", "--format=%A|%j|%T|%r|%k"
+        "squeue", "--noheader", "--me", "--states=all", "--array", f"--name={names}", "--format=%A|%j|%T|%r|%N|%S|%k"
     )
-    return [JobState(*line.strip().split("|", 4)) for line in listed.splitlines()]
+    return [_job_state(*line.strip().split("|", 6)) for line in listed.splitlines()]
+
+
+def _job_state(job: str, name: str, state: str, reason: str, nodes: str, start: str, comment: str) -> JobState:
+    return JobState(job, name, state, reason, comment, nodes, start)
+
+
+def failed_nodes(nodes: Sequence[str]) -> dict[str, str]:
+    """Those of some nodes that cannot be used at present, with the state of each in Slurm's words: one call.
+
+    Raises
+    ------
+    SlurmError
+        The controller did not answer.
+    """
+    listed = call("sinfo", "--noheader", "--Node", f"--nodes={','.join(nodes)}", "--format=%N|%T")
+    states = dict(line.strip().split("|", 1) for line in listed.splitlines())
+    return {node: state for node, state in states.items() if UNUSABLE.match(state)}
 
 
 def cancel(jobs: Sequence[JobState]) -> None:

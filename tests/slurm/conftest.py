@@ -18,7 +18,9 @@ import yaml
 from slurm_lab import SlurmLab
 
 from campaign.plan.keys import PROJECT
-from campaign.record.events import RunStatus, read_events, run_status
+from campaign.record.events import read_events
+from campaign.record.liveness import run_status
+from campaign.record.status import RunStatus
 
 SPEC = Path(__file__).parents[1] / "tiny.yaml"
 PATIENCE = 900.0

@@ -89,21 +89,21 @@ def test_watch_streams_events_as_lines_of_json(run: Path) -> None:
 
 
 def test_logs_of_a_stage_of_the_latest_run(run: Path) -> None:
-    done = campaign("logs", "labels", "--runs", run.parent)
+    done = campaign("logs", "--stage", "labels", "--runs", run.parent)
     assert done.stdout == (
         "==> driver <==\n2026-01-01 00:00:00,000 INFO [labels/a] stage-started\n\n"
         "==> labels/a on node1 <==\na worker's words\n"
     )
-    silent = campaign("logs", run, "model/a")
+    silent = campaign("logs", run, "--stage", "model/a")
     assert (silent.returncode, silent.stdout) == (0, "")
     assert "nothing was logged about model/a" in silent.stderr
-    wrong = campaign("logs", run, "lables")
+    wrong = campaign("logs", run, "--stage", "lables")
     assert wrong.returncode == 2
     assert "has no stage lables; its stages: labels/a, model/a" in wrong.stderr
 
 
 def test_logs_can_be_followed_to_the_end(run: Path) -> None:
-    command = [sys.executable, "-u", "-m", "campaign", "logs", run, "labels/a", "-f"]
+    command = [sys.executable, "-u", "-m", "campaign", "logs", run, "--stage", "labels/a", "-f"]
     follow = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
     assert follow.stdout is not None
     seen = [follow.stdout.readline() for _ in range(5)]
@@ -157,10 +157,9 @@ def test_no_run_is_said(tmp_path: Path, command: str) -> None:
     none = campaign(command, "--runs", tmp_path)
     assert none.returncode == 2
     assert f"no runs below {tmp_path}" in none.stderr
-    if command != "logs":  # whose argument may be a stage
-        wrong = campaign(command, tmp_path / "nowhere")
-        assert wrong.returncode == 2
-        assert "not a run's folder" in wrong.stderr
+    wrong = campaign(command, tmp_path / "nowhere")
+    assert wrong.returncode == 2
+    assert "not a run's folder" in wrong.stderr
 
 
 def test_dashboard_prints_the_tunnel_and_the_token(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

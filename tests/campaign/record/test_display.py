@@ -7,7 +7,7 @@ from rich.console import Console
 
 from campaign.record import display as progress
 from campaign.record.display import display, format_seconds, status_line, status_table
-from campaign.record.events import RunStatus, StageStatus
+from campaign.record.status import RunStatus, StageStatus
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from campaign.cache.lease import LeaseBusyError
 from campaign.cache.owner import Owner
 from campaign.record import driver
-from campaign.record.driver import drive_alone, has_driver, looking_around
+from campaign.record.driver import drive_alone, has_driver, repeating
 
 Drive = Callable[..., Path]
 
@@ -61,25 +61,42 @@ def test_half_an_owner_is_none(tmp_path: Path, drive: Drive) -> None:
     assert Owner.read(path) is None
 
 
-def test_a_driver_looks_around_until_it_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "LOOK_SECONDS", 0.01)
-    looked = threading.Semaphore(0)
-    with looking_around(looked.release):
+def test_a_driver_acts_now_and_then_until_it_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "PAUSE_SECONDS", 0.01)
+    acts = threading.Semaphore(0)
+    with repeating(acts.release):
         for _ in range(5):
-            assert looked.acquire(timeout=60)
-    assert "lookout" not in [thread.name for thread in threading.enumerate()]
+            assert acts.acquire(timeout=60)
+    assert "now and then" not in [thread.name for thread in threading.enumerate()]
 
 
-def test_trouble_on_the_way_does_not_end_the_looking_around(caplog: pytest.LogCaptureFixture) -> None:
-    looks = iter([OSError("stale file handle"), OSError("stale file handle"), None])
+def test_an_error_does_not_end_what_a_driver_does_now_and_then(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "PAUSE_SECONDS", 0.01)
+    errors = iter([OSError("stale file handle"), OSError("stale file handle"), None])
     all_well = threading.Event()
 
-    def look() -> None:
-        trouble = next(looks, None)
-        if trouble is not None:
-            raise trouble
+    def act() -> None:
+        error = next(errors, None)
+        if error is not None:
+            raise error
         all_well.set()
 
-    with caplog.at_level("ERROR", logger="campaign.record.driver"), looking_around(look):
+    with caplog.at_level("ERROR", logger="campaign.record.driver"), repeating(act):
         assert all_well.wait(30)
-    assert [record.getMessage() for record in caplog.records] == ["could not look around"]
+    assert [record.getMessage() for record in caplog.records] == ["what the driver does now and then failed"]
+
+
+class TiredOfWaitingError(Exception):
+    pass
+
+
+def test_waiting_for_a_driver_that_may_live_can_be_given_up(tmp_path: Path, drive: Drive) -> None:
+    drive(tmp_path, host="node7", machine="another", process=2**22 + 1)
+
+    def give_up() -> None:
+        raise TiredOfWaitingError
+
+    with pytest.raises(TiredOfWaitingError), drive_alone(tmp_path, give_up):
+        pass

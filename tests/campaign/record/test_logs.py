@@ -82,7 +82,7 @@ def test_hosts_that_said_nothing_leave_no_file(run: Path) -> None:
 
 WORKER = """
 import ctypes, os, pathlib, sys
-from campaign.worker_log import Logged
+from campaign.record.worker_log import Logged
 folders = [pathlib.Path(sys.argv[1]) / name for name in "abc"]
 print("before")
 Logged(lambda: print("python says"), folders[0])()

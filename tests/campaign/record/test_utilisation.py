@@ -71,3 +71,11 @@ def test_an_interrupted_stage_keeps_the_work_it_told_of(tmp_path: Path) -> None:
 def test_a_run_without_workers_has_no_utilisation(tmp_path: Path) -> None:
     assert utilisation(tmp_path) is None
     assert utilisation(write(tmp_path, WHOLE[0], WHOLE[-1])) is None
+
+
+def test_time_in_a_queue_is_paid_by_no_submission(tmp_path: Path) -> None:
+    queued = event(5000, "run-queued"), event(9000, "job-started", job="17", nodes=["node1"])
+    again = tuple({**each, "time": each["time"] + 10_000} for each in WHOLE)
+    used = utilisation(write(tmp_path, *WHOLE, *queued, *again))
+    assert used is not None
+    assert (used.busy_core_seconds, used.available_core_seconds) == (22.0, 40.0)

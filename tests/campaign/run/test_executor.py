@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,11 +22,16 @@ from campaign.cache.stage_cache import StageCache
 from campaign.plan.keys import KeyParts
 from campaign.plan.pipeline import Pipeline, Stage
 from campaign.record.cancel_request import CancelRequest
-from campaign.record.events import read_events, run_status
+from campaign.record.events import read_events
+from campaign.record.liveness import run_status
 from campaign.run import executor as run_module
-from campaign.run.executor import CampaignFailedError, Executor, RunCancelledError
+from campaign.run import stop
+from campaign.run.endings import CampaignFailedError, RunCancelledError
+from campaign.run.executor import Executor
+from campaign.run.interrupt import Interrupt, ctrl_c
 from campaign.spec.profile import LAPTOP
 from campaign.work.context import StageContext
+from results.layout import StoreError
 from results.store import SimulationStore
 
 Run = Callable[[Mapping[str, Any], Mapping[str, Path], StageContext], None]
@@ -56,12 +63,17 @@ def stages(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Stage, ...]]:
     return make
 
 
-def execute(tmp_path: Path, stages: tuple[Stage, ...]) -> Executor:
+def execute(
+    tmp_path: Path,
+    stages: tuple[Stage, ...],
+    write_report: Callable[[], object] = lambda: None,
+    interrupt: Interrupt | None = None,
+) -> Executor:
     run_folder = tmp_path / "run"
     run_folder.mkdir(exist_ok=True)
     pipeline = StagesOnly(None, stages)  # type: ignore[arg-type]
-    executor = Executor(pipeline, StageCache(tmp_path / "cache"), LAPTOP, run_folder)
-    executor.execute()
+    executor = Executor(pipeline, StageCache(tmp_path / "cache"), LAPTOP, run_folder, interrupt=interrupt)
+    executor.execute(write_report)
     return executor
 
 
@@ -134,7 +146,7 @@ def test_independent_stages_run_at_the_same_time(tmp_path: Path, stages: Any) ->
     execute(tmp_path, stages(a=(meet, []), b=(meet, [])))
 
 
-def test_progress_reaches_the_log_and_failures_their_class(tmp_path: Path, stages: Any) -> None:
+def test_progress_reaches_the_log(tmp_path: Path, stages: Any) -> None:
     def counts(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
         context.progress(5, 5, failed=2, message="simulations")
         context.facts["failed"] = 2
@@ -207,16 +219,16 @@ def test_a_cancelled_run_ends_its_stages_and_starts_no_more(tmp_path: Path, stag
 def test_an_orderly_cancel_lets_work_in_flight_finish_and_what_finished_all_is_done(
     tmp_path: Path, stages: Any
 ) -> None:
-    started, heard = threading.Event(), threading.Event()
+    started, seen = threading.Event(), threading.Event()
 
     def finishes_regardless(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
         started.set()
         assert context.resources.stop.wait(60)
-        heard.set()
+        seen.set()
 
     cancel_when(started, tmp_path / "run", now=False)
     execute(tmp_path, stages(a=(finishes_regardless, [])))
-    assert heard.is_set()
+    assert seen.is_set()
     assert run_status(tmp_path / "run").state == "done"
 
 
@@ -235,7 +247,7 @@ def test_cancel_now_does_not_wait_for_stages(tmp_path: Path, stages: Any, monkey
     assert run_status(tmp_path / "run").state == "cancelled"
 
 
-def test_the_last_progress_of_a_stage_is_told_however_soon_it_came(tmp_path: Path, stages: Any) -> None:
+def test_the_last_progress_of_a_stage_is_written_however_soon_it_came(tmp_path: Path, stages: Any) -> None:
     def stops_short(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
         for done in range(5):
             context.progress(done, 100, message="simulations")
@@ -243,8 +255,8 @@ def test_the_last_progress_of_a_stage_is_told_however_soon_it_came(tmp_path: Pat
 
     with pytest.raises(CampaignFailedError):
         execute(tmp_path, stages(a=(stops_short, [])))
-    told = [event["done"] for event in read_events(tmp_path / "run") if event["event"] == "progress"]
-    assert told == [0, 4]
+    written = [event["done"] for event in read_events(tmp_path / "run") if event["event"] == "progress"]
+    assert written == [0, 4]
 
 
 def test_the_report_is_part_of_the_run(tmp_path: Path, stages: Any, drive: Callable[..., Path]) -> None:
@@ -264,10 +276,124 @@ def test_the_report_is_part_of_the_run(tmp_path: Path, stages: Any, drive: Calla
     assert run_status(run_folder).state == "failed"
 
 
-def test_a_damaged_store_is_found_by_its_checksum_and_mended(tmp_path: Path, stages: Any) -> None:
-    written: list[int] = []
+class Moments:
+    """Points of a run, counted as it passes them; Ctrl-C is pressed at one of them."""
 
-    def simulates(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+    def __init__(self, press_at: int | None = None) -> None:
+        self.passed = 0
+        self.pressed_at: float | None = None
+        self._press_at = press_at
+        self._lock = threading.Lock()
+
+    def here(self) -> None:
+        with self._lock:
+            self.passed += 1
+            if self.passed == self._press_at:
+                self.pressed_at = time.monotonic()
+                os.kill(os.getpid(), signal.SIGINT)
+
+    def counts(self, units: int, worked: list[tuple[Path, int]]) -> Run:
+        """A stage of so many units, which goes on where it stopped and notes what it does."""
+
+        def run(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+            for unit in range(units):
+                if not (context.folder / str(unit)).exists():
+                    self.here()
+                    (context.folder / str(unit)).touch()
+                    worked.append((context.folder.with_suffix(""), unit))
+                context.progress(unit + 1, units, message="units")
+
+        return run
+
+    def run(self, tmp_path: Path, stages: Any, worked: list[tuple[Path, int]]) -> None:
+        """Drive a run of four stages and a report of three figures in this process, as a user would."""
+        counts = self.counts(4, worked)
+        made = stages(a=(counts, []), b=(counts, ["a"]), c=(counts, ["a"]), d=(counts, ["b", "c"]))
+        (tmp_path / "run").mkdir(parents=True, exist_ok=True)
+
+        def write_report(interrupt: Interrupt) -> None:
+            for _ in range(3):
+                interrupt.raise_if_pressed()
+                self.here()
+            interrupt.raise_if_pressed()
+
+        def listen(event: dict[str, Any]) -> None:
+            if event["event"] not in {"run-ended", "progress"}:  # of the latter a slow machine has more
+                self.here()
+
+        with ctrl_c() as interrupt:
+            executor = Executor(
+                StagesOnly(None, made),  # type: ignore[arg-type]
+                StageCache(tmp_path / "cache"),
+                LAPTOP,
+                tmp_path / "run",
+                listen,
+                interrupt=interrupt,
+            )
+            executor.execute(lambda: write_report(interrupt))
+
+
+def test_ctrl_c_ends_a_run_at_every_moment(tmp_path: Path, stages: Any) -> None:
+    calm, worked = Moments(), list[tuple[Path, int]]()
+    calm.run(tmp_path / "calm", stages, worked)
+    assert len(worked) == 16
+    for number in range(20):
+        folder, worked = tmp_path / str(number), []
+        moment = Moments(press_at=1 + number * (calm.passed - 1) // 19)  # the first, the last, and some between
+        with pytest.raises(KeyboardInterrupt):
+            moment.run(folder, stages, worked)
+        assert moment.pressed_at is not None
+        assert time.monotonic() - moment.pressed_at < 10
+        status = run_status(folder / "run")
+        assert status.state == "interrupted"
+        assert "failed" not in {stage.state for stage in status.stages.values()}
+        Moments().run(folder, stages, worked)
+        assert run_status(folder / "run").state == "done"
+        assert len(set(worked)) == len(worked) == 16  # nothing that was finished is done again
+
+
+def test_the_first_ctrl_c_lets_work_in_flight_finish(tmp_path: Path, stages: Any) -> None:
+    interrupt = Interrupt()
+
+    def finishes(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+        interrupt.press()
+        assert context.resources.stop.wait(60)
+        (context.folder / "out").write_text("whole")
+
+    with pytest.raises(KeyboardInterrupt):
+        execute(tmp_path, stages(a=(finishes, []), b=(writes("2"), ["a"])), interrupt=interrupt)
+    states = {name: stage.state for name, stage in run_status(tmp_path / "run").stages.items()}
+    assert states == {"a": "done", "b": "waiting"}
+
+
+@pytest.mark.parametrize("presses", [1, 2])
+def test_ctrl_c_waits_for_no_stage_that_hangs(
+    tmp_path: Path, stages: Any, monkeypatch: pytest.MonkeyPatch, presses: int
+) -> None:
+    interrupt, never, over = Interrupt(), threading.Event(), threading.Event()
+    monkeypatch.setattr(stop, "GRACE_SECONDS", 0.1 if presses == 1 else 300)
+    monkeypatch.setattr(run_module, "HASTE_SECONDS", 0.1)
+
+    def hangs(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+        for _ in range(presses):
+            with suppress(KeyboardInterrupt):  # the handler would raise it in the main thread
+                interrupt.press()
+        never.wait(300)
+        over.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        execute(tmp_path, stages(a=(hangs, [])), interrupt=interrupt)
+    # At a second press there is no time for a last event: that the driver is gone says enough.
+    assert [event["event"] for event in read_events(tmp_path / "run")][2:] == ["run-ended"] * (2 - presses)
+    assert run_status(tmp_path / "run").state == "interrupted"
+    never.set()
+    assert over.wait(60)
+
+
+def simulates_into(written: list[int]) -> Run:
+    """A stage with a store of three units, which notes those that it writes."""
+
+    def run(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
         path = context.folder / "labels.zarr"
         if not path.is_dir():
             SimulationStore.create(path, capacity=6, latent_shape=None, image_px=8, rows_per_unit=2)
@@ -276,18 +402,65 @@ def test_a_damaged_store_is_found_by_its_checksum_and_mended(tmp_path: Path, sta
             written.append(unit)
             store.write_unit(unit, {"y": np.arange(2.0) + unit, "status": np.ones(2, np.uint8)})
 
+    return run
+
+
+def damage(tmp_path: Path) -> None:
+    """Cut the second unit of that stage short."""
+    shard = tmp_path / "cache" / "a" / "a" / "labels.zarr" / "y" / "c" / "1"
+    os.truncate(shard, shard.stat().st_size - 3)
+
+
+def test_a_store_that_a_stage_finds_damaged_is_repaired(tmp_path: Path, stages: Any) -> None:
+    written: list[int] = []
+    simulates = simulates_into(written)
+
     def reads(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
         total = SimulationStore.open(inputs["a"] / "labels.zarr").read("y")["y"].sum()
         (context.folder / "out").write_text(str(total))
 
     executor = execute(tmp_path, stages(a=(simulates, [])))
     assert written == [0, 1, 2]
-    shard = tmp_path / "cache" / "a" / "a" / "labels.zarr" / "y" / "c" / "1"
-    os.truncate(shard, shard.stat().st_size - 3)
-    executor = execute(tmp_path, stages(a=(simulates, []), b=(reads, ["a"])))
+    damage(tmp_path)
+    # Both of its readers meet it, and what reads one of those has not begun.
+    executor = execute(
+        tmp_path, stages(a=(simulates, []), b=(reads, ["a"]), c=(reads, ["a"]), d=(writes("4"), ["b", "c"]))
+    )
     assert written == [0, 1, 2, 1]
-    assert {name: outcome.state for name, outcome in executor.outcomes.items()} == {"a": "done", "b": "done"}
-    assert (tmp_path / "run" / "stages" / "b" / "out").read_text() == "9.0"
+    assert {name: outcome.state for name, outcome in executor.outcomes.items()} == dict.fromkeys("abcd", "done")
+    assert (tmp_path / "run" / "stages" / "d" / "out").read_text() == "9.09.04"
+
+
+def test_a_store_that_the_report_finds_damaged_is_repaired(tmp_path: Path, stages: Any) -> None:
+    written: list[int] = []
+    made, totals = stages(a=(simulates_into(written), []), b=(writes("2"), ["b0"]), b0=(writes("1"), [])), []
+    execute(tmp_path, made)
+    damage(tmp_path)
+
+    def write_report() -> None:
+        totals.append(0.0)
+        totals[-1] = SimulationStore.open(tmp_path / "run" / "stages" / "a" / "labels.zarr").read("y")["y"].sum()
+
+    executor = execute(tmp_path, made, write_report)
+    assert written == [0, 1, 2, 1]
+    assert totals == [0.0, 9.0]
+    states = {name: outcome.state for name, outcome in executor.outcomes.items()}
+    assert states == {"a": "done", "b": "cached", "b0": "cached"}
+    assert run_status(tmp_path / "run").state == "done"
+
+
+def test_what_is_damaged_again_and_again_is_given_up(tmp_path: Path, stages: Any) -> None:
+    written: list[int] = []
+    made = stages(a=(simulates_into(written), []))
+
+    def write_report() -> None:
+        damage(tmp_path)
+        SimulationStore.open(tmp_path / "run" / "stages" / "a" / "labels.zarr").read("y")
+
+    with pytest.raises(StoreError):
+        execute(tmp_path, made, write_report)
+    assert written == [0, 1, 2, 1]
+    assert run_status(tmp_path / "run").state == "failed"
 
 
 def test_a_stage_that_was_taken_over_waits_for_its_new_owner(tmp_path: Path, stages: Any) -> None:

@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 
 import campaign
-from campaign import api
 from campaign.cache.stage_cache import StageCache
 from campaign.plan import fingerprint
 from campaign.plan.fingerprint import PACKAGES, PROJECT
 from campaign.plan.pipeline import Pipeline, build_pipeline
 from campaign.run import freeze as frozen
 from campaign.run.campaign import Campaign
-from campaign.run.executor import CampaignFailedError
+from campaign.run.drive import execute
+from campaign.run.endings import CampaignFailedError
 from campaign.run.freeze import FrozenRun, SourceChangedError, freeze
 from campaign.spec.campaign import Spec
 from campaign.spec.load import LoadedSpec
@@ -132,5 +132,5 @@ def test_a_standing_cluster_is_sent_the_copy(
     frozen_run = freeze(build_pipeline(spec), cache, tmp_path / "run")
     campaign = Campaign(LoadedSpec(spec, tmp_path / "spec.yaml", "", ()), place, tmp_path, cache)
     with pytest.raises(CampaignFailedError, match="no Ray answers"):
-        api.execute(campaign, frozen_run, tmp_path / "run", place)
+        execute(campaign, frozen_run, tmp_path / "run", place)
     assert sent == {Source(tmp_path / "run" / "code", PACKAGES)}

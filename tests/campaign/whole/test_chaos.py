@@ -25,7 +25,8 @@ import pytest
 import yaml
 
 from campaign.plan.keys import PROJECT
-from campaign.record.events import read_events, run_status
+from campaign.record.events import read_events
+from campaign.record.liveness import run_status
 from results.layout import Status
 from results.store import SimulationStore
 

@@ -19,9 +19,10 @@ import pytest
 import yaml
 
 from campaign.cli.options import CANCELLED
-from campaign.cli.submit import MOST_RESTARTS, RESTARTS_VARIABLE
+from campaign.cli.restart import MOST_RESTARTS, RESTARTS_VARIABLE
 from campaign.plan.keys import PROJECT
-from campaign.record.events import read_events, run_status
+from campaign.record.events import read_events
+from campaign.record.liveness import run_status
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.heavy, pytest.mark.timeout(900)]
 WAIT_S = 300.0

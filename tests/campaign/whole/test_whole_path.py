@@ -27,7 +27,9 @@ import yaml
 
 from campaign.plan.fingerprint import PACKAGES
 from campaign.plan.keys import PROJECT
-from campaign.record.events import RunStatus, read_events, run_status
+from campaign.record.events import read_events
+from campaign.record.liveness import run_status
+from campaign.record.status import RunStatus
 from cluster.node.command import NodeSize, start_command
 from cluster.node.keeper import public_address
 from cluster.node.ports import lock_block

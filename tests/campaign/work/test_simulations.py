@@ -21,6 +21,7 @@ from campaign.spec.profile import InProcessProfile, Limits, LocalProfile
 from campaign.stages.simulator import Simulator
 from campaign.work.context import StageContext
 from campaign.work.failures import TooManyFailuresError
+from campaign.work.progress import StageProgress
 from campaign.work.resources import Resources
 from campaign.work.simulations import simulate_apart, simulate_designs
 from campaign.work.unit import UNFINISHED_FOLDER
@@ -127,7 +128,11 @@ def images() -> np.ndarray:
 def context(resources: Resources, tmp_path: Path) -> StageContext:
     (tmp_path / "stage").mkdir()
     return StageContext(
-        tmp_path / "stage", resources, lambda *_, **__: None, rows_per_unit=6, log_folder=tmp_path / "logs"
+        tmp_path / "stage",
+        resources,
+        StageProgress("labels", lambda *_, **__: None),
+        rows_per_unit=6,
+        log_folder=tmp_path / "logs",
     )
 
 

@@ -1,0 +1,137 @@
+"""Where a run and its stages stand, as the run's events say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from campaign.record.events import Event
+
+ENDED = ("done", "failed", "interrupted", "cancelled")
+
+
+@dataclass
+class StageStatus:
+    """Where one stage stands.
+
+    Attributes
+    ----------
+    state
+        One of waiting, running, done, cached, failed, interrupted.
+    done, total, failed
+        Units of work, such as simulations or training steps, and those without a result.
+    seconds
+        Wall time of a stage that has ended.
+    started
+        When it was started, seconds since the epoch.
+    first, found
+        Time of its first progress, and what had been done by then: its pace is what came since.
+    best_rep
+        The smallest residual error percentage so far, None where there are no targets.
+    message
+        What is counted, or why it failed.
+    """
+
+    state: str = "waiting"
+    done: int = 0
+    total: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+    started: float | None = None
+    first: float | None = None
+    found: int = 0
+    best_rep: float | None = None
+    message: str = ""
+
+    def rate(self, now: float) -> float | None:
+        """Units a second since the stage's first progress; None before there is any."""
+        if self.state != "running" or self.first is None or self.done <= self.found:
+            return None
+        return (self.done - self.found) / max(now - self.first, 1e-3)
+
+
+@dataclass
+class RunStatus:
+    """Where a run stands.
+
+    Attributes
+    ----------
+    state
+        One of unknown, queued, running, done, failed, interrupted, cancelled.
+    started, updated
+        Times of the last start and of the last event, seconds since the epoch.
+    host, process
+        Of the driver.
+    job, nodes
+        The Slurm job that the driver was last part of, and the names of its nodes.
+    cpus
+        That the cluster has by now, None before there is one.
+    dashboard, token_file
+        Address of the Ray dashboard, and the file with its token.
+    message
+        What is to be known beside the state: who cancelled it, why it failed, what its job waits for.
+    stages
+        By name, in the order of the pipeline.
+    """
+
+    state: str = "unknown"
+    started: float | None = None
+    updated: float | None = None
+    host: str | None = None
+    process: int | None = None
+    job: str | None = None
+    nodes: tuple[str, ...] = ()
+    cpus: int | None = None
+    dashboard: str | None = None
+    token_file: str | None = None
+    message: str = ""
+    stages: dict[str, StageStatus] = field(default_factory=dict)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will come, unless it is sent on its way again."""
+        return self.state in ENDED
+
+    @property
+    def failed(self) -> int:
+        """Simulations that failed so far."""
+        return sum(stage.failed for stage in self.stages.values())
+
+    def apply(self, event: Event) -> None:
+        """Fold one event into the status."""
+        self.updated = event["time"]
+        name = event["event"]
+        if name == "run-started":
+            self.state, self.started, self.message = "running", event["time"], ""
+            self.process, self.host = event.get("process"), event.get("host")
+            self.dashboard = self.cpus = self.token_file = None
+            self.stages = {stage: StageStatus() for stage in event["stages"]}
+        elif name == "cluster-started":
+            self.dashboard, self.cpus = event.get("dashboard"), event.get("cpus")
+            self.token_file = event.get("token_file")
+        elif name == "cluster-changed":
+            self.cpus = event["cpus"]
+        elif name == "run-queued":
+            self.state, self.message = "queued", event.get("message", "")
+        elif name == "job-started":
+            self.job, self.nodes = event["job"], tuple(event["nodes"])
+            self.state, self.message = "queued", f"job {self.job} starts on {', '.join(self.nodes)}"
+        elif name == "cancel-requested":
+            self.message = f"cancelled by {event['user']} from {event['host']}"
+        elif name == "run-ended":
+            self.state, self.message = event["state"], event.get("message", self.message)
+        elif (stage := self.stages.get(event.get("stage", ""))) is not None:
+            _apply_to_stage(stage, name, event)
+
+
+def _apply_to_stage(stage: StageStatus, name: str, event: Event) -> None:
+    if name == "stage-started":
+        stage.state, stage.started = "running", event["time"]
+    elif name == "progress":
+        if stage.first is None:
+            stage.first, stage.found = event["time"], event["done"]
+        stage.done, stage.total, stage.failed = event["done"], event["total"], event.get("failed", 0)
+        stage.best_rep = event.get("best_rep", stage.best_rep)
+        stage.message = event.get("message", "")
+    elif name == "stage-ended":
+        stage.state, stage.seconds = event["state"], event.get("seconds", 0.0)
+        stage.message = event.get("message", "")
