@@ -37,8 +37,9 @@ from campaign.work.unit import SECONDS_AT_RISK, SimulationJob, Unit, UnitSummary
 from cluster.pool import pool as pool_module
 from cluster.pool.fanout import fan_out
 from cluster.pool.task import SharedFunction
-from results.design_set import DesignSet
-from results.layout import Status, pack_images
+from results.designs.design_set import DesignSet
+from results.designs.packed_images import pack_images
+from results.layout import Status
 from results.store import SimulationStore
 
 IMAGE_PX, LATENT = 96, (3, 3)

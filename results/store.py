@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import zarr
 
+from results.designs.packed_images import unpack_images
 from results.files import atomic_folder, sync_file
-from results.layout import StoreError, StoreLayout, check_rows, input_types, unpack_images
+from results.layout import StoreError, StoreLayout, check_rows, input_types
 from results.zarr_groups import RESERVED_ATTRIBUTES, array_of, create_group, open_group
 
 if TYPE_CHECKING:

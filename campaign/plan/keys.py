@@ -37,9 +37,9 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()[:KEY_DIGITS]
 
 
-def code_fingerprint(module: str) -> str:
-    """Content address of a module and of the science behind it; see ``fingerprint.code_behind``."""
-    return digest(code_behind(module))
+def code_fingerprint(*modules: str) -> str:
+    """Content address of modules and of the science behind them; see ``fingerprint.code_behind``."""
+    return digest(code_behind(*modules))
 
 
 @dataclass(frozen=True)

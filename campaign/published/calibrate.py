@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 USUAL_FACTOR = 1.3
 SIMULATIONS_PER_TASK = 500  # of the screening; at most so many, unless one start alone needs more
 FAILED = 1e300  # the loss of a descent that could not be simulated, as JSON knows no infinity
-CODE = "photonics.calibration"
+CODE = "photonics.calibration", "campaign.stages.seeds"
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Calibrator:
         """Content address of all that the results depend on."""
         data = hashlib.sha256(np.ascontiguousarray(self.images).tobytes() + self.published.tobytes())
         config = {"calibration": self.calibration.model_dump(mode="json"), "orders": self.orders}
-        return digest({**config, "data": data.hexdigest(), "code": code_fingerprint(CODE)})
+        return digest({**config, "data": data.hexdigest(), "code": code_fingerprint(*CODE)})
 
     def run(self, pool: WorkerPool, runs: Path, progress: Progress) -> Outcome:
         """Calibrate on a pool of workers; results of tasks are kept below ``runs``.

@@ -23,7 +23,7 @@ from ganmdn.gan_checkpoint import HISTORY_FILE as GAN_HISTORY_FILE
 from ganmdn.gan_checkpoint import TrainingHistory
 from ganmdn.metrics import RepSummary, residual_error_percentage
 from ganmdn.statistics import set_statistics, volume_fraction
-from results.design_set import DesignSet
+from results.designs.design_set import DesignSet
 from results.figures.gallery import BestDesign, MethodDesigns
 from results.figures.morphology import Curve, Labels, Morphology
 from results.figures.targets import Achieved, SearchHistory

@@ -16,7 +16,7 @@ from campaign.work.failures import FailureClass, Quarantine, check_share, treat
 from campaign.work.unit import UNFINISHED_FOLDER, SimulationJob, Unit, UnitSummary, columns_of, simulate_unit
 from campaign.work.watchdog import Watchdog, read_note
 from ganmdn.metrics import residual_error_percentage
-from results.design_set import DesignSet
+from results.designs.design_set import DesignSet
 from results.layout import Status
 from results.store import SimulationStore
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from campaign.work.watchdog import Watchdog
-from results.design_set import DesignSet
+from results.designs.design_set import DesignSet
 from results.files import atomic_path
 from results.layout import Status
 from results.store import SimulationStore

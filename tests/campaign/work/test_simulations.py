@@ -24,8 +24,9 @@ from campaign.work.failures import TooManyFailuresError
 from campaign.work.resources import Resources
 from campaign.work.simulations import simulate_apart, simulate_designs
 from campaign.work.unit import UNFINISHED_FOLDER
-from results.design_set import DesignSet
-from results.layout import Status, pack_images
+from results.designs.design_set import DesignSet
+from results.designs.packed_images import pack_images
+from results.layout import Status
 from results.store import SimulationStore
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from results.layout import unpack_images
+from results.designs.packed_images import unpack_images
 
 
 @dataclass(frozen=True)
