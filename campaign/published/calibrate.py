@@ -23,7 +23,7 @@ from campaign.published.agreement import Agreement
 from campaign.published.kept_results import Journal, Progress
 from campaign.spec.calibration import Calibration, physics_yaml
 from campaign.spec.materials import TabulatedIndex
-from campaign.spec.physics import FilmLayer, Layer, Physics
+from campaign.spec.physics import FilmLayerBlock, LayerBlock, Physics
 from campaign.stages.seeds import seed_for
 from photonics.materials import table
 
@@ -62,7 +62,7 @@ class Start:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CalibrationOutcome:
     """What a calibration found.
 
     The stack with the orders that it was fitted with; how it fits all pairs; and how well stacks fitted to the other
@@ -108,7 +108,7 @@ class Calibrator:
         config = {"calibration": self.calibration.model_dump(mode="json"), "orders": self.orders}
         return digest({**config, "data": data.hexdigest(), "code": code_fingerprint(*CODE)})
 
-    def run(self, pool: WorkerPool, runs: Path, progress: Progress) -> Outcome:
+    def run(self, pool: WorkerPool, runs: Path, progress: Progress) -> CalibrationOutcome:
         """Calibrate on a pool of workers; results of tasks are kept below ``runs``.
 
         ``progress(done, total, what)`` hears of every finished task. Raises RuntimeError if no start could be
@@ -123,7 +123,7 @@ class Calibrator:
         checked = {part: _numbers(rows[0]) for part, rows in journal.run("checks", screened, checks).items()}
         predictions = np.array([checked[f"fold-{fold}"][i] for i, fold in enumerate(folds)])
         choice, values = best["all"]
-        return Outcome(
+        return CalibrationOutcome(
             self._physics(choice, values),
             self.choices[choice].orders,
             Agreement.of(checked["all"], self.published),
@@ -271,11 +271,11 @@ def _family(calibration: Calibration, choice: Choice, image_px: int) -> Family:
     )
 
 
-def _family_layers(layers: tuple[Layer, ...]) -> tuple[Any, ...]:
+def _family_layers(layers: tuple[LayerBlock, ...]) -> tuple[Any, ...]:
     from photonics.calibration import FamilyLayer
 
     return tuple(
-        FamilyLayer(layer.name, (layer.material,) if isinstance(layer, FilmLayer) else (layer.white, layer.black))
+        FamilyLayer(layer.name, (layer.material,) if isinstance(layer, FilmLayerBlock) else (layer.white, layer.black))
         for layer in layers
     )
 

@@ -13,7 +13,7 @@ from campaign.spec.load import load_calibration, load_physics, load_profile
 
 if TYPE_CHECKING:
     from campaign.published.agreement import Agreement
-    from campaign.published.calibrate import Outcome
+    from campaign.published.calibrate import CalibrationOutcome
 
 
 def verify_authors(weights: Path, data: Path) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def calibrate(
     runs: Path = DEFAULT_RUNS,
     dataset: str | None = None,
     progress: Callable[[int, int, str], None] = lambda done, total, what: None,
-) -> Outcome:
+) -> CalibrationOutcome:
     """Fit a family of stacks to a published data set on Ray; goes on with a calibration that was interrupted.
 
     Args:

@@ -14,8 +14,8 @@ from typing import Annotated
 from pydantic import Field
 
 from campaign.spec.base import Count, Fraction, Model, Name, Seed, repeats
-from campaign.spec.generator import DataSet, Generator, Latent
-from campaign.spec.methods import LEARNED_MODELS, Labels, MdnTraining, Method, Tune
+from campaign.spec.generator import DataSet, GeneratorBlock, Latent
+from campaign.spec.methods import LEARNED_MODELS, LabelsBlock, MdnTrainingBlock, Method, Tune
 from campaign.spec.physics import Physics, of_dataset
 from campaign.spec.problems import Violation
 
@@ -29,10 +29,10 @@ class Spec(Model):
         description="image sizes by name; each is labelled, learnt and designed for on its own"
     )
     latent: Latent = Latent()
-    generator: Generator = Field(description="what turns a latent z into an image")
+    generator: GeneratorBlock = Field(description="what turns a latent z into an image")
     physics: Physics
-    labels: Labels = Labels()
-    mdn: MdnTraining = MdnTraining()
+    labels: LabelsBlock = LabelsBlock()
+    mdn: MdnTrainingBlock = MdnTrainingBlock()
     methods: Annotated[tuple[Method, ...], Field(min_length=1)] = Field(
         description="inverse methods to compare; a name alone takes the method's defaults"
     )

@@ -73,7 +73,7 @@ class Microstructures(Model):
             yield Violation(("frequency_std_per_px",), "must lie above 0", "for example [0.005, 0.02]")
 
 
-class RandomFeatures(Model):
+class RandomFeaturesBlock(Model):
     """Feature maps of a fixed, seeded multi-scale random-filter bank (Ustyuzhaninov et al., arXiv 1606.00021)."""
 
     kind: Literal["random"] = "random"
@@ -81,7 +81,7 @@ class RandomFeatures(Model):
     seed: Seed = 0
 
 
-class Vgg16Features(Model):
+class Vgg16FeaturesBlock(Model):
     """Feature maps of the first four convolution layers of VGG-16."""
 
     kind: Literal["vgg16"]
@@ -91,10 +91,10 @@ class Vgg16Features(Model):
     )
 
 
-Features = Annotated[RandomFeatures | Vgg16Features, Field(discriminator="kind")]
+Features = Annotated[RandomFeaturesBlock | Vgg16FeaturesBlock, Field(discriminator="kind")]
 
 
-class GanTraining(Model):
+class GanTrainingBlock(Model):
     """Optimisation of the GAN; the number of workers changes the arithmetic, so it is part of the science."""
 
     steps: Count = Field(default=20_000, description="generator updates")
@@ -106,7 +106,7 @@ class GanTraining(Model):
     discriminator_updates: Count = Field(default=3, description="discriminator updates per generator update")
     collapse_weight: NotNegative = 0.03
     style_weight: NotNegative = 0.03
-    features: Features = RandomFeatures()
+    features: Features = RandomFeaturesBlock()
     latent: Latent = Latent()
     checkpoint_every: Count = Field(default=500, description="generator updates between checkpoints")
 
@@ -127,7 +127,7 @@ class TrainedGenerator(Model):
     kind: Literal["train"]
     image_px: Count = Field(default=128, description="side of the training images; the authors used 128")
     microstructures: Microstructures = Microstructures()
-    training: GanTraining = GanTraining()
+    training: GanTrainingBlock = GanTrainingBlock()
 
     def violations(self) -> Iterator[Violation]:
         """The training images fit the networks and fill a batch."""
@@ -145,7 +145,7 @@ class AuthorsGenerator(Model):
     weights: InputFile = Field(description="path of weights.pickle from the authors' repository")
 
 
-Generator = Annotated[TrainedGenerator | AuthorsGenerator, Field(discriminator="kind")]
+GeneratorBlock = Annotated[TrainedGenerator | AuthorsGenerator, Field(discriminator="kind")]
 
 
 def _multiple_violations(image_px: int) -> Iterator[Violation]:

@@ -78,7 +78,7 @@ def _one_form(material: Any) -> Any:
     return material
 
 
-Material = Annotated[
+MaterialBlock = Annotated[
     Annotated[ConstantIndex, Tag("constant")] | Annotated[TabulatedIndex, Tag("table")],
     Discriminator(_form),
     BeforeValidator(_one_form),

@@ -18,11 +18,11 @@ from campaign.spec.base import (
     Wavelengths,
     repeats,
 )
-from campaign.spec.materials import Material
+from campaign.spec.materials import MaterialBlock
 from campaign.spec.problems import Violation, suggestion
 
 
-class PatternLayer(Model):
+class PatternLayerBlock(Model):
     """A layer that carries the microstructure; where a stack has several, all carry the same."""
 
     kind: Literal["pattern"]
@@ -32,7 +32,7 @@ class PatternLayer(Model):
     black: Name = Field(description="material where the image is 0")
 
 
-class FilmLayer(Model):
+class FilmLayerBlock(Model):
     """A uniform layer."""
 
     kind: Literal["film"]
@@ -41,21 +41,21 @@ class FilmLayer(Model):
     material: Name
 
 
-Layer = Annotated[PatternLayer | FilmLayer, Field(discriminator="kind")]
+LayerBlock = Annotated[PatternLayerBlock | FilmLayerBlock, Field(discriminator="kind")]
 Orders = Annotated[
     Annotated[Count, Tag("number")] | Annotated[dict[Name, Count], Tag("mapping")],
     Discriminator(lambda value: "mapping" if isinstance(value, dict) else "number"),
 ]
 
 
-class Incidence(Model):
+class IncidenceBlock(Model):
     """Direction of the light: angle from the normal, in the incident medium, and azimuth from the image's x axis."""
 
     polar_deg: Annotated[float, Field(ge=0, lt=90), NO_TEXT] = 0.0
     azimuth_deg: Real = 0.0
 
 
-class Numerics(Model):
+class NumericsBlock(Model):
     """Numerical choices that are part of every label: truncation, factorisation rule, solver."""
 
     orders: Orders = Field(description="highest diffraction order M per axis; one number, or one per data set")
@@ -82,19 +82,19 @@ class Physics(Model):
     kind: Literal["rcwa"] = Field(default="rcwa", exclude=True, description="simulated by this project's RCWA")
     wavelength_nm: Wavelengths = Field(description="vacuum wavelength, or a list of them over which y is the mean")
     pixel_nm: LengthNm = Field(description="side of one image pixel; the period is image_px x pixel_nm")
-    materials: dict[Name, Material] = Field(description="each material by name: {n: ..., k: ...} or {table: ...}")
+    materials: dict[Name, MaterialBlock] = Field(description="each material by name: {n: ..., k: ...} or {table: ...}")
     incident: Name = Field(description="material above the stack")
-    incidence: Incidence = Incidence()
+    incidence: IncidenceBlock = IncidenceBlock()
     polarization: Literal["unpolarised", "s", "p"] = Field(
         default="unpolarised", description="s: E across the plane of incidence; unpolarised: the mean of s and p"
     )
-    layers: Annotated[tuple[Layer, ...], Field(min_length=1)] = Field(description="the stack, top to bottom")
+    layers: Annotated[tuple[LayerBlock, ...], Field(min_length=1)] = Field(description="the stack, top to bottom")
     substrate: Name = Field(description="material of the half space below the stack")
     property: Name = Field(
         default="total",
         description="y: 'total' (1 - R - T), or the name of the layer whose absorption is wanted",
     )
-    numerics: Numerics
+    numerics: NumericsBlock
 
     def violations(self) -> Iterator[Violation]:
         """Names refer to something, tables reach far enough, and the solver can take the stack."""

@@ -121,7 +121,7 @@ class RayProfile(Execution):
         return self.workers or available_cpus()
 
 
-class WorkerJobs(Model):
+class WorkerJobsBlock(Model):
     """Single-node jobs that join the campaign when the queue lets them and leave when their time ends."""
 
     count: Count = Field(description="jobs that wait or run at any time, as long as there is work")
@@ -151,7 +151,7 @@ class SlurmProfile(Execution):
     end_seconds: Count = Field(
         default=120, description="seconds before the limit at which the run stops by itself: checkpoint, next job"
     )
-    worker_jobs: WorkerJobs | None = Field(default=None, description="small jobs around the allocation")
+    worker_jobs: WorkerJobsBlock | None = Field(default=None, description="small jobs around the allocation")
     temp_dir: WorkFolder | None = Field(
         default=None, description="short folder on each node for Ray's sockets and logs; default: a new one in /tmp"
     )

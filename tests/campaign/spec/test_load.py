@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from campaign.spec.generator import AuthorsGenerator, TrainedGenerator
 from campaign.spec.load import LoadedSpec, Problem, SpecError, format_problems, load_spec
-from campaign.spec.methods import BayesianOptimization, GanMdn
-from campaign.spec.physics import PatternLayer
+from campaign.spec.methods import BayesianOptimizationBlock, GanMdnBlock
+from campaign.spec.physics import PatternLayerBlock
 
 VALID = """\
 campaign: small
@@ -518,9 +518,9 @@ def test_valid_spec_loads_with_every_block(in_folder: Path) -> None:
     spec = loaded.spec
     assert isinstance(spec.generator, TrainedGenerator)
     assert spec.generator.microstructures.volume_fraction.high == 0.7
-    assert isinstance(spec.physics.layers[0], PatternLayer)
+    assert isinstance(spec.physics.layers[0], PatternLayerBlock)
     assert spec.physics.orders_of("data-ii") == 3
-    assert [type(method) for method in spec.methods][::2] == [GanMdn, BayesianOptimization]
+    assert [type(method) for method in spec.methods][::2] == [GanMdnBlock, BayesianOptimizationBlock]
     assert spec.tune is not None
     assert spec.tune.learning_rate.low == 1e-3
     assert spec.targets == (0.55, 0.65)
