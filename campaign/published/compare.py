@@ -31,8 +31,8 @@ def validate_physics(
     Args:
         spec: a campaign's spec or a physics file.
         data: HDF5 file in the published layout.
-        dataset: whose orders to take, where they differ and the size of the images does not tell.
-        progress: hears how many images are done, of how many.
+        dataset: whose orders to take, where they differ and the size of the images does not decide.
+        progress: called with how many images are done, of how many.
 
     Raises:
         load.SpecError, load.UnknownDatasetError: see ``load.load_physics``.
@@ -62,7 +62,7 @@ def calibrate(
         profile: where to run; this machine by default.
         runs: folder below which results of single steps are kept.
         dataset: as for ``validate_physics``.
-        progress: hears of every finished task: done, total, and of what.
+        progress: called after every task: done, total, and of what.
 
     Raises:
         load.SpecError, load.UnknownDatasetError, ValueError, FileNotFoundError: as ``validate_physics``.
