@@ -20,6 +20,7 @@ from campaign.cli import published as comparing
 from campaign.cli import submit as submitting
 from campaign.cli.options import (
     FAILED,
+    MISTAKE,
     STOPPED,
     Json,
     ProfileFile,
@@ -30,6 +31,7 @@ from campaign.cli.options import (
     print_json,
 )
 from campaign.spec.entry_points import PluginError
+from cluster.node.allocation import AllocationError
 
 app = typer.Typer(
     name="campaign",
@@ -177,6 +179,9 @@ def main() -> None:
     """Entry point of the ``campaign`` command."""
     try:
         app()
+    except AllocationError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(MISTAKE) from None
     except SystemExit as end:
         if end.code == STOPPED and "ray" in sys.modules:
             # Threads that Ctrl-C left within Ray's library crash Python where it takes the library apart.
