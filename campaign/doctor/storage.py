@@ -9,8 +9,8 @@ import tempfile
 from pathlib import Path
 
 from campaign.doctor.check import GIB, Check
-from cluster.node.temp_folder import PREFIX, default_parent
-from cluster.node.temp_folder import check_temp_dir as refuse_if_long
+from cluster.node.temp_folder import PREFIX, default_parent, why_not_default
+from cluster.node.temp_folder import check_temp_dir as refuse_if_unfit
 
 LEAST_DISK, ENOUGH_DISK = 1 * GIB, 5 * GIB
 
@@ -78,9 +78,9 @@ def check_temp_dir(folder: Path | None) -> Check:
     """
     wanted = default_parent() / f"{PREFIX}12345678" if folder is None else folder.absolute()
     try:
-        refuse_if_long(wanted)
+        refuse_if_unfit(wanted)
     except ValueError as error:
-        return Check("temp_dir", "failure", str(error), "write a shorter temp_dir in the profile, or leave it out")
+        return Check("temp_dir", "failure", str(error), "write another temp_dir in the profile, or leave it out")
     parent = nearest_folder(wanted)
     try:
         with tempfile.TemporaryDirectory(prefix=PREFIX, dir=parent) as scratch:
@@ -94,7 +94,8 @@ def check_temp_dir(folder: Path | None) -> Check:
             f"{free / GIB:.2f} GiB free in {parent}, where Ray keeps sockets, logs and what memory has no room for"
         )
         return Check("temp_dir", "warning", message, "remove old files there, or name another temp_dir in the profile")
-    return Check("temp_dir", "ok", f"{parent} takes Ray's sockets, and is short enough for their paths")
+    instead = f". {reason}" if folder is None and (reason := why_not_default()) else ""
+    return Check("temp_dir", "ok", f"{parent} takes Ray's sockets, and is short enough for their paths{instead}")
 
 
 def _bind(path: Path) -> None:

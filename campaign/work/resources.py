@@ -74,7 +74,7 @@ class Resources:
 
     @property
     def backend(self) -> Backend:
-        """What everything runs on."""
+        """What everything runs on; raises ``InterruptedRunError`` when it is not up and the run was asked to stop."""
         with self._lock:
             return self._started()
 
@@ -88,6 +88,7 @@ class Resources:
 
     def _started(self) -> Backend:
         if self._backend is None:
+            self.raise_if_stopped()  # nothing is started for a run that ends
             backend = backend_of(self.profile, self._training_workers, self._shared_folders, self._source)
             self._stack.callback(backend.close)
             self._backend, self._cpus = backend, backend.cpus

@@ -41,7 +41,9 @@ from cluster.driver.source import Source, worker_setup_hook
 from cluster.node.command import DEFAULT_OBJECT_STORE_MB, LOOPBACK, SINGLE_THREAD, source_path
 from cluster.node.processes import has_node_of
 from cluster.node.rendezvous import Head, answers
-from cluster.node.temp_folder import check_temp_dir
+from cluster.node.temp_folder import FALLBACK, check_temp_dir, why_not_default
+
+log = logging.getLogger(__name__)
 
 END_SECONDS = 30.0
 NODE_POLL_SECONDS = 0.2
@@ -132,13 +134,15 @@ def start(
 
     Raises:
         RuntimeError: this process already runs Ray, or Ray does not start.
-        ValueError: ``temp_dir`` is too long for Ray's sockets, or a number is out of range.
+        ValueError: ``temp_dir`` is too long for Ray's sockets or not in ASCII, or a number is out of range.
     """
     _refuse_second_ray()
     if cpus is not None and cpus < 1:
         raise ValueError(f"cpus must be at least 1, got {cpus}; leave it out to offer all CPUs")
     if temp_dir is not None:
         check_temp_dir(temp_dir.absolute())
+    elif (reason := why_not_default()) is not None:
+        log.warning("Ray's sockets and logs are in %s. %s", FALLBACK, reason)
     told = {
         "cpus": cpus,
         "gpus": gpus,

@@ -1,12 +1,13 @@
 """A pool whose workers are threads of this process: the same promises as Ray's, without another process.
 
 Work is pickled on its way, as to another process, so that what would not survive that is found here too. Work that
-raises ``WorkerDiedError`` loses its worker. A thread cannot be ended: one whose call was given up goes on by itself
-until it returns, unheard.
+raises ``WorkerDiedError`` loses its worker. A thread cannot be killed: one whose call was given up gets an exception
+at its next instruction of Python, and is not heard any more if it goes on all the same.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 import threading
@@ -118,6 +119,13 @@ class InProcessPlace(Place):
         self.kill()
 
 
+class _GivenUpError(WorkerDiedError):
+    """Ends a call from another thread."""
+
+    def __init__(self) -> None:
+        super().__init__("it was given up")
+
+
 class _Call(threading.Thread):
     """One call, whose outcome counts unless it was given up before."""
 
@@ -129,8 +137,20 @@ class _Call(threading.Thread):
         self._lock = threading.Lock()
         self._outcome = b""
         self._error: Exception | None = None
+        self._is_at_work = True
 
     def run(self) -> None:
+        try:
+            self._work()
+            with self._lock:
+                self._is_at_work = False
+            time.sleep(0)  # here comes what was sent before
+        except _GivenUpError:
+            pass
+
+    def _work(self) -> None:
+        if self.over.is_set():
+            return
         outcome, error, death = b"", None, None
         try:
             args, kwargs = cloudpickle.loads(self._arguments)
@@ -142,8 +162,12 @@ class _Call(threading.Thread):
         self._end(outcome, error, death)
 
     def give_up(self, death: WorkerDiedError) -> None:
-        """Let whoever waits hear of a death."""
+        """Let whoever waits hear of a death, and end the thread as soon as it runs Python."""
         self._end(b"", None, death)
+        with self._lock:
+            if self._is_at_work and self.ident is not None:
+                thread, error = ctypes.c_ulong(self.ident), ctypes.py_object(_GivenUpError)
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, error)
 
     def outcome(self) -> Outcome:
         """What the call came to; raises what kept it from coming back."""

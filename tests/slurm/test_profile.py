@@ -9,7 +9,7 @@ import pytest
 from campaign.slurm.request import job_name, request_of, worker_request
 from campaign.spec.load import SpecError, load_profile
 from campaign.spec.profile import SlurmProfile
-from cluster.slurm.batch_job import cpus_on_nodes, time_left
+from cluster.slurm.batch_job import time_left
 from cluster.slurm.inventory import Inventory, NodeGroup, Partition, limit_minutes, parse_partitions
 from cluster.slurm.sbatch import script_of
 
@@ -70,9 +70,8 @@ def test_time_limits_are_read_as_slurm_writes_them(text: str, minutes: int | Non
     assert limit_minutes(text) == minutes
 
 
-def test_a_job_reads_its_time_and_its_nodes() -> None:
+def test_a_job_reads_its_time() -> None:
     assert [time_left(text) for text in ("59:58", "1:00:01", "6-23:59:58\n", "UNLIMITED")] == [3598, 3601, 604798, None]
-    assert cpus_on_nodes("4(x2),8") == (4, 4, 8)
 
 
 def test_the_shipped_profile_loads_everywhere() -> None:

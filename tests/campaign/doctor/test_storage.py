@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,6 +72,16 @@ def test_without_a_temp_dir_the_systems_own_is_tried(tmp_path: Path, monkeypatch
     assert check.status == "failure" or "must have at most" in check.message
     short = storage.check_temp_dir(missing)
     assert short.message == "no socket can be made in /tmp, where Ray's would be: Operation not supported"
+
+
+def test_a_tmpdir_that_ray_cannot_read_is_named_with_the_folder_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory(prefix="zoé", dir="/tmp") as unfit:
+        monkeypatch.setattr(tempfile, "tempdir", unfit)
+        check = storage.check_temp_dir(None)
+    assert check.status == "ok"
+    assert check.message.startswith("/tmp takes Ray's sockets")
+    assert "TMPDIR is not used for Ray: temp_dir must be written in ASCII" in check.message
+    assert unfit in check.message
 
 
 def test_a_full_temp_dir_is_a_warning(disk_with_free: Callable[[float], None]) -> None:
