@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from fake_slurm import FakeSlurm
 from slurm_lab import LabUnavailable, SlurmLab
 
 from campaign.plan.keys import PROJECT
@@ -96,6 +97,14 @@ def tiny_run(tiny_spec: Path, on_laptop: Callable[[Path, Path], Path], pytestcon
             shutil.rmtree(runs, ignore_errors=True)
             name.write_text(on_laptop(tiny_spec, runs).name)
     return runs / name.read_text()
+
+
+@pytest.fixture
+def fake_slurm(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> FakeSlurm:
+    """Stand-ins of Slurm's commands, which come first on the ``PATH``."""
+    fake = FakeSlurm(tmp_path_factory.mktemp("slurm"))
+    monkeypatch.setenv("PATH", f"{fake.folder}:/usr/bin:/bin")
+    return fake
 
 
 @pytest.fixture(scope="session")

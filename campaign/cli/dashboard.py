@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from campaign.record.liveness import run_status
+from campaign import api
 
 DEFAULT_TOKEN_FILE = Path("~/.ray/auth_token")  # where Ray itself looks last
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -53,7 +53,7 @@ def find_dashboard(run_folder: Path, port: int, environment: Mapping[str, str] =
     Raises:
         NoDashboardError: the run has ended or not begun, has no cluster yet, or has one without a dashboard.
     """
-    status = run_status(run_folder)
+    status = api.status(run_folder)
     if status.state != "running" or status.host is None:
         raise NoDashboardError(
             f"{run_folder} has no living cluster: it is {status.state}; its history is in `campaign status "

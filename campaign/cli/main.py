@@ -151,7 +151,7 @@ def doctor(
     deep: Annotated[bool, typer.Option("--deep", help="also load torch and solve with it")] = False,
     as_json: Json = False,
 ) -> None:
-    """Say what is wrong with this machine, and how to mend it; exit code 1 when a run would fail."""
+    """Say what is wrong with this machine, and how to repair it; exit code 1 when a run would fail."""
     from campaign.cli.tables import checks_table
     from campaign.doctor.diagnose import diagnose
     from campaign.spec.load import load_profile

@@ -72,7 +72,7 @@ def open_campaign(spec: Path, profile: Path | None, runs: Path, as_json: bool, o
 
 @contextmanager
 def errors_in_a_line() -> Iterator[None]:
-    """Say what the user can mend in one line, and end."""
+    """Print what the user can correct in one line, and end."""
     try:
         yield
     except (ValueError, OSError) as error:

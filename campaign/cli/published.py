@@ -21,7 +21,7 @@ from campaign.cli.options import (
 )
 
 DatasetName = Annotated[
-    str | None, typer.Option("--dataset", help="data set whose orders to take, where image sizes do not tell")
+    str | None, typer.Option("--dataset", help="data set whose orders to take, where image sizes leave it open")
 ]
 
 

@@ -1,6 +1,6 @@
 """Whether a run lives: by its events, its driver's process or heartbeat, and what a queue says of its job.
 
-The one place that judges this; ``status``, ``watch``, ``cancel`` and whoever waits for a run ask here.
+The one place that judges this; ``status``, ``watch``, ``cancel`` and whoever waits for a run use it.
 """
 
 from __future__ import annotations

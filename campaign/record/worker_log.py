@@ -50,13 +50,13 @@ class Logged:
 def print_to(folder: Path) -> None:
     """From now on append what this process prints to its host's file in ``folder``.
 
-    File descriptors are replaced, so that libraries of C and the last words of a crash are caught too. Costs nothing
+    File descriptors are replaced, so that libraries of C and what a crash prints last are caught too. Costs nothing
     for a process that printed there last. Without a file that can be written, output stays where it went.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         log = os.open(folder / f"{socket.gethostname()}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    except OSError:  # a full disk or a lost mount is told by what matters, not by its log
+    except OSError:  # a full disk or a lost mount is reported by what matters, not by its log
         return
     for stream in (sys.stdout, sys.stderr):
         stream.flush()

@@ -105,7 +105,7 @@ def _simulate(physics: Mapping[str, Any], image: np.ndarray, limit_s: float) -> 
         sender.close()
         try:
             return receiver.recv()
-        except EOFError:  # it died without a word
+        except EOFError:  # it died and sent nothing
             child.join()
             return _death(child.exitcode or 0, read_note(note), time.monotonic() - started, limit_s)
         finally:

@@ -1,1 +1,1 @@
-"""Campaigns as Slurm jobs: the profile, its check, the submission, and what runs in the job."""
+"""Campaigns as Slurm jobs: request, job, submission, and what the queue says of them."""

@@ -16,7 +16,7 @@ from cluster.slurm.controller import JobState, QueueWatch, SlurmError, failed_no
 
 log = logging.getLogger(__name__)
 
-Look = Callable[[], list[JobState] | None]  # jobs, None when it is too early to ask or Slurm does not answer
+Look = Callable[[], list[JobState] | None]  # jobs, None when it is too early to look or Slurm does not answer
 
 HELD_STATES = {"REQUEUE_HOLD", "SPECIAL_EXIT"}
 WAITING_STATES = {"PENDING", "REQUEUED", "REQUEUE_FED", *HELD_STATES}

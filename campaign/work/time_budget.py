@@ -41,7 +41,7 @@ class TimeBudget:
         """
         self._record = record
         self._clock = clock
-        self._whole: float | None = None  # seconds that there were when the first piece of work asked
+        self._whole: float | None = None  # seconds that there were for the first piece of work
         self._lock = threading.Lock()
         self._past = _read(record)
         self._saved = clock()

@@ -1,7 +1,7 @@
 """Ends a worker whose simulation does not end by itself, and leaves a note of which one it was.
 
 The limit holds inside C code too: ``faulthandler`` waits in a thread of its own that needs no Python to run, writes
-where every thread was, and ends the process. The driver hears of the death from Ray, and of its reason from the note.
+where every thread was, and ends the process. The driver knows of the death from Ray, and of its reason from the note.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Watchdog:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception tells of too little memory, of the machine or of its GPU."""
+    """Whether an exception means too little memory, of the machine or of its GPU."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch.cuda's
         return True
     return isinstance(error, RuntimeError) and "allocate memory" in str(error)  # torch on the CPU

@@ -1,4 +1,4 @@
-"""Commands that look at a run from outside: real processes on run folders that a driver left, or is still writing."""
+"""Commands that look at a run from outside, on folders that a driver left or is still writing."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command import campaign
 
 from campaign.plan.keys import PROJECT
 from campaign.record.cancel_request import clear_request, pending_request
@@ -19,11 +20,6 @@ from campaign.record.events import EventLog
 from campaign.record.worker_log import stage_logs
 
 EXIT_CODES = {"done": 0, "failed": 1, "interrupted": 1, "cancelled": 4}
-
-
-def campaign(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "campaign", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, timeout=120)
 
 
 def begun(folder: Path, dashboard: str | None = "http://127.0.0.1:8265") -> EventLog:

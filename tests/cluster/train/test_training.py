@@ -123,7 +123,7 @@ def train_until_asked(config: dict[str, Any], session: Any) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.slow  # with every change, a job of tests/slurm/test_campaign.py is told to end in its training
+@pytest.mark.slow  # with every change, tests/campaign/slurm/test_job.py ends a job amid its training
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_runtime")
 def test_ranks_that_are_asked_to_stop_leave_at_the_same_step_and_go_on_later(tmp_path: Path) -> None:

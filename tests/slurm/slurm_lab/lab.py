@@ -151,6 +151,14 @@ class SlurmLab:
         """Wait until every node is up; jobs may run on it."""
         self._until(self._all_up, "the nodes")
 
+    def clear(self) -> None:
+        """End all jobs, and boot nodes that are down: as it was at its start."""
+        self.run("scancel", "--user=root", check=False)
+        for node in self.nodes:
+            self.power_on(node)
+        self._until(lambda: "RUNNING" not in self.job_states().values(), "the end of all jobs")
+        self.wait_for_nodes()
+
     @contextmanager
     def frozen_controller(self) -> Iterator[None]:
         """A controller that takes connections and answers none, for a ``with`` block."""

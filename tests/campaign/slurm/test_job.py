@@ -20,7 +20,9 @@ def test_a_job_that_is_told_to_end_goes_on_in_the_next_with_the_same_numbers(
 ) -> None:
     job = slurm_run.submit()
     slurm_run.wait_for("generator", done=20)
+    slurm_run.wait_to_show("running", f"job {job} runs on node[1-2]")
     slurm_run.lab.run("scancel", "--batch", "--signal=USR2", job)
+    slurm_run.wait_to_show("queued", f"job {job} was requeued and waits until ")
     slurm_run.wait_for_end()
     assert slurm_run.table() == laptop
     assert slurm_run.status.cpus == 4  # two nodes of two, when the second one had joined
@@ -65,6 +67,8 @@ def test_a_power_cut_of_a_node_changes_no_number(slurm_run: Any, laptop: list[di
     nodes = slurm_run.lab.run("scontrol", "show", "hostnames", listed).stdout.split()
     node = shown if victim == "first" else next(name for name in nodes if name != shown)
     slurm_run.lab.power_cut(node)
+    slurm_run.wait_to_show("queued", f"job {job} was requeued and waits")
+    assert f"{node}, which it ran on, is down" in slurm_run.shown()[1]
     slurm_run.wait_for_end()
     assert slurm_run.table() == laptop
 
@@ -159,7 +163,9 @@ def test_a_queued_run_is_cancelled_before_it_starts(slurm_run: Any) -> None:
     ).stdout.strip()  # fmt: skip
     job = slurm_run.submit()
     assert slurm_run.submit() == job  # and not a second one
-    assert slurm_run.status.state == "queued"
+    slurm_run.wait_to_show("queued", f"job {job} waits for nodes to become free")
+    slurm_run.lab.run("scontrol", "hold", job)
+    slurm_run.wait_to_show("queued", f"job {job} is held (JobHeld")
     said = slurm_run.campaign("cancel", str(slurm_run.folder)).stdout
     assert job in said
     assert slurm_run.status.state == "cancelled"

@@ -1,4 +1,4 @@
-"""Slurm profiles: what they say, what of it a cluster would refuse, and the script that becomes of them."""
+"""Slurm profiles: what they say, and what of it a cluster would refuse."""
 
 from __future__ import annotations
 
@@ -6,23 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from campaign.slurm.request import job_name, request_of, worker_request
+from campaign.plan.keys import PROJECT
 from campaign.spec.load import SpecError, load_profile
 from campaign.spec.profile import SlurmProfile
-from cluster.slurm.batch_job import time_left
-from cluster.slurm.inventory import Inventory, NodeGroup, Partition, limit_minutes, parse_partitions
-from cluster.slurm.sbatch import script_of
+from cluster.slurm.inventory import Inventory, NodeGroup, Partition
 
-GOLDEN = Path(__file__).parent / "golden"
-SHIPPED = Path(__file__).parents[2] / "specs" / "profiles" / "slurm.yaml"
-RUN = Path("/shared/runs/table1-0123abcd")
+SHIPPED = PROJECT / "specs" / "profiles" / "slurm.yaml"
 
-SINFO = """\
-main*|up|infinite|2|4|6000|gpu:2
-main*|up|infinite|1|64+|256000+|gpu:a100:4(S:0-1),gpu:v100:2
-short|up|30:00|2|4|6000|(null)
-old|down|7-00:00:00|1|8|8000|(null)
-"""
 PARTITIONS = {
     "main": Partition("main", True, True, None, (NodeGroup(2, 4, 6000, 2), NodeGroup(1, 64, 256000, 6))),
     "short": Partition("short", False, True, 30, (NodeGroup(2, 4, 6000, 0),)),
@@ -47,31 +37,6 @@ def mistakes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, cluster
     except SpecError as error:
         return str(error)
     return ""
-
-
-def test_partitions_are_read_as_sinfo_prints_them() -> None:
-    assert parse_partitions(SINFO) == PARTITIONS
-    assert PARTITIONS["main"].fitting(cpus=8, memory_mb=0, gpus=0) == 1
-
-
-@pytest.mark.parametrize(
-    ("text", "minutes"),
-    [
-        ("infinite", None),
-        ("30", 30),
-        ("30:00", 30),
-        ("30:01", 31),
-        ("12:00:00", 720),
-        ("2-12", 3600),
-        ("7-00:00:00", 10080),
-    ],
-)
-def test_time_limits_are_read_as_slurm_writes_them(text: str, minutes: int | None) -> None:
-    assert limit_minutes(text) == minutes
-
-
-def test_a_job_reads_its_time() -> None:
-    assert [time_left(text) for text in ("59:58", "1:00:01", "6-23:59:58\n", "UNLIMITED")] == [3598, 3601, 604798, None]
 
 
 def test_the_shipped_profile_loads_everywhere() -> None:
@@ -171,36 +136,3 @@ def test_what_the_cluster_has_is_accepted(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 def test_where_nobody_keeps_accounts_none_is_checked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert mistakes(monkeypatch, tmp_path, f"{GOOD}account: any\n", Inventory(PARTITIONS, None)) == ""
-
-
-EVERYTHING = f"""{GOOD}partition: main
-account: optics
-qos: high
-nodes: 2
-gpus_per_node: 1
-memory_gb_per_node: 4.5
-exclusive: true
-constraint: a100
-modules: [python/3.11, "odd name"]
-setup: ["source ~/venv/bin/activate"]
-requeue: false
-end_seconds: 90
-worker_jobs: {{count: 3, time_limit: 30, partition: short}}
-"""
-
-
-@pytest.mark.parametrize(("name", "text"), [("minimal", GOOD), ("everything", EVERYTHING), ("worker", EVERYTHING)])
-def test_sbatch_scripts_are_the_golden_ones(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, text: str
-) -> None:
-    monkeypatch.setattr("sys.executable", "/usr/bin/python3")
-    profile = load_profile(write(tmp_path, text))
-    assert isinstance(profile, SlurmProfile)
-    request = worker_request(profile, RUN) if name == "worker" else request_of(profile, RUN)
-    assert script_of(request) == (GOLDEN / f"{name}.sh").read_text(encoding="utf-8")
-
-
-def test_two_runs_folders_with_the_same_campaign_have_jobs_of_different_names() -> None:
-    names = {job_name(Path(folder) / "table1-0123abcd") for folder in ("/shared/runs", "/shared/more")}
-    assert len(names) == 2
-    assert all(name.startswith("table1-0123abcd-") for name in names)
