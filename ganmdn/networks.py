@@ -75,7 +75,7 @@ class Generator(nn.Module):
         """Map ``z`` (B, 1, h, w) to images (B, 1, 32 h, 32 w) in [-1, 1]."""
         features = z
         for convolution, norm in zip(self.convolutions[:-1], self.norms, strict=True):
-            features = torch.relu(norm(convolution(features)))
+            features = norm(convolution(features)).relu_()
         return torch.tanh(self.convolutions[-1](features))
 
 
@@ -108,7 +108,7 @@ class Discriminator(nn.Module):
         """Map images (B, 1, image_px, image_px) in [-1, 1] to logits (B,)."""
         features = images
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            features = nn.functional.leaky_relu(norm(convolution(features)), LEAKY_SLOPE)
+            features = nn.functional.leaky_relu_(norm(convolution(features)), LEAKY_SLOPE)
         return self.logit(features).flatten()
 
 
