@@ -20,7 +20,7 @@ from results.files import write_atomically
 
 if TYPE_CHECKING:
     from campaign.plan.keys import KeyParts
-    from campaign.plan.pipeline import Stage
+    from campaign.plan.kind import Stage
 
 RECORD_FILE = "stage.json"
 FAILURE_FILE = "failure.json"  # in the folder of an unfinished stage that failed

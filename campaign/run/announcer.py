@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from campaign.plan.pipeline import Stage
+from campaign.plan.kind import Stage
 from campaign.record.events import EventLog, RunStatus
 
 if TYPE_CHECKING:

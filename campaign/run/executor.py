@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from campaign.cache.stage_cache import StageCache
-from campaign.plan.pipeline import Pipeline, Stage
+from campaign.plan.kind import Stage
+from campaign.plan.pipeline import Pipeline
 from campaign.record.cancel_request import pending_request
 from campaign.record.driver import looking_around
 from campaign.record.run_folder import link_stage
@@ -82,7 +83,7 @@ class Executor:
         shared = (cache.root, run_folder)
         self._resources = Resources(
             profile,
-            training_workers(pipeline),
+            pipeline.training_workers,
             budget,
             shared,
             source,
@@ -256,11 +257,6 @@ class Executor:
             lines.append(f"not started, because they read a failed stage: {', '.join(held_up)}")
         lines.append(f"tracebacks: {self.run_folder / LOGS_FOLDER / DRIVER_LOG}")
         return "\n".join(lines)
-
-
-def training_workers(pipeline: Pipeline) -> int:
-    """The largest number of data-parallel workers that a stage trains with."""
-    return max((stage.config.get("workers", 1) for stage in pipeline.stages), default=1)
 
 
 def reopen_damaged(stages: Iterable[Stage], keys: Mapping[str, str], cache: StageCache) -> list[Stage]:

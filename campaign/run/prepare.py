@@ -8,7 +8,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from campaign.cache.lease import LeaseBusyError
-from campaign.plan.pipeline import build_pipeline
 from campaign.plan.plan import Plan
 from campaign.record.driver import drive_alone
 from campaign.record.events import run_status
@@ -46,7 +45,7 @@ def prepared(campaign: Campaign, plan: Plan) -> Iterator[FrozenRun]:
         raise CannotStartError(plan)
     (folder / LOGS_FOLDER).mkdir(parents=True, exist_ok=True)
     with only_one(folder), driver_log(folder / LOGS_FOLDER / DRIVER_LOG):
-        frozen = freeze(build_pipeline(campaign.loaded.spec), campaign.cache, folder)
+        frozen = freeze(campaign.pipeline, campaign.cache, folder)
         keep_submission(folder, campaign.loaded, campaign.profile, campaign.cache.root, plan)
         yield frozen
 
