@@ -14,7 +14,8 @@ import campaign
 from campaign.cache.stage_cache import StageCache
 from campaign.plan.fingerprint import PACKAGES, package_folder
 from campaign.plan.keys import file_digest
-from campaign.plan.pipeline import Pipeline, Stage
+from campaign.plan.kind import Stage
+from campaign.plan.pipeline import Pipeline
 from cluster.driver.source import Source, imports_from
 
 CODE_FOLDER = "code"  # in a run's folder

@@ -8,7 +8,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from campaign.cache.lease import LeaseBusyError
-from campaign.plan.pipeline import build_pipeline
 from campaign.plan.plan import Plan
 from campaign.record.driver import drive_alone
 from campaign.record.liveness import run_status
@@ -61,7 +60,7 @@ def prepared(campaign: Campaign, plan: Plan, interrupt: Interrupt | None = None)
         raise CannotStartError(plan)
     (folder / LOGS_FOLDER).mkdir(parents=True, exist_ok=True)
     with only_one(folder, interrupt), driver_log(folder / LOGS_FOLDER / DRIVER_LOG):
-        frozen = freeze(build_pipeline(campaign.loaded.spec), campaign.cache, folder)
+        frozen = freeze(campaign.pipeline, campaign.cache, folder)
         interrupt.raise_if_pressed()
         keep_submission(folder, campaign.loaded, campaign.profile, campaign.cache.root, plan)
         interrupt.raise_if_pressed()
