@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,7 +15,6 @@ from command import campaign
 from campaign.plan.keys import PROJECT
 from campaign.plan.optics import optics_of
 from campaign.spec.load import load_spec
-from cluster.node.allocation import available_cpus
 from results.store import SimulationStore
 
 QUICKSTART = PROJECT / "specs" / "quickstart.yaml"
@@ -28,20 +26,6 @@ def test_help_names_every_command_of_the_program(tmp_path: Path) -> None:
     assert done.returncode == 0
     for name in ("submit", "plan", "status", "query", "report", "schema", "doctor", "verify-authors", "import"):
         assert name in done.stdout
-
-
-@pytest.mark.parametrize(
-    ("variables", "code"), [({}, 0), ({"SLURM_JOB_CPUS_PER_NODE": "4"}, 0), ({"SLURM_CPUS_ON_NODE": "four"}, 2)]
-)
-def test_a_plan_is_made_in_whatever_job(tmp_path: Path, variables: dict[str, str], code: int) -> None:
-    command = [sys.executable, "-m", "campaign", "plan", str(QUICKSTART), "--json"]
-    environment = {**os.environ, "SLURM_JOB_ID": "7", **variables}
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120, env=environment)
-    assert done.returncode == code, done.stderr
-    if code:
-        assert done.stderr == "SLURM_CPUS_ON_NODE must be a number, got 'four'; is this environment Slurm's own?\n"
-    else:
-        assert json.loads(done.stdout)["workers"] == int(variables.get("SLURM_JOB_CPUS_PER_NODE", available_cpus({})))
 
 
 @pytest.mark.parametrize("name", ["quickstart", "table1"])
