@@ -38,8 +38,8 @@ from campaign.work.progress import StageProgress
 from campaign.work.resources import Resources
 from campaign.work.simulations import simulate_designs
 from cluster.driver.runtime import SINGLE_THREAD
-from results.design_set import DesignSet
-from results.layout import pack_images
+from results.designs.design_set import DesignSet
+from results.designs.packed_images import pack_images
 from results.store import SimulationStore
 
 SPEC = Path(__file__).resolve().parent.parent / "specs" / "quickstart.yaml"

@@ -34,11 +34,13 @@ import numpy as np
 from campaign.plan.cost import UNIT_S, suitable_rows
 from campaign.record.events import EventLog
 from campaign.work.unit import SECONDS_AT_RISK, SimulationJob, Unit, UnitSummary, simulate_unit
-from cluster.pool import pool as pool_module
 from cluster.pool.fanout import fan_out
+from cluster.pool.place import Outcome, Place
+from cluster.pool.pool import WorkerPool
 from cluster.pool.task import SharedFunction
-from results.design_set import DesignSet
-from results.layout import Status, pack_images
+from results.designs.design_set import DesignSet
+from results.designs.packed_images import pack_images
+from results.layout import Status
 from results.store import SimulationStore
 
 IMAGE_PX, LATENT = 96, (3, 3)
@@ -173,44 +175,35 @@ def _event_bytes() -> float:
 # --- the driver's threads ------------------------------------------------------------------------------------------
 
 
-class StandInPlace:
-    """A worker's place in the driver whose actor answers at once."""
+class StandInPlace(Place):
+    """A worker's place in the driver whose worker answers at once."""
 
-    def __init__(self) -> None:
-        self.tasks_done = self.workers_lost = 0
-        self.busy_seconds = self.up_seconds = 0.0
-        self.is_filled = False
+    is_filled = False
 
     def fill(self, give_up: Callable[[], bool]) -> None:
-        """Have an actor."""
-        self.is_filled = True
+        """Have a worker."""
+        self.is_filled = True  # type: ignore[misc]
 
-    def call(self, *arguments: Any) -> UnitSummary:
+    def call(self, *arguments: Any) -> Outcome:
         """Answer at once."""
-        self.tasks_done += 1
-        return UnitSummary(finished=True, simulations=1)
+        return Outcome(UnitSummary(finished=True, simulations=1))
 
     def kill(self) -> None:
         """Nothing to end."""
 
     def clear(self) -> None:
-        """Have no actor any more."""
-        self.is_filled = False
+        """Have no worker any more."""
+        self.is_filled = False  # type: ignore[misc]
 
 
-class StandInRay:
-    """What the pool asks of Ray before it starts its threads."""
+class StandInPool(WorkerPool):
+    """The real pool over such places."""
 
-    def __init__(self, workers: int) -> None:
-        self._workers = workers
+    def _make_place(self) -> Place:
+        return StandInPlace()
 
-    def is_initialized(self) -> bool:
-        """It is."""
-        return True
-
-    def cluster_resources(self) -> dict[str, float]:
-        """As many CPUs as workers."""
-        return {"CPU": float(self._workers)}
+    def _shipped(self, function: Callable[..., Any]) -> Any:
+        return function
 
 
 @dataclass(frozen=True)
@@ -225,17 +218,12 @@ class Ceiling:
 
 def ceiling(workers: int) -> Ceiling:
     """Units a second through the real pool and dispatcher, with stand-in actors that answer at once."""
-    real = pool_module.ray, pool_module.WorkerPlace
     before = _resident_mb()
-    pool_module.ray, pool_module.WorkerPlace = StandInRay(workers), StandInPlace  # type: ignore[assignment,misc]
-    try:
-        with pool_module.WorkerPool(workers) as pool:
-            started = time.process_time()  # one process of Python has one core, whatever else the machine does
-            fan_out(pool, map(Unit, range(CEILING_UNITS)), _nothing)
-            rate = CEILING_UNITS / (time.process_time() - started)
-            return Ceiling(workers, rate, threading.active_count(), _resident_mb() - before)
-    finally:
-        pool_module.ray, pool_module.WorkerPlace = real  # type: ignore[misc]
+    with StandInPool(workers) as pool:
+        started = time.process_time()  # one process of Python has one core, whatever else the machine does
+        fan_out(pool, map(Unit, range(CEILING_UNITS)), _nothing)
+        rate = CEILING_UNITS / (time.process_time() - started)
+        return Ceiling(workers, rate, threading.active_count(), _resident_mb() - before)
 
 
 def _nothing(unit: Unit) -> None:
@@ -250,8 +238,9 @@ def _resident_mb() -> float:
 def ray_call_seconds() -> float:
     """Driver's time for one call of a real Ray actor, with two of them, on this machine."""
     from cluster.driver import runtime
+    from cluster.pool.ray_pool import RayPool
 
-    with runtime.start(cpus=2), pool_module.WorkerPool(2) as pool:
+    with runtime.start(cpus=2), RayPool(2) as pool:
         fan_out(pool, map(Unit, range(200)), _nothing)  # warm
         cpu, units = time.process_time(), 4000
         fan_out(pool, map(Unit, range(units)), _nothing)

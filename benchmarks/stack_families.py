@@ -21,7 +21,7 @@ from rich.table import Table
 
 from campaign import api
 from campaign.record.display import counting
-from campaign.spec.physics import TabulatedIndex
+from campaign.spec.materials import TabulatedIndex
 from campaign.spec.problems import SpecError
 from results.hdf5 import ImportDataError
 

@@ -212,7 +212,7 @@ def rewrite_report(run_folder: Path) -> Path:
     """
     submitted = Submission.read(run_folder)
     pipeline, cache = build_pipeline(submitted.spec, submitted.keys), StageCache(submitted.cache)
-    missing = [stage.name for stage in pipeline.stages if not cache.has(stage, pipeline.keys[stage.name])]
+    missing = [stage.name for stage in pipeline.stages if not cache.has(stage.kind, pipeline.keys[stage.name])]
     if missing:
         raise NotFinishedError(f"{run_folder}: no results of {', '.join(missing)}; `campaign submit` its spec first")
     from campaign.report.write import write_report

@@ -1,4 +1,4 @@
-"""The authors' published GAN: its weights in our networks, checked against their published images."""
+"""The authors' published generator: its weights in our network, checked against their published images."""
 
 from __future__ import annotations
 
@@ -8,52 +8,16 @@ from pathlib import Path
 import h5py
 import numpy as np
 import torch
-from torch import nn
 
-from ganmdn.array_pickle import read_arrays
-from ganmdn.networks import Discriminator, Generator, generate_images
+from ganmdn.array_pickle import Arrays, read_arrays
+from ganmdn.networks import Generator, generate_images
 
-AUTHORS_TRAINING_PX = 128  # their discriminator's last kernel is 8 x 8
-LAYERS = 5  # of either network
 BATCH_NORM_NAMES = {
     "weight": "gamma",
     "bias": "beta",
     "running_mean": "moving_mean",
     "running_var": "moving_variance",
 }
-
-
-def _source(key: str, prefix: str) -> tuple[int, str]:
-    """Where a torch state key comes from: which of the three dictionaries, and the authors' name in it."""
-    module, *index, parameter = key.split(".")
-    number = int(index[0]) + 1 if index else LAYERS  # the discriminator's last layer stands by itself
-    if module == "norms":
-        return 2, f"{prefix}_BN{number}_{BATCH_NORM_NAMES[parameter]}"
-    return (0, f"{prefix}_conv{number}_weights") if parameter == "weight" else (1, f"{prefix}_conv{number}_bias")
-
-
-def _load_network(network: nn.Module, prefix: str, path: Path) -> None:
-    """Copy the authors' arrays named ``<prefix>_...`` into ``network``, checking every name and shape."""
-    dictionaries = read_arrays(path)
-    state = network.state_dict()
-    for key, tensor in state.items():
-        if key.endswith("num_batches_tracked"):
-            continue
-        which, name = _source(key, prefix)
-        arrays = dictionaries[which]
-        if name not in arrays:
-            raise ValueError(f"{path} lacks the array {name!r}; it holds {', '.join(sorted(arrays)) or 'none'}")
-        array = arrays[name]
-        if array.ndim == 4:
-            # TensorFlow keeps (kh, kw, in, out), and (kh, kw, out, in) for a transposed convolution; torch
-            # keeps (out, in, kh, kw) and (in, out, kh, kw): the same permutation for both.
-            array = array.transpose(3, 2, 0, 1)
-        if array.shape != tuple(tensor.shape):
-            raise ValueError(
-                f"{path}: {name} has shape {arrays[name].shape}, which does not fit {key} {tuple(tensor.shape)}"
-            )
-        state[key] = torch.tensor(array.astype(np.float32))
-    network.load_state_dict(state)
 
 
 def load_authors_generator(path: Path) -> Generator:
@@ -67,15 +31,36 @@ def load_authors_generator(path: Path) -> Generator:
         If an array is missing or has the wrong shape.
     """
     generator = Generator()
-    _load_network(generator, "G", path)
+    dictionaries = read_arrays(path)
+    state = generator.state_dict()
+    for key, tensor in state.items():
+        if not key.endswith("num_batches_tracked"):
+            state[key] = _array(dictionaries, key, tensor.shape, path)
+    generator.load_state_dict(state)
     return generator.eval()
 
 
-def load_authors_discriminator(path: Path) -> Discriminator:
-    """The authors' trained discriminator of 128 x 128 images, in evaluation mode; errors as for the generator."""
-    discriminator = Discriminator(AUTHORS_TRAINING_PX)
-    _load_network(discriminator, "D", path)
-    return discriminator.eval()
+def _array(dictionaries: tuple[Arrays, Arrays, Arrays], key: str, shape: torch.Size, path: Path) -> torch.Tensor:
+    """The authors' array behind our parameter ``key``, in our order of axes."""
+    which, name = _source(key)
+    arrays = dictionaries[which]
+    if name not in arrays:
+        raise ValueError(f"{path} lacks the array {name!r}; it holds {', '.join(sorted(arrays)) or 'none'}")
+    array = arrays[name]
+    if array.ndim == 4:
+        array = array.transpose(3, 2, 0, 1)  # TensorFlow keeps (kh, kw, out, in), torch (in, out, kh, kw)
+    if array.shape != tuple(shape):
+        raise ValueError(f"{path}: {name} has shape {arrays[name].shape}, which does not fit {key} {tuple(shape)}")
+    return torch.tensor(array.astype(np.float32))
+
+
+def _source(key: str) -> tuple[int, str]:
+    """Where a torch state key comes from: which of the three dictionaries, and the authors' name in it."""
+    module, index, parameter = key.split(".")
+    number = int(index) + 1
+    if module == "norms":
+        return 2, f"G_BN{number}_{BATCH_NORM_NAMES[parameter]}"
+    return (0, f"G_conv{number}_weights") if parameter == "weight" else (1, f"G_conv{number}_bias")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ import torch
 
 from ganmdn.mdn import DENSE_LAYERS, MdnShape, MixtureDensityNetwork
 
-LATENT_SHAPE = (2, 2)
 SHAPE = MdnShape(dimension=4, components=40, width=16)
 KERAS_NORM = {
     "weight": "gamma",

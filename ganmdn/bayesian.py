@@ -79,9 +79,10 @@ def suggest(
     Raises
     ------
     ValueError
-        If shapes disagree, ``count`` is below 1, or ``low`` is not below ``high``.
+        If shapes disagree, ``z`` or ``target`` is not finite, ``y`` is infinite, ``count`` is below 1, or ``low`` is
+        not below ``high``.
     """
-    _check(z, y, count, low, high)
+    _check(z, y, target, count, low, high)
     key = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, len(y)))
     state = int(key.generate_state(1, np.uint32)[0])
     points = np.empty((0, z.shape[1]))
@@ -170,10 +171,21 @@ def _quiet() -> Iterator[None]:
             handler.setLevel(level)
 
 
-def _check(z: np.ndarray, y: np.ndarray, count: int, low: float, high: float) -> None:
+def _check(z: np.ndarray, y: np.ndarray, target: float, count: int, low: float, high: float) -> None:
     if z.ndim != 2 or y.shape != (len(z),):
         raise ValueError(f"z must have shape (n, M) and y (n,), got {z.shape} and {y.shape}; flatten z first")
+    if (bad := ~np.isfinite(z).all(axis=1)).any():
+        row = int(np.flatnonzero(bad)[0])
+        raise ValueError(f"z must be finite, {int(bad.sum())} of {len(z)} rows are not (first: {row}, {z[row]})")
+    if (bad := np.isinf(y)).any():
+        row = int(np.flatnonzero(bad)[0])
+        raise ValueError(
+            f"y must be finite, or NaN where the simulation failed, {int(bad.sum())} of {len(y)} are infinite "
+            f"(first: {row}, {y[row]})"
+        )
+    if not np.isfinite(target):
+        raise ValueError(f"target must be finite, got {target}")
     if count < 1:
         raise ValueError(f"count must be at least 1, got {count}")
-    if not low < high:
+    if not (np.isfinite([low, high]).all() and low < high):
         raise ValueError(f"low must be below high, got low {low}, high {high}")

@@ -17,7 +17,7 @@ def binarise(grey: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     grey
-        Images, (B, H, W), finite.
+        Images, (B, H, W), finite, of any float type; the threshold is taken in float64.
 
     Returns
     -------
@@ -34,6 +34,7 @@ def binarise(grey: np.ndarray) -> np.ndarray:
     if not np.isfinite(grey).all():
         bad = int(np.flatnonzero(~np.isfinite(grey).all(axis=(1, 2)))[0])
         raise ValueError(f"grey must be finite, image {bad} is not; the generator's weights have diverged")
+    grey = grey.astype(np.float64, copy=False)  # in float32 the edges of Otsu's histogram round by processor
     thresholds = np.array([_threshold(image) for image in grey])
     return (grey > thresholds[:, None, None]).astype(np.uint8)
 

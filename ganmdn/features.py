@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 # Keras' name, index in torchvision's `features`, input and output channels
@@ -104,8 +105,34 @@ class RandomFilterBank(nn.Module):
                 images = functional.avg_pool2d(images, 2)
             wrapped = functional.pad(images, (pad,) * 4, mode="circular")
             # Scaling filters and bias instead of the maps saves a pass over them: ReLU is homogeneous.
-            maps.append(torch.relu(functional.conv2d(wrapped, filters * 2**octave, self.bias * 2**octave)))
+            maps.append(_FilteredReLU.apply(wrapped, filters * 2**octave, self.bias * 2**octave))
         return maps
+
+
+class _FilteredReLU(torch.autograd.Function):
+    """ReLU of fixed filters on images of one channel, whose backward pass torch's convolution is slow at.
+
+    Image by image, as a matrix product and a fold, it takes a fifth of the time on a CPU.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, images: Tensor, filters: Tensor, bias: Tensor) -> Tensor:
+        maps = functional.conv2d(images, filters, bias).relu_()
+        ctx.save_for_backward(maps, filters)
+        ctx.image_size = images.shape[2:]
+        return maps
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        maps, filters = ctx.saved_tensors
+        count, _, *kernel = filters.shape
+        taps = filters.reshape(count, -1).T
+        images = gradient.new_empty(len(gradient), 1, *ctx.image_size)
+        for image, made, received in zip(images, maps, gradient, strict=True):
+            columns = taps @ torch.where(made > 0, received, 0).reshape(count, -1)
+            image.copy_(functional.fold(columns, ctx.image_size, kernel))
+        return images, None, None
 
 
 class Vgg16Bottom(nn.Module):
@@ -136,7 +163,7 @@ class Vgg16Bottom(nn.Module):
         for (name, *_), convolution in zip(VGG16_LAYERS, self.convolutions, strict=True):
             if name == "block2_conv1":
                 features = functional.max_pool2d(features, 2)
-            features = torch.relu(convolution(features))
+            features = convolution(features).relu_()
             maps.append(features)
         return maps
 

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from ganmdn.features import make_features
 from ganmdn.gan_checkpoint import TrainingHistory, read_checkpoint, write_checkpoint
 from ganmdn.gan_config import GanConfig
-from ganmdn.losses import adversarial_loss, collapse_loss, style_loss
+from ganmdn.losses import adversarial_loss, collapse_loss, feature_products, gram_matrices, style_loss
 from ganmdn.networks import Discriminator, Generator, generate_images, latent_shape
-from ganmdn.session import TrainingSession
+from ganmdn.real_style import RealStyle, as_grey
+from ganmdn.session import Module, TrainingSession
 
 BETA2 = 0.999
 HISTORY_EVERY = 10  # generator updates between entries of the loss history, and between reports
@@ -64,11 +65,12 @@ class GanTrainer:
         self._images = torch.from_numpy(np.ascontiguousarray(images))
         self._latent_shape = latent_shape(images.shape[-1])
         weights = torch.Generator().manual_seed(int(self._child(INITIAL_WEIGHTS).generate_state(1, np.uint64)[0] >> 1))
-        self.generator = Generator(weights).to(session.device)
-        self.discriminator = Discriminator(images.shape[-1], weights).to(session.device)
+        self.generator = _placed(Generator(weights), session)
+        self.discriminator = _placed(Discriminator(images.shape[-1], weights), session)
         self._shared_generator = session.wrap(self.generator)
         self._discriminator_loss = session.wrap(DiscriminatorLoss(self.discriminator))
         self._features = make_features(config.features).to(session.device)
+        self._real_style = RealStyle(self._features, self._images, session.device)
         self._optimisers = {"generator": self._adam(self.generator), "discriminator": self._adam(self.discriminator)}
 
     def _child(self, *key: int) -> np.random.SeedSequence:
@@ -83,14 +85,15 @@ class GanTrainer:
         """Do generator update ``number`` (from 0) with its discriminator updates; returns this worker's losses."""
         rng = np.random.default_rng(self._child(BATCHES, number, self.session.rank))
         for _ in range(self.config.discriminator_updates):
-            real = self._draw_real(rng)
+            rows = self._draw_rows(rng)
+            real = as_grey(self._images[rows], self.session.device)
             discriminator = self._update_discriminator(real, self._draw_latent(rng))
-        return {"discriminator": discriminator} | self._update_generator(real, self._draw_latent(rng))
+        return {"discriminator": discriminator} | self._update_generator(rows, self._draw_latent(rng))
 
-    def _draw_real(self, rng: np.random.Generator) -> Tensor:
-        """This worker's share of a batch of real images, float (b, 1, H, W) in {-1, 1}."""
+    def _draw_rows(self, rng: np.random.Generator) -> Tensor:
+        """Which training images are this worker's share of a batch, (b,)."""
         rows = rng.choice(len(self._images), self.config.batch_size // self.config.workers, replace=False)
-        return self._images[torch.from_numpy(rows)][:, None].to(self.session.device, torch.float32) * 2 - 1
+        return torch.from_numpy(rows)
 
     def _draw_latent(self, rng: np.random.Generator, count: int | None = None) -> Tensor:
         """Latent variables (count, 1, h, w); as many as this worker's share of a batch unless told."""
@@ -106,14 +109,14 @@ class GanTrainer:
         self._apply("discriminator", loss)
         return loss.detach()
 
-    def _update_generator(self, real: Tensor, z: Tensor) -> dict[str, Tensor]:
+    def _update_generator(self, real_rows: Tensor, z: Tensor) -> dict[str, Tensor]:
         # The discriminator only passes the gradient on here: its own is neither needed nor shared.
         self.discriminator.requires_grad_(False)
         generated = self._shared_generator(z)
         adversarial = adversarial_loss(self.discriminator(generated), real=True)
-        features = self._features(generated)
-        collapse = collapse_loss(features)
-        style = style_loss(features, self._features(real), real[0].numel())
+        images, channels = zip(*map(feature_products, self._features(generated)), strict=True)
+        collapse = collapse_loss(images)
+        style = style_loss([*map(gram_matrices, channels)], self._real_style.grams(real_rows), generated[0].numel())
         self._apply(
             "generator", adversarial + self.config.collapse_weight * collapse + self.config.style_weight * style
         )
@@ -195,6 +198,11 @@ def train_gan(
                 _leave(trainer, history, done)
             break
     return history
+
+
+def _placed(network: Module, session: TrainingSession) -> Module:
+    """On the session's device, its kernels channels last: a third quicker on a CPU, the same sums in another order."""
+    return network.to(session.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _check_inputs(config: GanConfig, images: np.ndarray, session: TrainingSession) -> None:

@@ -9,23 +9,23 @@ nearer to their targets.) *Initialisation and batch norm*: Keras defaults, as in
 
 from __future__ import annotations
 
+import copy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
+from torch.distributions import MixtureSameFamily
 from torch.nn.utils import skip_init
-from torch.utils.checkpoint import checkpoint
 
-from ganmdn.mixture import GaussianMixture, Sampling, log_density
+from ganmdn.mixture import Sampling, gaussian_mixture, sample_mixture
+from ganmdn.pixel_density import pixel_log_densities, positive
 
 DENSE_LAYERS = 4
-SIGMA_FLOOR = 1e-8
 BATCH_NORM_EPSILON = 1e-3  # Keras' default, as is the momentum: 0.99 there is 1 - 0.99 here
 BATCH_NORM_MOMENTUM = 0.01
-ELEMENTS_AT_ONCE = 2**21  # of a (B, k, M) tensor in the loss: 8 MiB in float32
+DISTRIBUTIONS_UP_TO = 2**21  # numbers (B, K, M) of a batch, 8 MiB in float32; beyond, densities are summed by hand
 
 
 @dataclass(frozen=True)
@@ -75,26 +75,29 @@ class MixtureDensityNetwork(nn.Module):
                 nn.init.xavier_uniform_(module.weight, generator=generator)
                 nn.init.zeros_(module.bias)
 
-    def forward(self, y: torch.Tensor) -> GaussianMixture:
+    def forward(self, y: torch.Tensor) -> MixtureSameFamily:
         """Mixtures for properties ``y`` (B,)."""
         hidden = self._trunk(y)
-        means, sigmas = self._heads(hidden, slice(None))
-        return GaussianMixture(torch.log_softmax(self.logits(hidden), dim=1), means, sigmas)
+        shape = (len(y), self.shape.components, self.shape.dimension)
+        return gaussian_mixture(
+            self.logits(hidden), self.means(hidden).view(shape), positive(self.sigmas(hidden)).view(shape)
+        )
 
     def log_prob(self, y: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Log-likelihood of ``targets`` (B, M) given ``y`` (B,), whose negative mean is equation 4; (B,).
 
-        Equals ``self(y).log_prob(targets)``; where (B, K, M) is large, as for whole images, it goes component by
-        component and computes each again in the backward pass, in memory of a few (B, M).
+        Equals ``self(y).log_prob(targets)``; where (B, K, M) is large, as for whole images, in a tenth of the time and
+        in memory of a few (B, M).
         """
-        if len(y) * self.shape.components * self.shape.dimension <= ELEMENTS_AT_ONCE:
+        if len(y) * self.shape.components * self.shape.dimension <= DISTRIBUTIONS_UP_TO:
             return self(y).log_prob(targets)
         hidden = self._trunk(y)
-        densities = [
-            checkpoint(self._log_density, hidden, targets, component, use_reentrant=False)
-            for component in range(self.shape.components)
+        sizes = (self.shape.components, self.shape.dimension)
+        heads = [
+            part for head in (self.means, self.sigmas) for part in (head.weight.view(*sizes, -1), head.bias.view(sizes))
         ]
-        return torch.logsumexp(torch.log_softmax(self.logits(hidden), dim=1) + torch.stack(densities, dim=1), dim=1)
+        densities = pixel_log_densities(hidden, targets, tuple(heads))
+        return torch.logsumexp(torch.log_softmax(self.logits(hidden), dim=1) + densities, dim=1)
 
     def _trunk(self, y: torch.Tensor) -> torch.Tensor:
         """The densely connected layers: (B,) to (B, width)."""
@@ -105,31 +108,15 @@ class MixtureDensityNetwork(nn.Module):
             inputs = torch.cat([output, inputs], dim=1)
         return output
 
-    def _heads(self, hidden: torch.Tensor, components: slice) -> tuple[torch.Tensor, torch.Tensor]:
-        """Means and standard deviations of the chosen components, each (B, k, M)."""
-        sizes = (self.shape.components, self.shape.dimension, self.shape.width)
 
-        def head(layer: nn.Linear) -> torch.Tensor:
-            weight = layer.weight.view(sizes)[components].flatten(0, 1)
-            bias = layer.bias.view(sizes[:2])[components].flatten()
-            return functional.linear(hidden, weight, bias).view(len(hidden), -1, self.shape.dimension)
+def mixture_at(mdn: MixtureDensityNetwork, target: float) -> MixtureSameFamily:
+    """The mixture that a fitted network predicts for one property ``target``, with batch norm at inference.
 
-        raw = head(self.sigmas)
-        # ELU + 1, written so that small values keep their digits: ELU itself rounds to -1 below about -17.
-        sigmas = torch.relu(raw) + torch.exp(raw.clamp(max=0)) + SIGMA_FLOOR
-        return head(self.means), sigmas
-
-    def _log_density(self, hidden: torch.Tensor, targets: torch.Tensor, component: int) -> torch.Tensor:
-        """Log density of ``targets`` under one component, (B,)."""
-        means, sigmas = self._heads(hidden, slice(component, component + 1))
-        return log_density(targets, means[:, 0], sigmas[:, 0])
-
-
-def mixture_at(mdn: MixtureDensityNetwork, target: float) -> GaussianMixture:
-    """The mixture that a fitted network predicts for one property ``target``, with batch norm at inference."""
-    mdn.eval()
+    It is computed in float64, so that every processor draws the same designs from the same weights.
+    """
+    exact = copy.deepcopy(mdn).double().eval()
     with torch.no_grad():
-        return mdn(torch.tensor([target], dtype=torch.float32))
+        return exact(torch.tensor([target], dtype=torch.float64))
 
 
 def sample(
@@ -139,7 +126,7 @@ def sample(
     seed: np.random.SeedSequence,
     sampling: Sampling = "component",
 ) -> np.ndarray:
-    """Draw ``count`` targets for the property ``y``; see ``GaussianMixture.sample``.
+    """Draw ``count`` targets for the property ``y``; see ``sample_mixture``.
 
     Returns
     -------
@@ -148,7 +135,7 @@ def sample(
     """
     if not np.isfinite(y):
         raise ValueError(f"y must be finite, got {y}")
-    return mixture_at(mdn, y).sample(count, seed, sampling)
+    return sample_mixture(mixture_at(mdn, y), count, seed, sampling)
 
 
 def save_mdn(mdn: MixtureDensityNetwork, path: Path) -> None:

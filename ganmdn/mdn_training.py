@@ -126,7 +126,7 @@ def _descend(
     report: EpochReport | None,
 ) -> MdnFit:
     """Adam until the validation loss has not improved for ``patience`` epochs; best weights at the end."""
-    optimizer = torch.optim.Adam(mdn.parameters(), lr=config.learning_rate)
+    optimizer = torch.optim.Adam(mdn.parameters(), lr=config.learning_rate, fused=True)
     rng = np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, 0)))
     losses: list[tuple[float, float]] = []
     best_loss, best_epoch, best_state = math.inf, 0, mdn.state_dict()

@@ -53,19 +53,3 @@ class RepSummary:
         if rep.size == 0:
             return cls(math.nan, math.nan, math.nan, 0, failed)
         return cls(float(rep.min()), float(rep.mean()), float(rep.std()), rep.size, failed)
-
-
-def best_so_far(y: np.ndarray, target: float) -> np.ndarray:
-    """Lowest REP up to and with each simulation, in the order they were run: an optimisation's history.
-
-    Parameters
-    ----------
-    y
-        (n,), simulated properties; NaN where a simulation failed, which leaves the best as it was.
-
-    Returns
-    -------
-    np.ndarray
-        (n,), percent, never rising; NaN before the first success.
-    """
-    return np.fmin.accumulate(residual_error_percentage(y, target))

@@ -43,7 +43,7 @@ class PcaMdn:
 
     def design(self, target: float, count: int, seed: np.random.SeedSequence) -> Designs:
         """Draw scores for ``target`` and binarise their reconstructions; see ``InverseModel.design``."""
-        scores = sample(self.mdn, target, count, seed)
+        scores = sample(self.mdn, target, count, seed).astype(np.float64)  # sums alike on every processor
         grey = self.mean + np.tensordot(scores, self.components, axes=1)
         return Designs(binarise_keeping_fraction(grey))
 

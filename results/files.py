@@ -1,9 +1,10 @@
-"""Files that are either whole or absent: written under a temporary name, flushed to disk, then renamed."""
+"""Files and folders that are whole or absent: written under a temporary name, flushed to disk, then renamed."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,23 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path | str) -> Iterator[Path]:
+    """Temporary path beside ``path`` for a folder that takes its name when the block ends well, else is removed.
+
+    Raises FileExistsError if anything has that name by then.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}-{os.getpid()}.partial")
+    try:
+        yield temporary
+        if path.exists():  # an empty folder would be replaced in silence
+            raise FileExistsError(f"{path} exists already; name another, or remove it first")
+        os.rename(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_atomically(path: Path | str, content: bytes | str) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from results.files import atomic_folder
 from results.layout import Status
 from results.store import SimulationStore
 
@@ -22,7 +21,7 @@ class ImportDataError(ValueError):
 
 
 @dataclass(frozen=True)
-class PublishedData:
+class PublishedArrays:
     """The arrays of the published layout, checked.
 
     z float32 (n, h, w), images uint8 (n, px, px) of 0/1, y float64 (n,) absorption, row int64 (n,) or None.
@@ -45,16 +44,12 @@ def import_published(data_hdf5: Path | str, store_path: Path | str) -> Simulatio
     data = read_published(source)
     if path.exists():
         raise FileExistsError(f"{path} exists already; name another store, or remove it first")
-    staging = path.with_name(f".{path.name}-{os.getpid()}.importing")
-    try:
+    with atomic_folder(path) as staging:
         _write(data, source, staging)
-        os.rename(staging, path)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return SimulationStore.open(path)
 
 
-def read_published(path: Path | str) -> PublishedData:
+def read_published(path: Path | str) -> PublishedArrays:
     """Read and check the authors' HDF5 file (see :func:`import_published`)."""
     path = Path(path)
     if not path.is_file():
@@ -73,7 +68,7 @@ def read_published(path: Path | str) -> PublishedData:
         raise ImportDataError(f"{path}: {error}") from None
 
 
-def _checked(z: np.ndarray, x: np.ndarray, y: np.ndarray, row: np.ndarray | None = None) -> PublishedData:
+def _checked(z: np.ndarray, x: np.ndarray, y: np.ndarray, row: np.ndarray | None = None) -> PublishedArrays:
     count = len(y) if y.ndim == 1 else 0
     if not count:
         raise ImportDataError(f"y must have shape (n,) with n > 0, got {y.shape}")
@@ -89,10 +84,10 @@ def _checked(z: np.ndarray, x: np.ndarray, y: np.ndarray, row: np.ndarray | None
         raise ImportDataError(f"y must be an absorption from 0 to 1, got values from {y.min():.4g} to {y.max():.4g}")
     if row is not None and (row.shape != y.shape or row.dtype.kind not in "iu"):
         raise ImportDataError(f"row must be {count} integers, as y has {count} rows, got {row.dtype} {row.shape}")
-    return PublishedData(z.astype(np.float32), x.astype(np.uint8), y.astype(np.float64), row)
+    return PublishedArrays(z.astype(np.float32), x.astype(np.uint8), y.astype(np.float64), row)
 
 
-def _write(data: PublishedData, source: Path, path: Path) -> None:
+def _write(data: PublishedArrays, source: Path, path: Path) -> None:
     count = len(data.y)
     store = SimulationStore.create(
         path,

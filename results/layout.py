@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from results.designs.packed_images import pack_images
+
 FRACTIONS = ("y", "absorption", "reflection", "transmission", "error_estimate")
 INNER_CHUNK_BYTES = 256 * 1024  # a shard is read in pieces of at most this size, before compression
 
@@ -24,17 +26,6 @@ class Status(IntEnum):
     MISSING = 0
     DONE = 1
     FAILED = 2
-
-
-def pack_images(images: np.ndarray) -> np.ndarray:
-    """Images (n, px, px) of 0/1 as packed bits (n, ceil(px * px / 8)) uint8, row-major, first pixel highest bit."""
-    return np.packbits(images.reshape(len(images), images.shape[1] * images.shape[2]), axis=1)
-
-
-def unpack_images(packed: np.ndarray, image_px: int) -> np.ndarray:
-    """Inverse of :func:`pack_images`: uint8 0/1 images (n, image_px, image_px)."""
-    bits = np.unpackbits(packed, axis=1, count=image_px * image_px)
-    return bits.reshape(len(packed), image_px, image_px)
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class DataTable:
 
 
 @dataclass(frozen=True)
-class StageRecord:
+class StageLine:
     """One stage of the run: how it ended and how long it took (0 for one answered from the cache)."""
 
     name: str
@@ -90,7 +90,7 @@ class Report:
     cores: tuple[ReportFigure, ...] = ()
     tune: DataTable | None = None
     failures: DataTable | None = None
-    stages: tuple[StageRecord, ...] = ()
+    stages: tuple[StageLine, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     packages: Mapping[str, str] = field(default_factory=dict)
 

@@ -7,7 +7,6 @@ it and by nobody else. ``status`` is written last: its shard file is the mark th
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import zarr
 
-from results.files import sync_file
-from results.layout import StoreError, StoreLayout, check_rows, input_types, unpack_images
+from results.designs.packed_images import unpack_images
+from results.files import atomic_folder, sync_file
+from results.layout import StoreError, StoreLayout, check_rows, input_types
 from results.zarr_groups import RESERVED_ATTRIBUTES, array_of, create_group, open_group
 
 if TYPE_CHECKING:
@@ -68,12 +68,8 @@ class SimulationStore:
         layout = StoreLayout(
             image_px, latent, rows_per_unit, tuple(layers), tuple(map(float, wavelengths_nm)), input_types(inputs or {})
         )
-        staging = path.with_name(f".{path.name}-{os.getpid()}.partial")
-        try:
+        with atomic_folder(path) as staging:
             create_group(staging, capacity, layout, attributes or {})
-            os.rename(staging, path)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
         return cls.open(path, mode="r+")
 
     @classmethod
@@ -172,22 +168,6 @@ class SimulationStore:
         if self._group.read_only:
             raise StoreError(f"{self.path} was opened for reading; open it with mode='r+'")
         self._shard_file("status", unit).unlink(missing_ok=True)
-
-    def grow(self, capacity: int) -> None:
-        """Make room for ``capacity`` rows; for the coordinator alone, while nobody writes.
-
-        Workers see the new rows after opening the store again. A kill in between is healed by growing once more.
-        """
-        if capacity < self.capacity:
-            raise StoreError(f"capacity must not shrink: the store has {self.capacity} rows, got {capacity}")
-        partial = self.capacity % self.rows_per_unit
-        if partial and capacity > self.capacity and self.is_done(self.unit_count - 1):
-            raise StoreError(
-                f"the last unit is done with {partial} of {self.rows_per_unit} rows, so the store cannot grow; "
-                "give it a capacity of whole units, or discard that unit first"
-            )
-        for name, array in self._arrays.items():
-            array.resize((capacity, *self._layouts[name].row_shape))
 
     # --- reading -------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Who works on something, and whether they still do: told by their process here, by their heartbeat elsewhere."""
+"""Who works on something, and whether they still do: by their process on this machine, by their heartbeat elsewhere."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
 
-from results.files import write_atomically
+import psutil
+
+from results.files import write_json
 
 BEAT_SECONDS = 5.0
 DEAD_AFTER_SECONDS = 90.0  # without a beat, by the clock of whoever waits: clocks of machines are never compared
@@ -26,9 +28,19 @@ class Life(Enum):
 
 @dataclass(frozen=True)
 class Owner:
-    """A process that works on something; ``token`` tells its leases apart.
+    """A process that works on something.
 
-    ``machine`` names the running system and its table of processes: containers of one host differ in it.
+    Attributes
+    ----------
+    token
+        Differs between the leases of one process.
+    host, process
+        Name of the machine, and number of the process there.
+    process_started
+        Seconds from the start of the system to that of the process: it tells apart processes that were given the same
+        number, and no change of the clock moves it.
+    machine
+        The running system and its table of processes: containers of one host differ in it.
     """
 
     token: str
@@ -38,9 +50,10 @@ class Owner:
     machine: str
 
     @classmethod
-    def here(cls, token: str) -> Owner:
-        """This process."""
-        return cls(token, platform.node(), os.getpid(), _started(os.getpid()), _machine())
+    def here(cls, token: str, process: int | None = None) -> Owner:
+        """This process, or another one of this machine by its number."""
+        process = os.getpid() if process is None else process
+        return cls(token, platform.node(), process, _started(process), _machine())
 
     @classmethod
     def read(cls, path: Path) -> Owner | None:
@@ -57,7 +70,7 @@ class Owner:
 
     def write(self, path: Path) -> None:
         """Leave this at ``path``, whole."""
-        write_atomically(path, json.dumps(asdict(self)))
+        write_json(path, asdict(self))
 
     @property
     def is_here(self) -> bool:
@@ -127,15 +140,19 @@ def _beat(path: Path) -> int:
 
 
 def _started(process: int) -> str:
-    """When a process began, in ticks since the system did; "" if it is gone, or a zombie."""
+    """Seconds from the start of the system to that of a process; "" if it is gone, or a zombie."""
     try:
-        fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    except OSError:
+        found = psutil.Process(process)
+        # psutil adds the time of the system's start, which moves with the clock.
+        seconds = found.create_time() - psutil.boot_time()
+        has_ended = found.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.Error:
         return ""
-    return "" if fields[0] in "ZX" else fields[19]
+    return "" if has_ended else f"{seconds:.2f}"
 
 
 def _machine() -> str:
+    """This start of this system, and the table of processes that this one sees."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot} {os.readlink('/proc/self/ns/pid')}"

@@ -9,18 +9,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from campaign.cache.lease import Lease, LeaseBusyError, leased, unfinished
-from results.files import write_atomically
-
-if TYPE_CHECKING:
-    from campaign.plan.keys import KeyParts
-    from campaign.plan.pipeline import Stage
+from results.files import write_json
 
 RECORD_FILE = "stage.json"
 FAILURE_FILE = "failure.json"  # in the folder of an unfinished stage that failed
@@ -30,39 +26,35 @@ FAILURE_FILE = "failure.json"  # in the folder of an unfinished stage that faile
 class StageRecord:
     """What a finished stage says of itself; lies in its folder as ``stage.json``.
 
-    ``seconds`` is wall time since the last start, waits for workers included; ``core_seconds`` is work alone.
-    ``config``, ``input_keys``, ``file_keys``, ``schema`` and ``code`` are what its key was made of; records of earlier
-    versions lack the last three.
+    Attributes
+    ----------
+    name, key
+        Of the stage in the campaign that computed it, and its content address.
+    config, input_keys, file_keys, schema, code
+        What the key was made of; see ``campaign.plan.keys.KeyParts``.
+    seconds
+        Wall time since the last start, waits for workers included.
+    core_seconds
+        Work alone.
+    facts
+        What the stage found worth keeping beside its files.
     """
 
     name: str
     key: str
-    config: dict[str, Any]
-    input_keys: dict[str, str]
+    config: Mapping[str, Any]
+    input_keys: Mapping[str, str]
+    file_keys: Mapping[str, str]
+    schema: int
+    code: Mapping[str, str]
     seconds: float
+    core_seconds: float
     facts: dict[str, Any]
-    core_seconds: float = 0.0
-    file_keys: dict[str, str] = field(default_factory=dict)
-    schema: int | None = None
-    code: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(
-        cls, name: str, key: str, parts: KeyParts, seconds: float, facts: dict[str, Any], core_seconds: float
-    ) -> StageRecord:
-        """Record of the stage ``name``, whose ``key`` was made of ``parts``."""
-        return cls(
-            name,
-            key,
-            dict(parts.config),
-            dict(parts.inputs),
-            seconds,
-            facts,
-            core_seconds,
-            dict(parts.files),
-            parts.schema,
-            dict(parts.code),
-        )
+    def read(cls, path: Path) -> StageRecord:
+        """The record written at ``path``."""
+        return cls(**json.loads(path.read_text(encoding="utf-8")))
 
 
 class StageCache:
@@ -71,68 +63,67 @@ class StageCache:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def folder(self, stage: Stage, key: str) -> Path:
-        """Where the finished result of ``stage`` lies, or will lie."""
-        return self.root / stage.kind / key
+    def folder(self, kind: str, key: str) -> Path:
+        """Where the finished result lies, or will lie."""
+        return self.root / kind / key
 
-    def partial(self, stage: Stage, key: str) -> Path:
+    def partial(self, kind: str, key: str) -> Path:
         """Where the unfinished result lies, or would lie if there were one that nobody works on."""
-        base = self._base(stage, key)
+        base = self._base(kind, key)
         return unfinished(base) or base
 
-    def _base(self, stage: Stage, key: str) -> Path:
-        return self.root / stage.kind / f"{key}.partial"
-
-    def has(self, stage: Stage, key: str) -> bool:
+    def has(self, kind: str, key: str) -> bool:
         """Whether the result is there, whole."""
-        return (self.folder(stage, key) / RECORD_FILE).is_file()
+        return (self.folder(kind, key) / RECORD_FILE).is_file()
 
-    def record(self, stage: Stage, key: str) -> StageRecord:
+    def record(self, kind: str, key: str) -> StageRecord:
         """The finished stage's own record."""
-        return StageRecord(**json.loads((self.folder(stage, key) / RECORD_FILE).read_text(encoding="utf-8")))
+        return StageRecord.read(self.folder(kind, key) / RECORD_FILE)
 
     def records(self, kind: str) -> Iterator[StageRecord]:
         """Records of all finished stages of one kind, whatever campaign made them."""
-        for path in sorted((self.root / kind).glob(f"*/{RECORD_FILE}")):
-            yield StageRecord(**json.loads(path.read_text(encoding="utf-8")))
+        return map(StageRecord.read, sorted((self.root / kind).glob(f"*/{RECORD_FILE}")))
 
     def lease(
-        self, stage: Stage, key: str, while_waiting: Callable[[LeaseBusyError], None]
+        self, kind: str, key: str, while_waiting: Callable[[LeaseBusyError], None]
     ) -> AbstractContextManager[Lease]:
-        """Own the unfinished folder of ``stage`` until the block ends; waits while another run owns it.
+        """Own the unfinished folder until the block ends; waits while another run owns it.
 
         The owner's death frees the folder. ``while_waiting`` is called now and then; what it raises ends the wait.
         """
-        base = self._base(stage, key)
+        base = self._base(kind, key)
         base.parent.mkdir(parents=True, exist_ok=True)
         return leased(base, while_waiting)
 
     def note_failure(self, lease: Lease, message: str) -> None:
         """Leave word in the unfinished folder that the stage failed, for the next plan."""
-        write_atomically(lease.folder / FAILURE_FILE, json.dumps({"time": time.time(), "message": message}) + "\n")
+        write_json(lease.folder / FAILURE_FILE, {"time": time.time(), "message": message})
 
     def forget_failure(self, lease: Lease) -> None:
         """The stage is tried again."""
         (lease.folder / FAILURE_FILE).unlink(missing_ok=True)
 
-    def failure(self, stage: Stage, key: str) -> str | None:
+    def failure(self, kind: str, key: str) -> str | None:
         """Why the stage failed when it was last tried, None if it did not."""
         try:
-            return json.loads((self.partial(stage, key) / FAILURE_FILE).read_text(encoding="utf-8"))["message"]
-        except (FileNotFoundError, ValueError, KeyError):  # the last two: cut short by a crash
+            return json.loads((self.partial(kind, key) / FAILURE_FILE).read_text(encoding="utf-8"))["message"]
+        except FileNotFoundError:
             return None
 
-    def finish(self, lease: Lease, stage: Stage, record: StageRecord) -> None:
+    def finish(self, lease: Lease, kind: str, record: StageRecord) -> None:
         """Turn the unfinished folder into the finished one; raises ``lease.LeaseLostError`` when it is another's."""
-        write_atomically(lease.folder / RECORD_FILE, json.dumps(asdict(record), indent=2))
-        lease.finish(self.folder(stage, record.key))
+        write_json(lease.folder / RECORD_FILE, asdict(record))
+        lease.finish(self.folder(kind, record.key))
 
-    def reopen(self, stage: Stage, key: str) -> Path:
+    def reopen(self, kind: str, key: str) -> Path:
         """Turn a finished folder into an unfinished one that nobody owns; its path."""
-        base = self._base(stage, key)
-        self.folder(stage, key).rename(base)
+        base = self._base(kind, key)
+        self.folder(kind, key).rename(base)
         (base / RECORD_FILE).unlink()
         return base
+
+    def _base(self, kind: str, key: str) -> Path:
+        return self.root / kind / f"{key}.partial"
 
 
 class RecordIndex:

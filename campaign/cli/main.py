@@ -21,6 +21,7 @@ from campaign.cli import published as comparing
 from campaign.cli import submit as submitting
 from campaign.cli.options import (
     FAILED,
+    MISTAKE,
     STOPPED,
     Json,
     ProfileFile,
@@ -31,6 +32,7 @@ from campaign.cli.options import (
     print_json,
 )
 from campaign.spec.entry_points import PluginError
+from cluster.node.allocation import AllocationError
 
 app = typer.Typer(
     name="campaign",
@@ -176,6 +178,9 @@ def main() -> None:
     """Entry point of the ``campaign`` command."""
     try:
         app()
+    except AllocationError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(MISTAKE) from None
     except SystemExit as end:
         if end.code == STOPPED:
             # Threads that Ctrl-C left behind may hold folders, and crash Python where it takes a library apart.

@@ -82,6 +82,8 @@ def calibrate(
     from campaign.record.display import counting
     from results.files import write_atomically
 
+    if output is not None and not output.absolute().parent.is_dir():
+        complain(f"cannot write {output}: its folder does not exist; create it first")
     again = f"campaign calibrate {data} --physics {physics}"
     command = f"campaign calibrate {data.name} --physics {physics.name}"  # a file outlives the folders of this machine
     with located_errors(), errors_in_a_line(), endings(again), counting(console(stderr=True)) as progress:

@@ -1,4 +1,4 @@
-"""One finding about this machine."""
+"""One finding about this machine, and what a command of it prints."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 GIB = 2**30
+PROBE_SECONDS = 10.0
 
 Status = Literal["ok", "warning", "failure"]
 
@@ -21,10 +22,7 @@ class Check:
     fix: str = ""
 
 
-PROBE_SECONDS = 10.0
-
-
-def answer(*command: str) -> tuple[str, str]:
+def output_of(*command: str) -> tuple[str, str]:
     """What a command prints, and why it failed; the second is empty when it did not."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_SECONDS)
@@ -32,5 +30,5 @@ def answer(*command: str) -> tuple[str, str]:
         return "", f"no answer within {PROBE_SECONDS:g} s"
     except OSError as error:
         return "", error.strerror or str(error)
-    said = (done.stderr or done.stdout).strip().partition("\n")[0]
-    return done.stdout.strip(), "" if done.returncode == 0 else said or f"exit code {done.returncode}"
+    reason = (done.stderr or done.stdout).strip().partition("\n")[0] or f"exit code {done.returncode}"
+    return done.stdout.strip(), "" if done.returncode == 0 else reason

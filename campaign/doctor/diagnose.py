@@ -16,7 +16,7 @@ from campaign.doctor.ray import check_joining, check_ray
 from campaign.doctor.slurm import check_slurm
 from campaign.doctor.software import check_libraries, check_packages, check_python, check_threads
 from campaign.doctor.storage import check_disk, check_file_system, check_temp_dir, nearest_folder
-from campaign.spec.profile import LAPTOP, Profile, RayProfile
+from campaign.spec.profile import LAPTOP, InProcessProfile, Profile, RayProfile
 
 __all__ = ["Check", "diagnose"]
 
@@ -52,7 +52,7 @@ def diagnose(profile: Profile | None = None, runs: Path = Path("runs"), deep: bo
     ]
     if isinstance(profile, RayProfile):
         checks += _check_standing(profile.address)
-    else:
+    elif not isinstance(profile, InProcessProfile):
         checks += [check_ports(), check_temp_dir(profile.temp_dir)]
     return [*checks, check_libraries()] if deep else checks
 

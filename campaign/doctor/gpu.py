@@ -8,7 +8,7 @@ import re
 import shutil
 from pathlib import Path
 
-from campaign.doctor.check import Check, answer
+from campaign.doctor.check import Check, output_of
 from campaign.spec.profile import LocalProfile, Profile
 
 NAME = "gpu"
@@ -46,10 +46,10 @@ def _listed(cards: list[str], visible: int) -> str:
 
 
 def _cards() -> tuple[list[str], str]:
-    """GPUs of this machine, and why they cannot be told where there should be some."""
+    """GPUs of this machine, and why they are not known where there should be some."""
     if shutil.which("nvidia-smi") is None:
         return [], ""
-    listed, error = answer("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader")
+    listed, error = output_of("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader")
     return ([], error) if error else (listed.splitlines(), "")
 
 

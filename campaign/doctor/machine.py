@@ -1,4 +1,4 @@
-"""Processors, memory and handles of this machine, against what a profile asks for."""
+"""Processors, memory and handles of this machine, against what a profile wants."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import resource
 import shutil
 from pathlib import Path
 
+import psutil
+
 from campaign.doctor.check import GIB, Check
 from campaign.spec.profile import LocalProfile, Profile
 from cluster.node.allocation import available_cpus
 
-MEMINFO = Path("/proc/meminfo")
 CGROUP_MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
 SHARED_MEMORY = Path("/dev/shm")
 WORKER_MEMORY = 0.5 * GIB  # a worker with torch loaded, measured at 475 MB
 DRIVER_MEMORY = 1.5 * GIB  # Ray's own processes and the driver
-OBJECT_STORE = 256 * 2**20  # what a local run asks of shared memory
+OBJECT_STORE = 256 * 2**20  # what a local run takes of shared memory
 ENOUGH_OPEN_FILES = 4096  # Ray holds about a hundred sockets for each worker
 ENOUGH_PROCESSES = 2048  # threads count: a worker of Ray has some twenty, its services two hundred
 CGROUP_PROCESS_LIMITS = (Path("/sys/fs/cgroup/pids.max"), Path("/sys/fs/cgroup/pids/pids.max"))
@@ -33,8 +34,6 @@ def check_cpus(profile: Profile) -> Check:
 def check_memory(profile: Profile) -> Check:
     """The workers fit into memory."""
     workers, free = profile.planned_workers(), _available_memory()
-    if free is None:
-        return Check("memory", "ok", "unknown: this system has no /proc/meminfo")
     needed = DRIVER_MEMORY + workers * WORKER_MEMORY
     message = f"{free / GIB:.1f} GiB free, {workers} workers need about {needed / GIB:.1f} GiB"
     if not isinstance(profile, LocalProfile) or free >= needed:
@@ -44,12 +43,9 @@ def check_memory(profile: Profile) -> Check:
     return Check("memory", "warning" if fitting >= 1 else "failure", message, fix)
 
 
-def _available_memory() -> float | None:
-    try:
-        lines = dict(line.split(":", 1) for line in MEMINFO.read_text(encoding="ascii").splitlines())
-        free = float(lines["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError):
-        return None
+def _available_memory() -> float:
+    """Bytes that new processes may take; no more than a container's limit."""
+    free = float(psutil.virtual_memory().available)
     try:
         return min(free, float(CGROUP_MEMORY_LIMIT.read_text(encoding="ascii")))
     except (OSError, ValueError):  # no limit file, or the word "max" in it

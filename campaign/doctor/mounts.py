@@ -8,10 +8,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from campaign.doctor.check import Check
-from campaign.spec.profile import LocalProfile, Profile
+import psutil
 
-MOUNTS = Path("/proc/self/mountinfo")
+from campaign.doctor.check import Check
+from campaign.spec.profile import InProcessProfile, LocalProfile, Profile
+
 SHARED_KINDS = (
     "nfs",
     "lustre",
@@ -30,7 +31,7 @@ MOST_SKEW_SECONDS = 10.0  # an owner of a run counts as dead after a minute and 
 
 @dataclass(frozen=True)
 class Mount:
-    """One line of the kernel's table of mounts."""
+    """One entry of the kernel's table of mounts."""
 
     point: Path
     kind: str
@@ -45,11 +46,8 @@ class Mount:
 
 def mount_of(folder: Path) -> Mount | None:
     """The mount that holds ``folder``; None on systems without such a table."""
-    try:
-        lines = MOUNTS.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return None
-    mounts = [_parsed(line) for line in lines]
+    table = psutil.disk_partitions(all=True)
+    mounts = [Mount(Path(e.mountpoint), e.fstype, e.device, frozenset(e.opts.split(","))) for e in table]
     holding = [mount for mount in mounts if folder.resolve().is_relative_to(mount.point)]
     # The last of the longest: later mounts hide earlier ones at the same point.
     return max(reversed(holding), key=lambda mount: len(mount.point.parts), default=None)
@@ -63,7 +61,7 @@ def check_shared(folder: Path, profile: Profile) -> Check:
     where = f"{folder} is on {mount.kind} ({mount.source})"
     if mount.is_shared:
         return _check_options(where, mount)
-    if isinstance(profile, LocalProfile):
+    if isinstance(profile, LocalProfile | InProcessProfile):
         return Check("shared folder", "ok", f"{where}, of this machine alone, as is the profile")
     fix = "name a folder on a shared file system with --runs, unless this one is exported to all nodes"
     return Check("shared folder", "warning", f"{where}, which other nodes do not see", fix)
@@ -76,8 +74,8 @@ def _check_options(where: str, mount: Mount) -> Check:
         fix = "ask for a mount without it, or name another folder with --runs"
         return Check("shared folder", "warning", message, fix)
     local = sorted(mount.options & {"nolock", "local_lock=all", "local_lock=flock", "localflock", "noflock"})
-    told = f"; locks hold on one node only ({', '.join(local)}), and runs need none" if local else ""
-    return Check("shared folder", "ok", where + told)
+    locks = f"; locks hold on one node only ({', '.join(local)}), and runs need none" if local else ""
+    return Check("shared folder", "ok", where + locks)
 
 
 def _caches_long(option: str) -> bool:
@@ -86,7 +84,7 @@ def _caches_long(option: str) -> bool:
 
 
 def check_clock(folder: Path) -> Check:
-    """The file server's clock and this machine's agree: heartbeats of runs elsewhere are told by both."""
+    """The file server's clock and this machine's agree: heartbeats of runs elsewhere are judged by both."""
     try:
         with tempfile.TemporaryFile(prefix=".doctor-", dir=folder) as probe:
             probe.write(b"now")
@@ -99,12 +97,3 @@ def check_clock(folder: Path) -> Check:
     message = f"the file server's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} this machine's"
     fix = "ask for time synchronisation (chrony, ntpd); until then `campaign status` may take a live run for dead"
     return Check("clock", "warning", message, fix)
-
-
-def _parsed(line: str) -> Mount:
-    """A line of mountinfo; see proc_pid_mountinfo(5)."""
-    before, _, after = line.partition(" - ")
-    _, _, _, _, point, options, *_ = before.split()
-    kind, source, super_options = after.split(" ", 2)
-    decoded = point.encode("utf-8").decode("unicode_escape") if "\\" in point else point
-    return Mount(Path(decoded), kind, source, frozenset((*options.split(","), *super_options.split(","))))

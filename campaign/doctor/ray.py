@@ -54,14 +54,14 @@ def check_joining(address: str) -> Check:
         fix = "see whether the head is overloaded: ray status"
         return Check("joining", "failure", f"nobody could join {address} within {JOIN_SECONDS:g} s", fix)
     try:
-        told = json.loads(done.stdout.strip().rpartition("\n")[2])
+        report = json.loads(done.stdout.strip().rpartition("\n")[2])
     except ValueError:
-        told = {"error": done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}"}
-    if "error" not in told:
-        found = f"{told['cpus']:g} CPUs and {told['gpus']:g} GPUs on {told['nodes']} nodes"
+        report = {"error": done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}"}
+    if "error" not in report:
+        found = f"{report['cpus']:g} CPUs and {report['gpus']:g} GPUs on {report['nodes']} nodes"
         return Check("joining", "ok", f"the cluster at {address} takes a driver of this environment: {found}")
     return Check(
-        "joining", "failure", f"the cluster at {address} refuses: {told['error']}", _joining_fix(told["error"])
+        "joining", "failure", f"the cluster at {address} refuses: {report['error']}", _joining_fix(report["error"])
     )
 
 

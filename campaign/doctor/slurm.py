@@ -6,7 +6,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 
-from campaign.doctor.check import Check, Status, answer
+from campaign.doctor.check import Check, Status, output_of
 from campaign.spec.profile import Profile
 
 OLDEST = (20, 11)  # the first whose job steps share their job's nodes with --overlap
@@ -24,7 +24,7 @@ def check_slurm(profile: Profile) -> Iterator[Check]:
         else:
             yield Check("slurm", "ok", "not on this machine")
         return
-    listed, error = answer("sinfo", "--noheader", "--format=%P %a %D")
+    listed, error = output_of("sinfo", "--noheader", "--format=%P %a %D")
     if error:
         fix = "ask whether the controller is up: scontrol ping"
         yield Check("slurm", broken, f"sbatch is there but sinfo fails: {error}", fix)
@@ -35,31 +35,31 @@ def check_slurm(profile: Profile) -> Iterator[Check]:
 
 
 def _check_version(broken: Status) -> Check:
-    said, error = answer("sinfo", "--version")
-    found = re.search(r"(\d+)\.(\d+)", said)
+    printed, error = output_of("sinfo", "--version")
+    found = re.search(r"(\d+)\.(\d+)", printed)
     if error or found is None:
-        return Check("slurm version", "warning", f"unknown: {error or said}", "ask who keeps the cluster")
+        return Check("slurm version", "warning", f"unknown: {error or printed}", "ask who keeps the cluster")
     version = (int(found[1]), int(found[2]))
     if version < OLDEST:
-        message = f"{said} lacks steps that share nodes (--overlap), {OLDEST[0]}.{OLDEST[1]:02d} is needed"
+        message = f"{printed} lacks steps that share nodes (--overlap), {OLDEST[0]}.{OLDEST[1]:02d} is needed"
         return Check("slurm version", broken, message, "ask for a newer Slurm, or run on a Ray cluster of your own")
-    return Check("slurm version", "ok", f"{said}; {TRIED[0]}.{TRIED[1]:02d} was tried")
+    return Check("slurm version", "ok", f"{printed}; {TRIED[0]}.{TRIED[1]:02d} was tried")
 
 
 def _check_plugins(broken: Status) -> Iterator[Check]:
-    said, error = answer("scontrol", "show", "config")
+    printed, error = output_of("scontrol", "show", "config")
     if error:
         yield Check("slurm plugins", "warning", f"unknown: {error}", "ask whether the controller is up: scontrol ping")
         return
-    settings = parse_config(said)
-    found = list(_ailments(settings, broken))
+    settings = parse_config(printed)
+    found = list(_shortcomings(settings, broken))
     yield from found
     if not found:
         shown = ", ".join(settings.get(name, "?") for name in ("SelectType", "TaskPlugin", "ProctrackType"))
         yield Check("slurm plugins", "ok", f"{shown}; accounts are kept, jobs may be requeued")
 
 
-def _ailments(settings: Mapping[str, str], broken: Status) -> Iterator[Check]:
+def _shortcomings(settings: Mapping[str, str], broken: Status) -> Iterator[Check]:
     select = settings.get("SelectType", "")
     if select == "select/linear":
         message = "SelectType=select/linear gives out whole nodes: a job takes all CPUs of its nodes, whatever it asks"
@@ -80,7 +80,7 @@ def _ailments(settings: Mapping[str, str], broken: Status) -> Iterator[Check]:
         yield Check("slurm requeue", "warning", message, "write requeue: false in the profile: the next job is chained")
 
 
-def parse_config(said: str) -> dict[str, str]:
+def parse_config(printed: str) -> dict[str, str]:
     """Settings from ``scontrol show config``, by name."""
-    pairs = (line.partition("=") for line in said.splitlines() if "=" in line)
+    pairs = (line.partition("=") for line in printed.splitlines() if "=" in line)
     return {name.strip(): value.strip() for name, _, value in pairs}

@@ -15,6 +15,8 @@ from packaging.version import Version
 
 from campaign.doctor.check import Check
 
+DISTRIBUTION = "ganmdn-campaign"
+CONSTRAINTS = Path(__file__).resolve().parents[2] / "constraints.txt"  # of a source tree
 PROBE_SECONDS = 120.0  # a cold file system may take a minute to load torch and Ray
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -87,10 +89,6 @@ def check_libraries() -> Check:
     return Check("libraries", "ok", done.stdout.strip())
 
 
-DISTRIBUTION = "ganmdn-campaign"
-CONSTRAINTS = Path(__file__).resolve().parents[2] / "constraints.txt"
-
-
 def requirements() -> list[Requirement]:
     """Packages that the installed project needs, extras left out; empty when it runs without being installed."""
     try:
@@ -126,7 +124,7 @@ def broken_requirements() -> list[tuple[Requirement, str | None]]:
 def newer_than_tested() -> list[tuple[str, str, str]]:
     """Required packages past the newest tried feature release: name, installed and tried version.
 
-    Only a source tree has the constraints file; without it nothing can be said, and the list is empty.
+    Only a source tree has the constraints file; without it the list is empty.
     """
     if not CONSTRAINTS.is_file():
         return []

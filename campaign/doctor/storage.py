@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import socket
@@ -10,8 +9,8 @@ import tempfile
 from pathlib import Path
 
 from campaign.doctor.check import GIB, Check
-from cluster.node.temp_folder import PREFIX, default_parent
-from cluster.node.temp_folder import check_temp_dir as refuse_if_long
+from cluster.node.temp_folder import PREFIX, default_parent, why_not_default
+from cluster.node.temp_folder import check_temp_dir as refuse_if_unfit
 
 LEAST_DISK, ENOUGH_DISK = 1 * GIB, 5 * GIB
 
@@ -39,43 +38,37 @@ def check_file_system(runs: Path) -> Check:
     if broken:
         message = f"the file system of {folder} does not keep: {', '.join(broken)}"
         return Check("file system", "failure", message, "name a folder on a local or POSIX file system with --runs")
-    return Check("file system", "ok", f"{folder} is writable; rename, exclusive creation and locks work")
+    return Check("file system", "ok", f"{folder} is writable; rename and file times work")
 
 
-def _renames(scratch: Path) -> bool:
-    """A folder is renamed whole, and over a file the newer one wins."""
+def _replaces(scratch: Path) -> bool:
+    """Over a file the newer one wins."""
     (scratch / "new").write_text("new", encoding="ascii")
     (scratch / "old").write_text("old", encoding="ascii")
     os.replace(scratch / "new", scratch / "old")
-    (scratch / "partial").mkdir()
-    (scratch / "partial").rename(scratch / "whole")
-    return (scratch / "old").read_text(encoding="ascii") == "new" and (scratch / "whole").is_dir()
+    return (scratch / "old").read_text(encoding="ascii") == "new"
 
 
-def _creates_exclusively(scratch: Path) -> bool:
-    (scratch / "once").touch(exist_ok=False)
+def _renames_once(scratch: Path) -> bool:
+    """A folder is renamed whole, and by one of two: the lease of a folder rests on it."""
+    (scratch / "folder").mkdir()
+    (scratch / "folder" / "file").write_bytes(b"")
+    (scratch / "folder").rename(scratch / "first")
     try:
-        (scratch / "once").touch(exist_ok=False)
-    except FileExistsError:
-        return True
+        (scratch / "folder").rename(scratch / "second")
+    except FileNotFoundError:
+        return (scratch / "first" / "file").is_file()
     return False
 
 
-def _locks(scratch: Path) -> bool:
-    """A second holder of a lock is refused."""
-    with (scratch / "lock").open("w") as first, (scratch / "lock").open("w") as second:
-        try:
-            fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:  # no lock manager on this mount
-            return False
-        try:
-            fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+def _keeps_times(scratch: Path) -> bool:
+    """A file shows when it was touched last: the heartbeat of a lease."""
+    (scratch / "beat").write_bytes(b"")
+    os.utime(scratch / "beat", (1e9, 1e9))
+    return (scratch / "beat").stat().st_mtime == 1e9
 
 
-PROMISES = {"atomic rename": _renames, "exclusive creation": _creates_exclusively, "file locks": _locks}
+PROMISES = {"atomic replacement": _replaces, "rename by one of two": _renames_once, "file times": _keeps_times}
 
 
 def check_temp_dir(folder: Path | None) -> Check:
@@ -85,9 +78,9 @@ def check_temp_dir(folder: Path | None) -> Check:
     """
     wanted = default_parent() / f"{PREFIX}12345678" if folder is None else folder.absolute()
     try:
-        refuse_if_long(wanted)
+        refuse_if_unfit(wanted)
     except ValueError as error:
-        return Check("temp_dir", "failure", str(error), "write a shorter temp_dir in the profile, or leave it out")
+        return Check("temp_dir", "failure", str(error), "write another temp_dir in the profile, or leave it out")
     parent = nearest_folder(wanted)
     try:
         with tempfile.TemporaryDirectory(prefix=PREFIX, dir=parent) as scratch:
@@ -101,7 +94,8 @@ def check_temp_dir(folder: Path | None) -> Check:
             f"{free / GIB:.2f} GiB free in {parent}, where Ray keeps sockets, logs and what memory has no room for"
         )
         return Check("temp_dir", "warning", message, "remove old files there, or name another temp_dir in the profile")
-    return Check("temp_dir", "ok", f"{parent} takes Ray's sockets, and is short enough for their paths")
+    instead = f". {reason}" if folder is None and (reason := why_not_default()) else ""
+    return Check("temp_dir", "ok", f"{parent} takes Ray's sockets, and is short enough for their paths{instead}")
 
 
 def _bind(path: Path) -> None:

@@ -1,4 +1,8 @@
-"""The code behind a stage, told by its syntax trees: comments, formatting and docstrings do not count."""
+"""The code behind a stage, told by its syntax trees: comments, formatting and docstrings do not count.
+
+What counts is the science, whole folders of it. Within a stage's module the descriptor is left out: it says where and
+when, what the stage costs and what the report takes from it, and whatever else it decides is in the key by itself.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,8 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 PACKAGES = ("campaign", "ganmdn", "photonics", "cluster", "results")
 # Whatever decides where and when something runs must not change a result, and is no science.
-SCIENCE = ("ganmdn", "photonics", "results.design_set", "campaign.stages.simulator", "campaign.stages")
+SCIENCE = ("ganmdn", "photonics", "campaign.stages", "results.designs")
+DESCRIPTOR = "StageKind"  # the base class of descriptors
 
 
 class SourceMissingError(LookupError):
@@ -40,8 +45,9 @@ def code_behind(*modules: str, science: Sequence[str] = SCIENCE, root: Path | No
         if not path.is_file():
             raise SourceMissingError(f"{name}: there is no source at {path}")
         status = path.stat()
-        digests[name], imported = _parsed(name, path, status.st_mtime_ns, status.st_size)
-        left += [each for each in imported if _within(each, science) and _source_of(each, root).is_file()]
+        digests[name], imported = _parsed(name, path, status.st_mtime_ns, status.st_size, tuple(science))
+        read = [part for each in imported for part in _with_packages(each)]  # as Python runs a package's own code
+        left += [each for each in read if _within(each, science) and _source_of(each, root).is_file()]
     return digests
 
 
@@ -60,16 +66,41 @@ def package_folder(name: str) -> Path:
 
 
 @lru_cache(maxsize=4096)
-def _parsed(module: str, path: Path, changed_ns: int, size: int) -> tuple[str, tuple[str, ...]]:
+def _parsed(
+    module: str, path: Path, changed_ns: int, size: int, science: tuple[str, ...]
+) -> tuple[str, tuple[str, ...]]:
     """Digest of a module's normalised syntax tree, and the names that may be modules it imports."""
     tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    tree.body = [node for node in tree.body if not _is_descriptor(node)]
     imported = {name for node in ast.walk(tree) for name in _imports(node, package)}
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
-        if isinstance(body, list) and body and _is_docstring(body[0]):
-            del body[0]
+        if isinstance(body, list):
+            if body and _is_docstring(body[0]):
+                del body[0]
+            body[:] = [each for each in body if not _is_import_of_none(each, package, science)]
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(sorted(imported))
+
+
+def _is_descriptor(node: ast.AST) -> bool:
+    """Whether this defines the descriptor of a kind of stage: a class derived from ``StageKind``, or one of it."""
+    if not isinstance(node, ast.ClassDef):
+        return False
+    names = [part for base in node.bases for part in ast.walk(base)]
+    return any(getattr(name, "id", getattr(name, "attr", None)) == DESCRIPTOR for name in names)
+
+
+def _is_import_of_none(node: ast.AST, package: str, science: Sequence[str]) -> bool:
+    """Whether this imports from the project what is no science, and so counts as little as that does."""
+    names = list(_imports(node, package))
+    return bool(names) and all(_within(name, PACKAGES) and not _within(name, science) for name in names)
+
+
+def _with_packages(module: str) -> Iterator[str]:
+    """A module and the packages that it lies in, of which the outermost may be none of the science."""
+    parts = module.split(".")
+    yield from (".".join(parts[: count + 1]) for count in range(len(parts)))
 
 
 def _source_of(module: str, root: Path | None) -> Path:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from campaign.cache.stage_cache import StageRecord
 from campaign.plan.fingerprint import PROJECT, code_behind
 
 __all__ = ["PROJECT", "KeyParts", "canonical_json", "code_fingerprint", "digest", "file_digest"]
@@ -36,9 +37,9 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()[:KEY_DIGITS]
 
 
-def code_fingerprint(module: str) -> str:
-    """Content address of a module and of the science behind it; see ``fingerprint.code_behind``."""
-    return digest(code_behind(module))
+def code_fingerprint(*modules: str) -> str:
+    """Content address of modules and of the science behind them; see ``fingerprint.code_behind``."""
+    return digest(code_behind(*modules))
 
 
 @dataclass(frozen=True)
@@ -74,3 +75,11 @@ class KeyParts:
                 "code": digest(self.code),
             }
         )
+
+    def record(self, name: str, key: str, seconds: float, core_seconds: float, facts: Mapping[str, Any]) -> StageRecord:
+        """What the cache keeps of the stage ``name`` when it is done.
+
+        ``key`` is the stage's own, which is another than that of these parts where the code has changed since.
+        """
+        config, inputs, files, code = map(dict, (self.config, self.inputs, self.files, self.code))
+        return StageRecord(name, key, config, inputs, files, self.schema, code, seconds, core_seconds, dict(facts))

@@ -13,12 +13,14 @@ from campaign.doctor.machine import check_memory
 from campaign.doctor.network import check_cluster
 from campaign.doctor.storage import check_temp_dir, nearest_folder
 from campaign.plan.footprint import RUN, Footprint
-from campaign.spec.profile import LocalProfile, Profile, RayProfile
+from campaign.spec.profile import InProcessProfile, LocalProfile, Profile, RayProfile
 
 PROBE_SECONDS = 5.0
 
 
-def obstacles(profile: Profile, runs: Path, cache: Path, needed: Footprint) -> tuple[Check, ...]:
+def obstacles(
+    profile: Profile, runs: Path, cache: Path, needed: Footprint, training_workers: int = 1
+) -> tuple[Check, ...]:
     """Checks that fail, each with what to do about it; empty where the run can start.
 
     Args:
@@ -26,6 +28,7 @@ def obstacles(profile: Profile, runs: Path, cache: Path, needed: Footprint) -> t
         runs: folder of all runs, which need not be there yet.
         cache: folder of finished stages, likewise.
         needed: room for what is left to do, the run's own folder included.
+        training_workers: data-parallel workers that are left to train with.
     """
     found = [*_unwritable(runs, cache, profile), *_no_room(runs, cache, needed), check_memory(profile)]
     if isinstance(profile, LocalProfile):
@@ -34,6 +37,10 @@ def obstacles(profile: Profile, runs: Path, cache: Path, needed: Footprint) -> t
             found.append(check_temp_dir(profile.temp_dir))
     elif isinstance(profile, RayProfile):
         found.append(check_cluster(profile.address))
+    elif isinstance(profile, InProcessProfile) and training_workers > 1:
+        message = f"{training_workers} workers train together, which is part of the science, and this process is one"
+        fix = "write workers: 1 in the spec's training, or kind: local in the profile"
+        found.append(Check("training", "failure", message, fix))
     return tuple(check for check in found if check.status == "failure")
 
 

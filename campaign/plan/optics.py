@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from campaign.spec.physics import Physics, TabulatedIndex
+from campaign.spec.materials import TabulatedIndex
+from campaign.spec.physics import Physics
 
 Optics = dict[str, Any]
 

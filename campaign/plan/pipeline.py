@@ -20,7 +20,7 @@ from campaign.plan.optics import Optics, optics_of, with_orders
 from campaign.spec.campaign import Spec
 from campaign.spec.entry_points import Provider, provider_of
 from campaign.spec.generator import AuthorsGenerator, DataSet, TrainedGenerator
-from campaign.spec.methods import AuthorsMdn, BayesianOptimization, GanMdn
+from campaign.spec.methods import AuthorsMdnBlock, BayesianOptimizationBlock, GanMdnBlock
 from campaign.spec.plugin import InverseModelConfig, OptimizerConfig, PluginConfig, SimulatorConfig
 
 # Version of each kind's result: raised when its files change their meaning; CHANGELOG.md says why.
@@ -182,7 +182,7 @@ def _dataset_stages(spec: Spec, name: str, dataset: DataSet) -> list[Stage]:
         sweep = {"seed": spec.seed, "mdn": spec.mdn.model_dump(), "tune": spec.tune.model_dump(mode="json")}
         stages.append(Stage("tuning", (name,), sweep, inputs={"labels": labels.name}))
     for method in spec.methods:
-        if isinstance(method, BayesianOptimization | OptimizerConfig):
+        if isinstance(method, BayesianOptimizationBlock | OptimizerConfig):
             stages += _optimization_stages(spec, name, method, physics, size)
         else:
             stages += _inverse_model_stages(spec, name, method, physics, size)
@@ -228,11 +228,11 @@ def _inverse_model_stages(spec: Spec, name: str, method: Any, physics: Optics, s
         config = {**_plugged(method), **size, "seed": spec.seed}
         inputs = {"labels": f"labels/{name}", "generator": "generator"}
         model = Stage("model", where, config, inputs, providers=providers)
-    elif isinstance(method, AuthorsMdn):
+    elif isinstance(method, AuthorsMdnBlock):
         model = Stage("model", where, {**options, **size}, files={"weights": method.weights})
     else:
         inputs = {"labels": f"labels/{name}"}
-        if spec.tune is not None and isinstance(method, GanMdn):
+        if spec.tune is not None and isinstance(method, GanMdnBlock):
             inputs["tuning"] = f"tuning/{name}"
         model = Stage("model", where, {**options, **size, "seed": spec.seed, "mdn": spec.mdn.model_dump()}, inputs)
     designs = Stage(
@@ -261,7 +261,7 @@ def _inverse_model_stages(spec: Spec, name: str, method: Any, physics: Optics, s
 
 
 def _optimization_stages(
-    spec: Spec, name: str, method: BayesianOptimization | OptimizerConfig, physics: Optics, size: dict
+    spec: Spec, name: str, method: BayesianOptimizationBlock | OptimizerConfig, physics: Optics, size: dict
 ) -> list[Stage]:
     common = {
         "seed": spec.seed,

@@ -161,7 +161,7 @@ class Inquiry:
         """Everything in the stage's key that differs from the nearest result."""
         key, state = self.pipeline.keys[stage.name], self._state(stage).state
         if state == "cached":
-            return Explanation(stage.name, key, state, (self.cache.record(stage, key).name, key), ())
+            return Explanation(stage.name, key, state, (self.cache.record(stage.kind, key).name, key), ())
         nearest = nearest_result(stage, self.pipeline.parts[stage.name], self._index)
         if nearest is None:
             return Explanation(stage.name, key, state, None, ())
@@ -170,11 +170,11 @@ class Inquiry:
 
     def _state(self, stage: Stage) -> _Found:
         key = self.pipeline.keys[stage.name]
-        if self.cache.has(stage, key):
+        if self.cache.has(stage.kind, key):
             return _Found("cached", "")
-        if (message := self.cache.failure(stage, key)) is not None:
+        if (message := self.cache.failure(stage.kind, key)) is not None:
             return _Found("failed", f"is tried again; last time: {message}")
-        if self.cache.partial(stage, key).is_dir():
+        if self.cache.partial(stage.kind, key).is_dir():
             return _Found("interrupted", "goes on where it stopped")
         before = next(
             (record for record in self._index.records(stage.kind) if self._is_of_earlier(stage, record)), None

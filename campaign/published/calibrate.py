@@ -10,9 +10,8 @@ every result is kept in a folder named after all that enters it, so that a calib
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,30 +19,20 @@ import numpy as np
 
 from campaign.plan.keys import code_fingerprint, digest
 from campaign.published.agreement import Agreement
-from campaign.published.kept_results import Journal, Progress
+from campaign.published.families import choices_of, family_of, physics_at
+from campaign.published.kept_results import KeptResults, Progress
 from campaign.spec.calibration import Calibration, physics_yaml
-from campaign.spec.physics import FilmLayer, Layer, Physics, TabulatedIndex
+from campaign.spec.physics import Physics
 from campaign.stages.seeds import seed_for
-from photonics.materials import table
 
 if TYPE_CHECKING:
     from cluster.pool.pool import WorkerPool
     from photonics.calibration import Family
 
 
-# Ranges around the values of a physics file that says nothing of what to fit: the value divided and multiplied by this.
-USUAL_FACTOR = 1.3
 SIMULATIONS_PER_TASK = 500  # of the screening; at most so many, unless one start alone needs more
 FAILED = 1e300  # the loss of a descent that could not be simulated, as JSON knows no infinity
-CODE = "photonics.calibration"
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One member of the discrete part of a family: tables by material, and diffraction orders."""
-
-    tables: Mapping[str, str]
-    orders: int
+CODE = "photonics.calibration", "campaign.stages.seeds"
 
 
 @dataclass(frozen=True)
@@ -61,7 +50,7 @@ class Start:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CalibrationOutcome:
     """What a calibration found.
 
     The stack with the orders that it was fitted with; how it fits all pairs; and how well stacks fitted to the other
@@ -93,36 +82,49 @@ class Outcome:
 
 
 class Calibrator:
-    """A calibration to images (n, H, W) of published property (n,), with ``orders`` where it names none to try."""
+    """A calibration to images (n, H, W) of published property (n,), with ``orders`` where it names none to try.
+
+    Raises ValueError for fewer pairs than folds, or where all have the same property: nothing could be judged then.
+    """
 
     def __init__(self, calibration: Calibration, orders: int, images: np.ndarray, published: np.ndarray) -> None:
+        if len(published) < calibration.folds:
+            raise ValueError(
+                f"there must be at least as many pairs as folds, {calibration.folds}, got {len(published)}; "
+                f"give more pairs, or write folds: {max(2, len(published))} in a calibration"
+            )
+        if np.ptp(published) == 0:
+            raise ValueError(
+                f"the published property must differ between pairs, got {published[0]:g} for all {len(published)}; "
+                f"give other pairs"
+            )
         self.calibration, self.orders, self.images, self.published = calibration, orders, images, published
-        self.choices = list(_choices(calibration, orders))
-        self.families = [_family(calibration, choice, images.shape[-1]) for choice in self.choices]
+        self.choices = list(choices_of(calibration, orders))
+        self.families = [family_of(calibration, choice, images.shape[-1]) for choice in self.choices]
 
     @property
     def key(self) -> str:
         """Content address of all that the results depend on."""
         data = hashlib.sha256(np.ascontiguousarray(self.images).tobytes() + self.published.tobytes())
         config = {"calibration": self.calibration.model_dump(mode="json"), "orders": self.orders}
-        return digest({**config, "data": data.hexdigest(), "code": code_fingerprint(CODE)})
+        return digest({**config, "data": data.hexdigest(), "code": code_fingerprint(*CODE)})
 
-    def run(self, pool: WorkerPool, runs: Path, progress: Progress) -> Outcome:
+    def run(self, pool: WorkerPool, runs: Path, progress: Progress) -> CalibrationOutcome:
         """Calibrate on a pool of workers; results of tasks are kept below ``runs``.
 
-        ``progress(done, total, what)`` hears of every finished task. Raises RuntimeError if no start could be
+        ``progress(done, total, what)`` is called after every task. Raises RuntimeError if no start could be
         simulated.
         """
-        journal = Journal(runs / "calibrations" / self.key, pool, progress)
+        kept = KeptResults(runs / "calibrations" / self.key, pool, progress)
         folds = np.arange(len(self.images)) % self.calibration.folds
         parts = {f"fold-{fold}": folds != fold for fold in range(self.calibration.folds)}
         parts["all"] = folds >= 0
-        best = self._descend(journal, self._screen(journal, parts), parts)
+        best = self._descend(kept, self._screen(kept, parts), parts)
         checks = {part: (self.families[c], np.array([values]), self.images) for part, (c, values) in best.items()}
-        checked = {part: _numbers(rows[0]) for part, rows in journal.run("checks", screened, checks).items()}
+        checked = {part: _numbers(rows[0]) for part, rows in kept.run("checks", screened, checks).items()}
         predictions = np.array([checked[f"fold-{fold}"][i] for i, fold in enumerate(folds)])
         choice, values = best["all"]
-        return Outcome(
+        return CalibrationOutcome(
             self._physics(choice, values),
             self.choices[choice].orders,
             Agreement.of(checked["all"], self.published),
@@ -130,7 +132,7 @@ class Calibrator:
             predictions,
         )
 
-    def _screen(self, journal: Journal, parts: Mapping[str, np.ndarray]) -> dict[str, list[Start]]:
+    def _screen(self, kept: KeptResults, parts: Mapping[str, np.ndarray]) -> dict[str, list[Start]]:
         """Starts with all pairs simulated, for each part those among which it may choose."""
         from photonics.calibration import starts
 
@@ -140,7 +142,7 @@ class Calibrator:
             for choice, family in enumerate(self.families)
             for values in starts(family, count, int(seed_for(seed, "calibration", str(choice)).generate_state(1)[0]))
         ]
-        known = [start for start in self._simulated(journal, "starts", points, self.images[:first]) if start.is_known]
+        known = [start for start in self._simulated(kept, "starts", points, self.images[:first]) if start.is_known]
         if not known:
             raise RuntimeError("no start could be simulated: widen the ranges, or move the wavelengths into the tables")
         if first is None or first >= len(self.images):
@@ -148,14 +150,14 @@ class Calibrator:
         # By the part's own pairs alone: one that other parts brought in was chosen by pairs that this one holds out.
         own = {part: self._best(known, fits, self.calibration.finalists).tolist() for part, fits in parts.items()}
         chosen = sorted(set().union(*own.values()))
-        again = self._simulated(journal, "finalists", [known[n] for n in chosen], self.images[first:])
+        again = self._simulated(kept, "finalists", [known[n] for n in chosen], self.images[first:])
         finalists = dict(zip(chosen, again, strict=True))
         found = {part: [finalists[n] for n in own[part] if finalists[n].is_known] for part in parts}
         if not all(found.values()):
-            raise RuntimeError("no finalist could be simulated on all pairs: ask for more finalists")
+            raise RuntimeError("no finalist could be simulated on all pairs: write more finalists")
         return found
 
-    def _simulated(self, journal: Journal, what: str, points: list[Start], images: np.ndarray) -> list[Start]:
+    def _simulated(self, kept: KeptResults, what: str, points: list[Start], images: np.ndarray) -> list[Start]:
         """The points, which lie choice by choice, with these images as well."""
         size = max(1, SIMULATIONS_PER_TASK // len(images))
         groups = {}
@@ -164,7 +166,7 @@ class Calibrator:
             for i in range(0, len(own), size):
                 values = np.array([point.values for point in own[i : i + size]])
                 groups[f"{what}-{choice}-{i}"] = family, values, images
-        rows = [row for found in journal.run(what, screened, groups).values() for row in found]
+        rows = [row for found in kept.run(what, screened, groups).values() for row in found]
         return [
             Start(point.choice, point.values, np.append(point.simulated, _numbers(row)))
             for point, row in zip(points, rows, strict=True)
@@ -179,7 +181,7 @@ class Calibrator:
         return np.argsort(losses, kind="stable")[:count]
 
     def _descend(
-        self, journal: Journal, starts: Mapping[str, list[Start]], parts: Mapping[str, np.ndarray]
+        self, kept: KeptResults, starts: Mapping[str, list[Start]], parts: Mapping[str, np.ndarray]
     ) -> dict[str, tuple[int, list[float]]]:
         """For each part of the pairs, given by a mask, the choice and the values that fit it best."""
         tasks, choice_of = {}, {}
@@ -189,33 +191,14 @@ class Calibrator:
                 pairs = self.images[chosen], self.published[chosen]
                 tasks[name] = (self.families[start.choice], start.values, *pairs, self.calibration.iterations)
                 choice_of[name] = start.choice
-        fits = journal.run("descents", refined, tasks)
+        fits = kept.run("descents", refined, tasks)
         names = {part: [name for name in tasks if name.rpartition("-")[0] == part] for part in parts}
         winners = {part: min(names[part], key=lambda name: fits[name]["loss"]) for part in parts}
         return {part: (choice_of[name], fits[name]["values"]) for part, name in winners.items()}
 
     def _physics(self, choice: int, values: list[float]) -> Physics:
-        """The physics of one point, rounded to what can be made."""
-        from photonics.calibration import PERIOD, WAVELENGTH
-
-        family, chosen = self.families[choice], self.choices[choice]
-        known = family.known(np.array(values))
-        physics = self.calibration.physics.model_dump(mode="json", exclude_none=True)
-        wavelengths = [round(known[WAVELENGTH] * of_band, 2) for of_band in family.band]
-        physics["wavelength_nm"] = wavelengths if len(wavelengths) > 1 else wavelengths[0]
-        physics["pixel_nm"] = round(known[PERIOD] / self.images.shape[-1], 4)
-        for layer in physics["layers"]:
-            layer["thickness_nm"] = round(known[layer["name"]], 2)
-        kept = physics["numerics"]["orders"]
-        # Other data sets keep as many orders more or fewer as they had.
-        scaled = (
-            {name: max(1, round(M * chosen.orders / self.orders)) for name, M in kept.items()}
-            if isinstance(kept, dict)
-            else chosen.orders
-        )
-        physics["numerics"]["orders"] = scaled
-        physics["materials"] |= {name: {"table": name_of_table} for name, name_of_table in chosen.tables.items()}
-        return Physics.model_validate(physics)
+        family, image_px = self.families[choice], self.images.shape[-1]
+        return physics_at(family, self.choices[choice], values, self.calibration, image_px, self.orders)
 
 
 def screened(family: Family, values: np.ndarray, images: np.ndarray) -> list[list[float | None]]:
@@ -236,72 +219,3 @@ def refined(family: Family, start: np.ndarray, images: np.ndarray, targets: np.n
 
 def _numbers(row: list[float | None]) -> np.ndarray:
     return np.array(row, dtype=float)
-
-
-def _choices(calibration: Calibration, orders: int) -> Iterator[Choice]:
-    """Every combination of tables and orders that the family allows."""
-    names = list(calibration.fit.materials)
-    for M in calibration.fit.orders or (orders,):
-        for tables in product(*calibration.fit.materials.values()):
-            yield Choice(dict(zip(names, tables, strict=True)), M)
-
-
-def _family(calibration: Calibration, choice: Choice, image_px: int) -> Family:
-    from photonics.calibration import PERIOD, PERIOD_IN_WAVELENGTHS, WAVELENGTH, Family
-    from photonics.rcwa import Numerics
-    from photonics.stack import Incidence
-
-    physics = calibration.physics
-    values, ranges = _values(physics, image_px), _ranges(calibration, image_px)
-    if PERIOD_IN_WAVELENGTHS in ranges:
-        del values[PERIOD]
-    return Family(
-        _family_layers(physics.layers),
-        {name: _material(physics, name, choice) for name in physics.used_materials()},
-        physics.incident,
-        physics.substrate,
-        Numerics(choice.orders, **physics.numerics.model_dump(exclude={"orders"})),
-        physics.property,
-        ranges,
-        {name: value for name, value in values.items() if name not in ranges},
-        Incidence(**physics.incidence.model_dump()),
-        physics.polarization,
-        tuple(wavelength / values[WAVELENGTH] for wavelength in physics.wavelengths_nm()),
-    )
-
-
-def _family_layers(layers: tuple[Layer, ...]) -> tuple[Any, ...]:
-    from photonics.calibration import FamilyLayer
-
-    return tuple(
-        FamilyLayer(layer.name, (layer.material,) if isinstance(layer, FilmLayer) else (layer.white, layer.black))
-        for layer in layers
-    )
-
-
-def _material(physics: Physics, name: str, choice: Choice) -> Any:
-    """A table, or one complex index."""
-    material = physics.materials[name]
-    if name in choice.tables:
-        return table(choice.tables[name])
-    return table(material.table) if isinstance(material, TabulatedIndex) else complex(material.n, material.k)
-
-
-def _values(physics: Physics, image_px: int) -> dict[str, float]:
-    from photonics.calibration import PERIOD, WAVELENGTH
-
-    thicknesses = {layer.name: layer.thickness_nm for layer in physics.layers}
-    return {WAVELENGTH: float(np.mean(physics.wavelengths_nm())), PERIOD: physics.pixel_nm * image_px, **thicknesses}
-
-
-def _ranges(calibration: Calibration, image_px: int) -> dict[str, tuple[float, float]]:
-    from photonics.calibration import PERIOD
-
-    fit = calibration.fit
-    if fit == type(fit)():
-        values = _values(calibration.physics, image_px)
-        return {name: (value / USUAL_FACTOR, value * USUAL_FACTOR) for name, value in values.items()}
-    ranges = {where[-1]: (interval.low, interval.high) for where, interval in fit.intervals()}
-    if (pixel := ranges.pop("pixel_nm", None)) is not None:
-        ranges[PERIOD] = pixel[0] * image_px, pixel[1] * image_px
-    return ranges

@@ -13,7 +13,7 @@ from campaign.spec.load import load_calibration, load_physics, load_profile
 
 if TYPE_CHECKING:
     from campaign.published.agreement import Agreement
-    from campaign.published.calibrate import Outcome
+    from campaign.published.calibrate import CalibrationOutcome
 
 
 def verify_authors(weights: Path, data: Path) -> dict[str, Any]:
@@ -31,8 +31,8 @@ def validate_physics(
     Args:
         spec: a campaign's spec or a physics file.
         data: HDF5 file in the published layout.
-        dataset: whose orders to take, where they differ and the size of the images does not tell.
-        progress: hears how many images are done, of how many.
+        dataset: whose orders to take, where they differ and the size of the images does not decide.
+        progress: called with how many images are done, of how many.
 
     Raises:
         load.SpecError, load.UnknownDatasetError: see ``load.load_physics``.
@@ -53,7 +53,7 @@ def calibrate(
     runs: Path = DEFAULT_RUNS,
     dataset: str | None = None,
     progress: Callable[[int, int, str], None] = lambda done, total, what: None,
-) -> Outcome:
+) -> CalibrationOutcome:
     """Fit a family of stacks to a published data set on Ray; goes on with a calibration that was interrupted.
 
     Args:
@@ -62,23 +62,21 @@ def calibrate(
         profile: where to run; this machine by default.
         runs: folder below which results of single steps are kept.
         dataset: as for ``validate_physics``.
-        progress: hears of every finished task: done, total, and of what.
+        progress: called after every task: done, total, and of what.
 
     Raises:
         load.SpecError, load.UnknownDatasetError, ValueError, FileNotFoundError: as ``validate_physics``.
         RuntimeError: no start could be simulated.
     """
     from campaign.published.calibrate import Calibrator
-    from cluster.driver.runtime import start
-    from cluster.pool.pool import WorkerPool
+    from campaign.work.resources import Resources
     from results.hdf5 import read_published
 
     published = read_published(data)
     calibration, orders = load_calibration(spec, published.images.shape[-1], dataset)
     calibrator = Calibrator(calibration, orders, published.images, published.y)
-    where = load_profile(profile)
-    with start(**where.ray_options()) as runtime, closing(WorkerPool(runtime.cpus)) as pool:
-        return calibrator.run(pool, runs, progress)
+    with closing(Resources(load_profile(profile))) as resources:
+        return calibrator.run(resources.pool, runs, progress)
 
 
 def import_data(data: Path, store: Path) -> int:

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int, str], None]
 
 
-class Journal:
+class KeptResults:
     """Runs tasks on workers and keeps their results, JSON data, in ``folder``; those that are there do not run again.
 
-    ``progress(done, total, what)`` hears of every result.
+    ``progress(done, total, what)`` is called after every result.
     """
 
     def __init__(self, folder: Path, pool: WorkerPool, progress: Progress) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from campaign.cache.stage_cache import StageCache, StageRecord
 from campaign.plan.pipeline import Pipeline, Stage
-from campaign.spec.methods import BayesianOptimization
+from campaign.spec.methods import BayesianOptimizationBlock
 from campaign.spec.plugin import OptimizerConfig
 from campaign.stages.labels import STORE as LABELS
 from campaign.stages.model import HISTORY_FILE
@@ -23,9 +23,9 @@ from ganmdn.gan_checkpoint import HISTORY_FILE as GAN_HISTORY_FILE
 from ganmdn.gan_checkpoint import TrainingHistory
 from ganmdn.metrics import RepSummary, residual_error_percentage
 from ganmdn.statistics import set_statistics, volume_fraction
-from results.design_set import DesignSet
+from results.designs.design_set import DesignSet
 from results.figures.gallery import BestDesign, MethodDesigns
-from results.figures.morphology import Curve, Labels, Morphology
+from results.figures.morphology import LabelDistribution, Morphology, StatisticCurve
 from results.figures.targets import Achieved, SearchHistory
 from results.figures.training import TrainingCurve
 from results.figures.truncation import TruncationSample
@@ -49,11 +49,11 @@ class RunResults:
 
     def record(self, name: str) -> StageRecord:
         """Record of the stage called ``name``."""
-        return self.cache.record(self.pipeline[name], self.pipeline.keys[name])
+        return self.cache.record(self.pipeline[name].kind, self.pipeline.keys[name])
 
     def folder(self, name: str) -> Path:
         """Folder of the stage called ``name``."""
-        return self.cache.folder(self.pipeline[name], self.pipeline.keys[name])
+        return self.cache.folder(self.pipeline[name].kind, self.pipeline.keys[name])
 
     def stages(self, kind: str) -> list[Stage]:
         """All stages of one kind."""
@@ -129,7 +129,7 @@ class RunResults:
     @property
     def searches(self) -> dict[str, int]:
         """Names of the methods that search, with the number of labelled pairs that each starts from."""
-        kinds = BayesianOptimization | OptimizerConfig
+        kinds = BayesianOptimizationBlock | OptimizerConfig
         return {method.kind: method.initial for method in self.spec.methods if isinstance(method, kinds)}
 
     # --- designs ---------------------------------------------------------------------------------------------
@@ -200,13 +200,13 @@ class RunResults:
         """The first images of every data set."""
         return {dataset: self._labels(dataset).images(slice(count)) for dataset in self.spec.datasets}
 
-    def labels(self) -> list[Labels]:
+    def labels(self) -> list[LabelDistribution]:
         """Property and volume fraction of every labelled image."""
         found = []
         for dataset in self.spec.datasets:
             columns = self._labels(dataset).read("y", "image", "status")
             done = columns["status"] == Status.DONE
-            found.append(Labels(dataset, columns["y"][done], volume_fraction(columns["image"][done])[:, 0]))
+            found.append(LabelDistribution(dataset, columns["y"][done], volume_fraction(columns["image"][done])[:, 0]))
         return found
 
     def microstructures(self) -> np.ndarray | None:
@@ -278,8 +278,8 @@ def _morphology(label: str, images: np.ndarray) -> Morphology:
     curves = set_statistics(images)
     px = images.shape[1]
 
-    def curve(name: str, x: np.ndarray) -> Curve:
-        return Curve(x, curves[name].mean, curves[name].spread)
+    def curve(name: str, x: np.ndarray) -> StatisticCurve:
+        return StatisticCurve(x, curves[name].mean, curves[name].spread)
 
     lags = np.arange(len(curves["two_point_correlation"].mean))
     return Morphology(

@@ -25,7 +25,7 @@ from results.figures.targets import achieved_against_target, optimization_histor
 from results.figures.timeline import Bar, core_timeline
 from results.figures.training import gan_losses, mdn_training
 from results.figures.truncation import truncation_error
-from results.report import DataTable, Report, ReportFigure, StageRecord
+from results.report import DataTable, Report, ReportFigure, StageLine
 from results.report import write_report as write_html
 from results.table_formats import write_tables
 
@@ -217,9 +217,9 @@ def _failure_table(results: RunResults) -> DataTable | None:
     return DataTable(("stage", "row", "class", "message"), shown, caption)
 
 
-def _stage_records(folder: Path) -> Iterator[StageRecord]:
+def _stage_records(folder: Path) -> Iterator[StageLine]:
     """The last word of the event log on every stage."""
     last = {event["stage"]: event for event in read_events(folder) if event["event"] == "stage-ended"}
     states = {"done": "computed", "cached": "cached"}
     for name, event in last.items():
-        yield StageRecord(name, states.get(event["state"], "failed"), event["seconds"], event["message"])  # type: ignore[arg-type]
+        yield StageLine(name, states.get(event["state"], "failed"), event["seconds"], event["message"])  # type: ignore[arg-type]

@@ -53,7 +53,8 @@ class Campaign:
         if plan.is_cached:
             return plan
         room = Footprint(plan.disk_bytes, plan.files)
-        return replace(plan, obstacles=obstacles(profile, self.runs, self.cache.root, room))
+        ranks = max(stage.cores or 1 for stage in plan.stages if stage.state != "cached")
+        return replace(plan, obstacles=obstacles(profile, self.runs, self.cache.root, room, ranks))
 
     def why(self, stage: str) -> Explanation:
         """Why a stage is cached or not: every item of its key that differs from the nearest result in the cache.

@@ -30,7 +30,7 @@ from campaign.work.time_budget import TimeBudget
 from results.layout import StoreError
 
 if TYPE_CHECKING:
-    from cluster.driver.runtime import RayRuntime
+    from campaign.work.backend import Backend
     from cluster.driver.source import Source
 
 log = logging.getLogger(__name__)
@@ -117,16 +117,14 @@ class Executor:
         )
         self._runner = StageRunner(self.pipeline, self.cache, self.run_folder, self._resources, self._events)
 
-    def _cluster_started(self, runtime: RayRuntime, workers: int) -> None:
-        from cluster.driver.metrics import SimulationGauges
-
-        self._gauges.gauges = SimulationGauges(self.run_folder.name)
+    def _cluster_started(self, backend: Backend, workers: int) -> None:
+        self._gauges.gauges = backend.gauges(self.run_folder.name)
         self._events.write(
             "cluster-started",
-            dashboard=runtime.dashboard_url,
+            dashboard=backend.dashboard_url,
             token_file=os.environ.get("RAY_AUTH_TOKEN_PATH"),  # None: where Ray itself keeps it
-            cpus=runtime.cpus,
-            gpus=runtime.gpus,
+            cpus=backend.cpus,
+            gpus=backend.gpus,
             workers=workers,
         )
 
@@ -238,7 +236,7 @@ class Executor:
         self.outcomes[stage.name] = outcome
         remove_empty_logs(stage_logs(self.run_folder, stage.name))
         key, finished = self.pipeline.keys[stage.name], outcome.state in {"done", "cached"}
-        folder = self.cache.folder(stage, key) if finished else self.cache.partial(stage, key)
+        folder = self.cache.folder(stage.kind, key) if finished else self.cache.partial(stage.kind, key)
         if folder.is_dir():  # one that was given up has another name than while it was worked in
             link_stage(self.run_folder, stage.name, folder)
         self._events.write(

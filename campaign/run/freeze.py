@@ -111,7 +111,7 @@ def _stale_modules(code: Path, packages: Sequence[str]) -> Iterable[str]:
 
 def _with_copies(stage: Stage, pipeline: Pipeline, cache: StageCache) -> Stage:
     """``stage`` with its input files taken from the cache, where they lie by content."""
-    if not stage.files or cache.has(stage, pipeline.keys[stage.name]):
+    if not stage.files or cache.has(stage.kind, pipeline.keys[stage.name]):
         return stage
     wanted = pipeline.parts[stage.name].files
     return replace(stage, files={role: _copied(path, wanted[role], cache) for role, path in stage.files.items()})

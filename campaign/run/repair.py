@@ -38,14 +38,14 @@ class Repair:
 
 
 def _reopen(stage: Stage, key: str, cache: StageCache) -> bool:
-    if not cache.has(stage, key):
+    if not cache.has(stage.kind, key):
         return False
-    folder = cache.folder(stage, key)
+    folder = cache.folder(stage.kind, key)
     damaged = {
         path.name: units for path in folder.glob("*.zarr") if (units := SimulationStore.open(path).damaged_units())
     }
     if damaged:
-        unfinished = cache.reopen(stage, key)
+        unfinished = cache.reopen(stage.kind, key)
         for name, units in damaged.items():
             store = SimulationStore.open(unfinished / name, mode="r+")
             for unit in units:

@@ -19,7 +19,7 @@ from campaign.stages.simulator import Simulator
 from campaign.work.failures import FailureClass
 from campaign.work.simulations import DESIGNS_ATTRIBUTE
 from campaign.work.watchdog import Note, Watchdog, read_note
-from results.design_set import DesignSet
+from results.designs.design_set import DesignSet
 from results.layout import Status, StoreError
 from results.store import SimulationStore
 

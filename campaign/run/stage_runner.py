@@ -13,7 +13,7 @@ from typing import Any
 
 from campaign.cache.lease import Lease, LeaseBusyError
 from campaign.cache.owner import Owner
-from campaign.cache.stage_cache import RecordIndex, StageCache, StageRecord
+from campaign.cache.stage_cache import RecordIndex, StageCache
 from campaign.plan.cost import rows_per_unit
 from campaign.plan.pipeline import Pipeline, Stage
 from campaign.record.events import EventLog
@@ -64,9 +64,9 @@ class StageRunner:
             return Outcome(stage, "failed", message=message_of(error))
 
     def _compute(self, stage: Stage, key: str) -> Outcome:
-        while not self._cache.has(stage, key):
-            with self._cache.lease(stage, key, self._waiting(stage)) as lease:
-                if self._cache.has(stage, key):  # another run finished it meanwhile
+        while not self._cache.has(stage.kind, key):
+            with self._cache.lease(stage.kind, key, self._waiting(stage)) as lease:
+                if self._cache.has(stage.kind, key):  # another run finished it meanwhile
                     lease.discard()
                     break
                 try:
@@ -80,7 +80,7 @@ class StageRunner:
                         raise
                     message = "another run has taken this stage over"
                     self._events.write("stage-waiting", stage=stage.name, message=message)
-        record = self._cache.record(stage, key)
+        record = self._cache.record(stage.kind, key)
         return Outcome(stage, "cached", record.seconds, facts=record.facts)
 
     def _run_in(self, lease: Lease, stage: Stage, key: str) -> Outcome:
@@ -111,8 +111,8 @@ class StageRunner:
             progress.flush()
         seconds = time.monotonic() - started
         parts = self._pipeline.parts[stage.name]
-        record = StageRecord.of(stage.name, key, parts, seconds, context.facts, progress.core_seconds)
-        self._cache.finish(lease, stage, record)
+        record = parts.record(stage.name, key, seconds, progress.core_seconds, context.facts)
+        self._cache.finish(lease, stage.kind, record)
         return Outcome(stage, "done", seconds, facts=context.facts, core_seconds=progress.core_seconds)
 
     def _rows_per_unit(self, stage: Stage) -> int:
@@ -120,7 +120,7 @@ class StageRunner:
         return rows_per_unit(stage, RecordIndex(self._cache), profile.planned_workers(), profile.rows_per_unit)
 
     def _folder(self, name: str) -> Path:
-        return self._cache.folder(self._pipeline[name], self._pipeline.keys[name])
+        return self._cache.folder(self._pipeline[name].kind, self._pipeline.keys[name])
 
     def _waiting(self, stage: Stage) -> Callable[[LeaseBusyError], None]:
         named: set[Owner] = set()

@@ -24,7 +24,7 @@ from campaign.run.prepare import prepared
 from campaign.slurm.request import SLURM_FOLDER, job_names, request_of, worker_request
 from campaign.spec.profile import Execution, RayProfile, SlurmProfile
 from campaign.work.time_budget import TimeBudget
-from cluster.node.token import token_in_use
+from cluster.driver.access import token_in_use
 from cluster.slurm.batch_job import BatchJob, warned
 from cluster.slurm.controller import QueueWatch, SlurmError
 from cluster.slurm.ray_cluster import lend_node, ray_on_nodes

@@ -35,9 +35,18 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
 
 
 class Model(BaseModel):
-    """Frozen, and strict about unknown keys."""
+    """Frozen, strict about unknown keys, and keeping the rules that hold between its values."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    def violations(self) -> Iterator[Violation]:
+        """Rules between the values that these break; each model has its own."""
+        yield from ()
+
+    @model_validator(mode="after")
+    def _keeps_its_rules(self) -> Self:
+        refuse(self.violations())
+        return self
 
 
 class Range(Model):
@@ -55,17 +64,11 @@ class Range(Model):
             raise refusal(Violation((), "must be [low, high]", "write two numbers in brackets"))
         return value
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        refuse(range_rules(self))
-        return self
-
-
-def range_rules(interval: Range) -> Iterator[Violation]:
-    """Ends in order; both may be equal."""
-    if interval.low > interval.high:
-        pair = f"[{interval.low:g}, {interval.high:g}]"
-        yield Violation((), "must be [low, high]", f"write [{interval.high:g}, {interval.low:g}]", pair)
+    def violations(self) -> Iterator[Violation]:
+        """Ends in order; both may be equal."""
+        if self.low > self.high:
+            pair = f"[{self.low:g}, {self.high:g}]"
+            yield Violation((), "must be [low, high]", f"write [{self.high:g}, {self.low:g}]", pair)
 
 
 def repeats(values: Sequence[str | float], key: str, rule: str) -> Iterator[Violation]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from io import StringIO
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from campaign.spec.base import Count, Model, Name, Range, Seed
 from campaign.spec.physics import Physics
-from campaign.spec.problems import Violation, refuse, suggestion
+from campaign.spec.problems import Violation, suggestion
 from photonics.materials import TABLES
 
 
@@ -56,34 +56,29 @@ class Calibration(Model):
     folds: Annotated[int, Field(ge=2)] = 5
     seed: Seed = 2020
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        refuse(_rules(self))
-        return self
+    def violations(self) -> Iterator[Violation]:
+        """Ranges are of what the stack has."""
+        physics, fit = self.physics, self.fit
+        layers = [layer.name for layer in physics.layers]
+        for name in fit.thickness_nm:
+            if name not in layers:
+                yield Violation(("fit", "thickness_nm", name), "must be a layer of the stack", suggestion(name, layers))
+        if fit.pixel_nm is not None and fit.period_wavelengths is not None:
+            yield Violation(("fit", "period_wavelengths"), "must not stand beside pixel_nm", "leave out one of the two")
+        for where, interval in fit.intervals():
+            if not 0 < interval.low < interval.high:
+                yield Violation(("fit", *where), "must be [low, high] with 0 < low < high", "for example [100, 300]")
+        yield from self._table_violations()
 
-
-def _rules(calibration: Calibration) -> Iterator[Violation]:
-    """Ranges are of what the stack has."""
-    physics, fit = calibration.physics, calibration.fit
-    layers = [layer.name for layer in physics.layers]
-    for name in fit.thickness_nm:
-        if name not in layers:
-            yield Violation(("fit", "thickness_nm", name), "must be a layer of the stack", suggestion(name, layers))
-    if fit.pixel_nm is not None and fit.period_wavelengths is not None:
-        yield Violation(("fit", "period_wavelengths"), "must not stand beside pixel_nm", "leave out one of the two")
-    for where, interval in fit.intervals():
-        if not 0 < interval.low < interval.high:
-            yield Violation(("fit", *where), "must be [low, high] with 0 < low < high", "for example [100, 300]")
-    for name, tables in fit.materials.items():
-        if name not in physics.materials:
-            yield Violation(
-                ("fit", "materials", name), "must be a material of the stack", suggestion(name, physics.materials)
-            )
-        for position, choice in enumerate(tables):
-            if choice not in TABLES:
-                yield Violation(
-                    ("fit", "materials", name, position), "must name a tabulated material", suggestion(choice, TABLES)
-                )
+    def _table_violations(self) -> Iterator[Violation]:
+        known = self.physics.materials
+        for name, tables in self.fit.materials.items():
+            at = ("fit", "materials", name)
+            if name not in known:
+                yield Violation(at, "must be a material of the stack", suggestion(name, known))
+            for position, choice in enumerate(tables):
+                if choice not in TABLES:
+                    yield Violation((*at, position), "must name a tabulated material", suggestion(choice, TABLES))
 
 
 def physics_yaml(physics: Physics, comments: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """What a campaign is: the science of one YAML spec as frozen pydantic models.
 
 Units stand in field names; an unknown key is an error; every choice between alternatives is a union told apart
-by ``kind``. Where and on how many machines a campaign runs is not science and stands in ``profiles.py``.
+by ``kind``. Where and on how many machines a campaign runs is not science and stands in ``profile.py``.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from campaign.spec.base import Count, Fraction, Model, Name, Seed, repeats
-from campaign.spec.generator import DataSet, Generator, Latent
-from campaign.spec.methods import LEARNED_MODELS, Labels, MdnTraining, Method, Tune
+from campaign.spec.generator import DataSet, GeneratorBlock, Latent
+from campaign.spec.methods import LEARNED_MODELS, LabelsBlock, MdnTrainingBlock, Method, Tune
 from campaign.spec.physics import Physics, of_dataset
-from campaign.spec.problems import Violation, refuse
+from campaign.spec.problems import Violation
 
 
 class Spec(Model):
@@ -29,10 +29,10 @@ class Spec(Model):
         description="image sizes by name; each is labelled, learnt and designed for on its own"
     )
     latent: Latent = Latent()
-    generator: Generator = Field(description="what turns a latent z into an image")
+    generator: GeneratorBlock = Field(description="what turns a latent z into an image")
     physics: Physics
-    labels: Labels = Labels()
-    mdn: MdnTraining = MdnTraining()
+    labels: LabelsBlock = LabelsBlock()
+    mdn: MdnTrainingBlock = MdnTrainingBlock()
     methods: Annotated[tuple[Method, ...], Field(min_length=1)] = Field(
         description="inverse methods to compare; a name alone takes the method's defaults"
     )
@@ -40,10 +40,17 @@ class Spec(Model):
     targets: Annotated[tuple[Fraction, ...], Field(min_length=1)] = (0.55, 0.60, 0.65, 0.70, 0.75)
     designs_per_target: Count = 30
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        refuse(spec_rules(self))
-        return self
+    def violations(self) -> Iterator[Violation]:
+        """Blocks agree with each other."""
+        kinds = [method.kind for method in self.methods]
+        yield from repeats(kinds, "methods", "must stand once among the methods")
+        yield from repeats(self.targets, "targets", "must stand once among the targets")
+        if self.physics.kind == "rcwa":
+            yield from _order_violations(self)
+        yield from _label_violations(self)
+        if self.tune is not None and "gan-mdn" not in kinds:
+            rule = "needs 'gan-mdn' among the methods, whose MDN it tunes"
+            yield Violation(("tune",), rule, "add gan-mdn to methods or remove tune", ", ".join(kinds))
 
     def truncation_orders_of(self, dataset: str) -> int:
         """Orders at which a sample of the labels of ``dataset`` is solved again."""
@@ -54,28 +61,15 @@ class Spec(Model):
 MORE_ORDERS = 1.4
 
 
-def spec_rules(spec: Spec) -> Iterator[Violation]:
-    """Blocks agree with each other."""
-    kinds = [method.kind for method in spec.methods]
-    yield from repeats(kinds, "methods", "must stand once among the methods")
-    yield from repeats(spec.targets, "targets", "must stand once among the targets")
-    if spec.physics.kind == "rcwa":
-        yield from _order_rules(spec)
-    yield from _label_rules(spec)
-    if spec.tune is not None and "gan-mdn" not in kinds:
-        rule = "needs 'gan-mdn' among the methods, whose MDN it tunes"
-        yield Violation(("tune",), rule, "add gan-mdn to methods or remove tune", ", ".join(kinds))
-
-
-def _order_rules(spec: Spec) -> Iterator[Violation]:
+def _order_violations(spec: Spec) -> Iterator[Violation]:
     orders, at = spec.physics.numerics.orders, ("physics", "numerics", "orders")
     missing = list(_missing_orders(spec, orders, at))
     yield from missing
     if missing:
         return
-    yield from _sample_order_rules(spec)
+    yield from _sample_order_violations(spec)
     for name, dataset in spec.datasets.items():
-        yield from _pixel_rules(spec, name, dataset.image_px, spec.physics.orders_of(name), orders, at)
+        yield from _pixel_violations(spec, name, dataset.image_px, spec.physics.orders_of(name), orders, at)
 
 
 def _missing_orders(spec: Spec, orders: int | Mapping[str, int], at: tuple[str, ...]) -> Iterator[Violation]:
@@ -95,7 +89,7 @@ def more_orders(orders: int) -> int:
     return max(orders + 2, math.ceil(MORE_ORDERS * orders))
 
 
-def _sample_order_rules(spec: Spec) -> Iterator[Violation]:
+def _sample_order_violations(spec: Spec) -> Iterator[Violation]:
     """The sample that judges the truncation is solved with more orders than the labels."""
     asked, at = spec.labels.truncation_orders, ("labels", "truncation_orders")
     if not spec.labels.truncation_sample:
@@ -111,10 +105,10 @@ def _sample_order_rules(spec: Spec) -> Iterator[Violation]:
             rule = f"must exceed the orders of the labels, {orders} for data set '{name}'"
             yield Violation(_of(asked, at, name), rule, f"write {more_orders(orders)}, or remove it", str(higher))
         else:
-            yield from _pixel_rules(spec, name, dataset.image_px, higher, asked, at)
+            yield from _pixel_violations(spec, name, dataset.image_px, higher, asked, at)
 
 
-def _pixel_rules(
+def _pixel_violations(
     spec: Spec, name: str, image_px: int, orders: int, written: int | Mapping[str, int] | None, at: tuple[str, ...]
 ) -> Iterator[Violation]:
     """Point samples hold no more harmonics than there are pixels: differences of orders reach 2 M each way."""
@@ -128,7 +122,7 @@ def _of(written: int | Mapping[str, int] | None, at: tuple[str, ...], dataset: s
     return (*at, dataset) if isinstance(written, Mapping) else at
 
 
-def _label_rules(spec: Spec) -> Iterator[Violation]:
+def _label_violations(spec: Spec) -> Iterator[Violation]:
     count = spec.labels.count
     training = int(count * (1 - spec.mdn.validation_fraction))
     rule = f"must not exceed the {training} labels left for training"
@@ -149,10 +143,10 @@ def _label_rules(spec: Spec) -> Iterator[Violation]:
                 rule = f"must be at least {widest} for the components of pca-mdn"
                 yield Violation(("labels", "count"), rule, f"write {widest} or more", str(count))
         elif method.kind == "authors-mdn":
-            yield from _authors_rules(spec, index)
+            yield from _authors_violations(spec, index)
 
 
-def _authors_rules(spec: Spec, index: int) -> Iterator[Violation]:
+def _authors_violations(spec: Spec, index: int) -> Iterator[Violation]:
     for name, dataset in spec.datasets.items():
         if dataset.latent != (2, 2):
             value = f"{list(dataset.latent)} in data set '{name}'"

@@ -107,21 +107,21 @@ def find_plugin(block: str, kind: str) -> Plugin | None:
     return next((each for each in installed_plugins() if (each.block, each.kind) == (block, kind)), None)
 
 
-def kinds_asked_for(data: Any) -> list[tuple[str, str, tuple[str | int, ...]]]:
+def foreign_kinds(data: Any) -> list[tuple[str, str, tuple[str | int, ...]]]:
     """Block, kind and place of every kind in plain data of a spec, or in a located tree, that is not built in."""
-    asked: list[tuple[str, str, tuple[str | int, ...]]] = []
+    found: list[tuple[str, str, tuple[str | int, ...]]] = []
     plain = data.plain() if isinstance(data, Node) else data
     if not isinstance(plain, dict):
         return []
     physics, methods = plain.get("physics"), plain.get("methods")
     if isinstance(physics, dict) and isinstance(physics.get("kind"), str):
-        asked.append(("physics", physics["kind"], ("physics", "kind")))
+        found.append(("physics", physics["kind"], ("physics", "kind")))
     for index, method in enumerate(methods if isinstance(methods, list) else ()):
         if isinstance(method, str):
-            asked.append(("methods", method, ("methods", index)))
+            found.append(("methods", method, ("methods", index)))
         elif isinstance(method, dict) and isinstance(method.get("kind"), str):
-            asked.append(("methods", method["kind"], ("methods", index, "kind")))
-    return [(block, str(kind), at) for block, kind, at in asked if kind not in BUILT_IN[block]]
+            found.append(("methods", method["kind"], ("methods", index, "kind")))
+    return [(block, str(kind), at) for block, kind, at in found if kind not in BUILT_IN[block]]
 
 
 def spec_type(configs: Iterable[type[PluginConfig]]) -> type[Spec]:
@@ -163,7 +163,7 @@ def read_spec(data: Any) -> Spec:
         pydantic.ValidationError: it is no spec.
     """
     configs = []
-    for block, kind, _ in kinds_asked_for(data):
+    for block, kind, _ in foreign_kinds(data):
         plugin = find_plugin(block, kind)
         if plugin is None:
             raise PluginError(f"kind '{kind}' of {block} must be installed", "install the package that brings it")

@@ -3,72 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from campaign.spec.base import NO_TEXT, Count, Model, NotNegative, Positive, Range, Real, Seed
 from campaign.spec.paths import InputFile
-from campaign.spec.problems import Violation, refuse
+from campaign.spec.problems import Violation
 
 PIXELS_PER_LATENT = 32  # five stride-2 layers: one latent cell becomes 32 x 32 pixels
-
-
-def latent_rules(latent: Latent) -> Iterator[Violation]:
-    """An interval of some width."""
-    if latent.low >= latent.high:
-        yield Violation(("low",), f"must be below high, {latent.high:g}", "the paper's is -1 to 1", f"{latent.low:g}")
-
-
-def microstructure_rules(fields: Microstructures) -> Iterator[Violation]:
-    """Frequencies that pixels can hold, and two phases."""
-    fraction, mean, deviation = (
-        fields.volume_fraction,
-        fields.frequency_mean_per_px,
-        fields.frequency_std_per_px,
-    )
-    if fraction.low <= 0 or fraction.high >= 1:
-        yield Violation(("volume_fraction",), "must lie between 0 and 1", "for example [0.3, 0.7]")
-    if mean.low <= 0 or mean.high > 0.5:
-        rule = "must lie above 0 and up to 0.5, the finest wave that pixels can hold"
-        yield Violation(("frequency_mean_per_px",), rule, "for example [0.04, 0.10]")
-    if deviation.low <= 0:
-        yield Violation(("frequency_std_per_px",), "must lie above 0", "for example [0.005, 0.02]")
-
-
-def dataset_rules(dataset: DataSet) -> Iterator[Violation]:
-    """The latent size belongs to the image size."""
-    cells, rest = divmod(dataset.image_px, PIXELS_PER_LATENT)
-    if rest:
-        nearest = max(1, round(dataset.image_px / PIXELS_PER_LATENT)) * PIXELS_PER_LATENT
-        yield Violation(("image_px",), f"must be a multiple of {PIXELS_PER_LATENT}", f"write {nearest}")
-    elif dataset.latent != (cells, cells):
-        rule = f"must be image_px / {PIXELS_PER_LATENT} in both directions"
-        sides = [side * PIXELS_PER_LATENT for side in dataset.latent]
-        other = f" or image_px: {sides[0]}" if sides[0] == sides[1] else ""
-        yield Violation(("latent",), rule, f"write [{cells}, {cells}]{other}")
-
-
-def training_rules(training: GanTraining) -> Iterator[Violation]:
-    """The batch splits evenly over the workers, and batch normalisation has something to average."""
-    size, workers = training.batch_size, training.workers
-    if size < 2 * workers:
-        rule = f"must give each of the {workers} workers at least 2 images for batch normalisation"
-        yield Violation(("batch_size",), rule, f"write {2 * workers} or more, or fewer workers", str(size))
-    elif size % workers:
-        rule = f"must be a multiple of workers, {workers}"
-        yield Violation(("batch_size",), rule, f"write {size - size % workers}", str(size))
-
-
-def generator_rules(generator: TrainedGenerator) -> Iterator[Violation]:
-    """The training images fit the networks and fill a batch."""
-    if generator.image_px % PIXELS_PER_LATENT:
-        nearest = max(1, round(generator.image_px / PIXELS_PER_LATENT)) * PIXELS_PER_LATENT
-        yield Violation(("image_px",), f"must be a multiple of {PIXELS_PER_LATENT}", f"write {nearest}")
-    size, count = generator.training.batch_size, generator.microstructures.count
-    if size > count:
-        rule = f"must not exceed microstructures.count, {count}"
-        yield Violation(("training", "batch_size"), rule, f"write {count} or less, or make more images", str(size))
 
 
 class DataSet(Model):
@@ -77,10 +20,15 @@ class DataSet(Model):
     image_px: Count = Field(description="side of the square image in pixels; latent size x 32")
     latent: tuple[Count, Count] = Field(description="rows and columns of the latent z")
 
-    @model_validator(mode="after")
-    def _sizes_agree(self) -> Self:
-        refuse(dataset_rules(self))
-        return self
+    def violations(self) -> Iterator[Violation]:
+        """The latent size belongs to the image size."""
+        cells = self.image_px // PIXELS_PER_LATENT
+        yield from _multiple_violations(self.image_px)
+        if self.image_px % PIXELS_PER_LATENT == 0 and self.latent != (cells, cells):
+            rule = f"must be image_px / {PIXELS_PER_LATENT} in both directions"
+            sides = [side * PIXELS_PER_LATENT for side in self.latent]
+            other = f" or image_px: {sides[0]}" if sides[0] == sides[1] else ""
+            yield Violation(("latent",), rule, f"write [{cells}, {cells}]{other}")
 
     @property
     def latent_dimension(self) -> int:
@@ -94,10 +42,10 @@ class Latent(Model):
     low: Real = -1.0
     high: Real = 1.0
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        refuse(latent_rules(self))
-        return self
+    def violations(self) -> Iterator[Violation]:
+        """An interval of some width."""
+        if self.low >= self.high:
+            yield Violation(("low",), f"must be below high, {self.high:g}", "the paper's is -1 to 1", f"{self.low:g}")
 
 
 class Microstructures(Model):
@@ -113,13 +61,19 @@ class Microstructures(Model):
     frequency_std_per_px: Range = Range(low=0.005, high=0.02)
     volume_fraction: Range = Range(low=0.27, high=0.42)
 
-    @model_validator(mode="after")
-    def _in_bounds(self) -> Self:
-        refuse(microstructure_rules(self))
-        return self
+    def violations(self) -> Iterator[Violation]:
+        """Frequencies that pixels can hold, and two phases."""
+        fraction, mean, deviation = self.volume_fraction, self.frequency_mean_per_px, self.frequency_std_per_px
+        if fraction.low <= 0 or fraction.high >= 1:
+            yield Violation(("volume_fraction",), "must lie between 0 and 1", "for example [0.3, 0.7]")
+        if mean.low <= 0 or mean.high > 0.5:
+            rule = "must lie above 0 and up to 0.5, the finest wave that pixels can hold"
+            yield Violation(("frequency_mean_per_px",), rule, "for example [0.04, 0.10]")
+        if deviation.low <= 0:
+            yield Violation(("frequency_std_per_px",), "must lie above 0", "for example [0.005, 0.02]")
 
 
-class RandomFeatures(Model):
+class RandomFeaturesBlock(Model):
     """Feature maps of a fixed, seeded multi-scale random-filter bank (Ustyuzhaninov et al., arXiv 1606.00021)."""
 
     kind: Literal["random"] = "random"
@@ -127,7 +81,7 @@ class RandomFeatures(Model):
     seed: Seed = 0
 
 
-class Vgg16Features(Model):
+class Vgg16FeaturesBlock(Model):
     """Feature maps of the first four convolution layers of VGG-16."""
 
     kind: Literal["vgg16"]
@@ -137,10 +91,10 @@ class Vgg16Features(Model):
     )
 
 
-Features = Annotated[RandomFeatures | Vgg16Features, Field(discriminator="kind")]
+Features = Annotated[RandomFeaturesBlock | Vgg16FeaturesBlock, Field(discriminator="kind")]
 
 
-class GanTraining(Model):
+class GanTrainingBlock(Model):
     """Optimisation of the GAN; the number of workers changes the arithmetic, so it is part of the science."""
 
     steps: Count = Field(default=20_000, description="generator updates")
@@ -152,14 +106,19 @@ class GanTraining(Model):
     discriminator_updates: Count = Field(default=3, description="discriminator updates per generator update")
     collapse_weight: NotNegative = 0.03
     style_weight: NotNegative = 0.03
-    features: Features = RandomFeatures()
+    features: Features = RandomFeaturesBlock()
     latent: Latent = Latent()
     checkpoint_every: Count = Field(default=500, description="generator updates between checkpoints")
 
-    @model_validator(mode="after")
-    def _batch_splits(self) -> Self:
-        refuse(training_rules(self))
-        return self
+    def violations(self) -> Iterator[Violation]:
+        """The batch splits evenly over the workers, and batch normalisation has something to average."""
+        size, workers = self.batch_size, self.workers
+        if size < 2 * workers:
+            rule = f"must give each of the {workers} workers at least 2 images for batch normalisation"
+            yield Violation(("batch_size",), rule, f"write {2 * workers} or more, or fewer workers", str(size))
+        elif size % workers:
+            rule = f"must be a multiple of workers, {workers}"
+            yield Violation(("batch_size",), rule, f"write {size - size % workers}", str(size))
 
 
 class TrainedGenerator(Model):
@@ -168,12 +127,15 @@ class TrainedGenerator(Model):
     kind: Literal["train"]
     image_px: Count = Field(default=128, description="side of the training images; the authors used 128")
     microstructures: Microstructures = Microstructures()
-    training: GanTraining = GanTraining()
+    training: GanTrainingBlock = GanTrainingBlock()
 
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        refuse(generator_rules(self))
-        return self
+    def violations(self) -> Iterator[Violation]:
+        """The training images fit the networks and fill a batch."""
+        yield from _multiple_violations(self.image_px)
+        size, count = self.training.batch_size, self.microstructures.count
+        if size > count:
+            rule = f"must not exceed microstructures.count, {count}"
+            yield Violation(("training", "batch_size"), rule, f"write {count} or less, or make more images", str(size))
 
 
 class AuthorsGenerator(Model):
@@ -183,4 +145,11 @@ class AuthorsGenerator(Model):
     weights: InputFile = Field(description="path of weights.pickle from the authors' repository")
 
 
-Generator = Annotated[TrainedGenerator | AuthorsGenerator, Field(discriminator="kind")]
+GeneratorBlock = Annotated[TrainedGenerator | AuthorsGenerator, Field(discriminator="kind")]
+
+
+def _multiple_violations(image_px: int) -> Iterator[Violation]:
+    """The networks double the latent five times."""
+    if image_px % PIXELS_PER_LATENT:
+        nearest = max(1, round(image_px / PIXELS_PER_LATENT)) * PIXELS_PER_LATENT
+        yield Violation(("image_px",), f"must be a multiple of {PIXELS_PER_LATENT}", f"write {nearest}")

@@ -1,4 +1,4 @@
-"""JSON Schema of specs and profiles, for editors: completion, descriptions and checks as one types.
+"""JSON Schema of specs, for editors: completion, descriptions and checks as one types.
 
 What an editor cannot check (names that must be defined, sizes that must agree) the loader does. A YAML file names
 its schema in a comment, ``# yaml-language-server: $schema=spec.schema.json``.
@@ -15,7 +15,6 @@ from pydantic import TypeAdapter
 from campaign.spec.base import Range
 from campaign.spec.entry_points import PluginError, installed_plugins, spec_type
 from campaign.spec.plugin import PluginConfig
-from campaign.spec.profile import Profile
 from campaign.spec.reading.yaml_reader import INCLUDE
 
 JsonSchema = dict[str, Any]
@@ -24,7 +23,8 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def spec_json_schema() -> JsonSchema:
     """Schema of a campaign's YAML file, as it is written: with includes, names of methods and pairs for ranges."""
-    schema = _schema(spec_type(_usable()), "Campaign spec")
+    written = _as_written(TypeAdapter(spec_type(_usable())).json_schema())
+    schema: JsonSchema = {"$schema": DIALECT, **written, "title": "Campaign spec"}
     definitions = schema["$defs"]
     definitions[Range.__name__] = _pair(definitions[Range.__name__])
     methods = schema["properties"]["methods"]["items"]["anyOf"]
@@ -37,15 +37,6 @@ def _usable() -> Iterator[type[PluginConfig]]:
     for plugin in installed_plugins():
         with suppress(PluginError):
             yield plugin.config_type()
-
-
-def profile_json_schema() -> JsonSchema:
-    """Schema of a profile's YAML file."""
-    return _schema(Profile, "Campaign profile")
-
-
-def _schema(kind: Any, title: str) -> JsonSchema:
-    return {"$schema": DIALECT, **_as_written(TypeAdapter(kind).json_schema()), "title": title}
 
 
 def _as_written(schema: Any) -> Any:

@@ -16,16 +16,18 @@ from campaign.spec.entry_points import (
     BUILT_IN,
     PluginError,
     find_plugin,
+    foreign_kinds,
     installed_plugins,
-    kinds_asked_for,
     spec_type,
 )
 from campaign.spec.physics import Physics
 from campaign.spec.problems import Problem, SpecError, format_problems
-from campaign.spec.profile import INVENTORY, LAPTOP, Profile, SlurmProfile
-from campaign.spec.reading.advice import problems_of
+from campaign.spec.profile import LAPTOP, Profile, SlurmProfile
+from campaign.spec.reading.blanks import ODD_BLANK_FIX
 from campaign.spec.reading.tree import Node, key_text, node_at
+from campaign.spec.reading.validation import problems_of, problems_of_violations
 from campaign.spec.reading.yaml_reader import TreeReader
+from campaign.spec.slurm_limits import cluster_violations
 from cluster.slurm.controller import has_slurm, patiently
 from cluster.slurm.inventory import read_inventory
 
@@ -52,56 +54,61 @@ class UnknownDatasetError(ValueError):
 class LoadedSpec:
     """A checked spec with where it came from.
 
-    Attributes:
-        spec: the campaign.
-        path: its file, as given.
-        text: what stands in that file.
-        sources: every file read, that one first and then its includes.
-        overrides: assignments that were laid over it.
+    Attributes
+    ----------
+    spec
+        The campaign.
+    path
+        Its file, as given.
+    text
+        What stands in that file.
+    sources
+        Every file read, that one first and then its includes.
     """
 
     spec: Spec
     path: Path
     text: str
     sources: tuple[Path, ...]
-    overrides: tuple[str, ...] = ()
 
 
-def load_spec(path: str | Path, overrides: Sequence[str] = ()) -> LoadedSpec:
+def load_spec(path: str | Path) -> LoadedSpec:
     """Read and check a campaign's YAML file; touches nothing else.
 
-    Args:
-        path: the file. Relative paths in it start from its folder; ``include: FILE`` in any mapping lays the
-            mapping's other keys over that file's.
-        overrides: assignments such as ``"physics.numerics.orders=4"`` or ``"targets[0]=0.5"``; the values are YAML.
+    Relative paths in it start from its folder; ``include: FILE`` in any mapping lays the mapping's other keys over that
+    file's.
 
-    Raises:
-        SpecError: with every mistake, in file order.
+    Raises
+    ------
+    SpecError
+        With every mistake, in file order.
     """
-    reader, root = _read(Path(path), overrides)
+    reader, root = _read(Path(path))
     kind, unjudged = _spec_type(reader, root)
-    spec = _checked(reader, root, TypeAdapter(kind), unjudged=unjudged)
-    text, sources = reader.texts[Path(path)], tuple(reader.texts)
-    return LoadedSpec(spec, Path(path), text, sources, tuple(overrides))
+    spec = _checked(reader, root, TypeAdapter(kind), unjudged)
+    return LoadedSpec(spec, Path(path), reader.texts[Path(path)], tuple(reader.texts))
 
 
-def load_profile(path: str | Path | None = None, overrides: Sequence[str] = (), *, on_cluster: bool = False) -> Profile:
+def load_profile(path: str | Path | None = None, *, on_cluster: bool = False) -> Profile:
     """Read and check a profile; without a path, this machine with all its CPUs.
 
-    Args:
-        path: the file.
-        overrides: assignments that are laid over it.
-        on_cluster: also check a Slurm profile against the cluster of this machine, where there is one.
+    With ``on_cluster`` a Slurm profile is also checked against the cluster of this machine, where there is one.
 
-    Raises:
-        SpecError: with every mistake, in file order.
-        cluster.slurm.controller.SlurmError: the cluster does not say what it has.
+    Raises
+    ------
+    SpecError
+        With every mistake, in file order.
+    cluster.slurm.controller.SlurmError
+        The cluster does not say what it has.
     """
     if path is None:
         return LAPTOP
-    profile: Profile = _load(Path(path), TypeAdapter(Profile), overrides)[1]
+    reader, root = _read(Path(path))
+    adapter: TypeAdapter[Profile] = TypeAdapter(Profile)
+    profile = _checked(reader, root, adapter)
     if isinstance(profile, SlurmProfile) and on_cluster and has_slurm():
-        return _load(Path(path), TypeAdapter(Profile), overrides, {INVENTORY: patiently(read_inventory, "sinfo")})[1]
+        violations = cluster_violations(profile, patiently(read_inventory, "sinfo"))
+        _refuse(reader, problems_of_violations(violations, root, adapter._type))
     return profile
 
 
@@ -117,7 +124,7 @@ def load_physics(path: str | Path, image_px: int, dataset: str | None = None) ->
         SpecError: with every mistake, in file order.
         UnknownDatasetError: the file's orders differ between data sets, and none is named or has images of that size.
     """
-    reader, root = _read(Path(path), ())
+    reader, root = _read(Path(path))
     if isinstance(root.content, dict) and "campaign" in root.content:
         spec = _checked(reader, root, TypeAdapter(Spec))
         sizes = {name: data.image_px for name, data in spec.datasets.items()}
@@ -133,7 +140,7 @@ def load_calibration(path: str | Path, image_px: int, dataset: str | None = None
         SpecError: with every mistake, in file order.
         UnknownDatasetError: see ``load_physics``.
     """
-    reader, root = _read(Path(path), ())
+    reader, root = _read(Path(path))
     if not isinstance(root.content, dict) or "physics" not in root.content or "campaign" in root.content:
         physics, orders = load_physics(path, image_px, dataset)
         return Calibration(physics=physics), orders
@@ -154,20 +161,13 @@ def _orders_of(physics: Physics, sizes: Mapping[str, int], image_px: int, datase
     return orders[fitting[0]]
 
 
-def _load(
-    path: Path, adapter: TypeAdapter[Any], overrides: Sequence[str], context: dict[str, Any] | None = None
-) -> tuple[TreeReader, Any]:
-    reader, root = _read(path, overrides)
-    return reader, _checked(reader, root, adapter, context)
-
-
 def _spec_type(reader: TreeReader, root: Node) -> tuple[type[Spec], list[str]]:
-    """The spec's type with the parts of installed packages that it asks for; tells those that cannot be had.
+    """The spec's type with the parts of installed packages that it names; those that cannot be had are problems.
 
     Blocks whose kind is not known, so that nothing in them can be judged, come second, as the beginning of their keys.
     """
     configs, unjudged = [], []
-    for block, kind, at in kinds_asked_for(root):
+    for block, kind, at in foreign_kinds(root):
         place = node_at(root, at)
         plugin = find_plugin(block, kind)
         if plugin is None:
@@ -175,51 +175,45 @@ def _spec_type(reader: TreeReader, root: Node) -> tuple[type[Spec], list[str]]:
             rule = f"must be {'one of ' if len(known) > 1 else ''}{', '.join(map(repr, known))}"
             close = difflib.get_close_matches(kind, known, n=1)
             fix = f"did you mean '{close[0]}'?" if close else f"or install the package that brings '{kind}'"
-            reader.tell(place.mark, key_text(at), rule, place.shown(), fix)
+            reader.report(place.mark, key_text(at), rule, place.shown(), fix)
             unjudged += [f"{block}."] if close != ["rcwa"] else []
             continue
         try:
             configs.append(plugin.config_type())
         except PluginError as error:
-            reader.tell(place.mark, key_text(at), error.rule, place.shown(), error.fix)
+            reader.report(place.mark, key_text(at), error.rule, place.shown(), error.fix)
             unjudged.append(f"{block}.")
     return spec_type(configs), unjudged
 
 
-def _read(path: Path, overrides: Sequence[str]) -> tuple[TreeReader, Node]:
+def _read(path: Path) -> tuple[TreeReader, Node]:
     reader = TreeReader()
     root = reader.read(path)
     if root is None:
         raise SpecError(reader.problems)
-    for assignment in overrides:
-        root = reader.override(root, assignment)
     return reader, root
 
 
-def _checked(
-    reader: TreeReader,
-    root: Node,
-    adapter: TypeAdapter[Any],
-    context: dict[str, Any] | None = None,
-    unjudged: Sequence[str] = (),
-) -> Any:
-    value, problems = _validated(root, adapter, context)
+def _checked(reader: TreeReader, root: Node, adapter: TypeAdapter[Any], unjudged: Sequence[str] = ()) -> Any:
+    """The model in the tree; problems at the keys that begin with one of ``unjudged`` are left out."""
+    if any(problem.fix == ODD_BLANK_FIX for problem in reader.problems):
+        _refuse(reader, reader.problems)  # the tree is another than what the text looks like
+    try:
+        value, problems = adapter.validate_python(root.plain()), []
+    except ValidationError as error:
+        value, problems = None, problems_of(error.errors(include_url=False), root, adapter._type)
     # What YAML itself says of a place comes first; a second line on the same place would be an echo.
-    told = {(problem.file, problem.line, problem.column) for problem in reader.problems}
-    problems = [problem for problem in problems if (problem.file, problem.line, problem.column) not in told]
+    seen = {(problem.file, problem.line, problem.column) for problem in reader.problems}
+    problems = [problem for problem in problems if (problem.file, problem.line, problem.column) not in seen]
     problems = [problem for problem in problems if not problem.key.startswith(tuple(unjudged))]
-    if problems := [*reader.problems, *problems]:
-        raise SpecError(_in_file_order(problems, reader))
+    _refuse(reader, [*reader.problems, *problems])
     return value
 
 
-def _validated(root: Node, adapter: TypeAdapter[Any], context: dict[str, Any] | None) -> tuple[Any, list[Problem]]:
-    try:
-        return adapter.validate_python(root.plain(), context=context), []
-    except ValidationError as error:
-        return None, problems_of(error.errors(include_url=False), root, adapter._type)
-
-
-def _in_file_order(problems: list[Problem], reader: TreeReader) -> list[Problem]:
+def _refuse(reader: TreeReader, problems: Sequence[Problem]) -> None:
+    """Raise all problems in file order; do nothing when there are none."""
     rank = {str(file): number for number, file in enumerate(reader.texts)}
-    return sorted(problems, key=lambda problem: (rank.get(problem.file, len(rank)), problem.line, problem.column))
+    if problems:
+        raise SpecError(
+            sorted(problems, key=lambda problem: (rank.get(problem.file, len(rank)), problem.line, problem.column))
+        )

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from campaign.spec.base import NO_TEXT, Count, Fraction, Model, Positive, Range
 from campaign.spec.paths import InputFile
 from campaign.spec.physics import Orders
-from campaign.spec.problems import Violation, refuse
+from campaign.spec.problems import Violation
 
 LEARNED_MODELS = {"gan-mdn", "pca-mdn", "direct-mdn"}  # methods that train an MDN on the labels
 
 
-class Labels(Model):
+class LabelsBlock(Model):
     """Latent vectors drawn, turned into images and simulated for each data set."""
 
     count: Count = 4000
@@ -27,7 +27,7 @@ class Labels(Model):
     )
 
 
-class MdnTraining(Model):
+class MdnTrainingBlock(Model):
     """The mixture density network and its training (paper, appendix)."""
 
     components: Count = Field(default=40, description="Gaussians in the mixture, K in equation 5")
@@ -39,37 +39,37 @@ class MdnTraining(Model):
     validation_fraction: Fraction = 0.1
 
 
-Sampling = Literal["component", "authors"]
+SamplingName = Literal["component", "authors"]
 
 
-class GanMdn(Model):
+class GanMdnBlock(Model):
     """The paper's method: MDN from absorption to latent z, generator from z to image."""
 
     kind: Literal["gan-mdn"]
-    sampling: Sampling = "component"
+    sampling: SamplingName = "component"
 
 
-class PcaMdn(Model):
+class PcaMdnBlock(Model):
     """Baseline: principal components in place of the GAN's latent variables."""
 
     kind: Literal["pca-mdn"]
 
 
-class DirectMdn(Model):
+class DirectMdnBlock(Model):
     """Baseline: MDN from absorption straight to pixels."""
 
     kind: Literal["direct-mdn"]
 
 
-class AuthorsMdn(Model):
+class AuthorsMdnBlock(Model):
     """The MDN that the authors published for Data-II, as it is."""
 
     kind: Literal["authors-mdn"]
     weights: InputFile = Field(description="path of MDN_weights.h5 from the authors' repository")
-    sampling: Sampling = "component"
+    sampling: SamplingName = "component"
 
 
-class BayesianOptimization(Model):
+class BayesianOptimizationBlock(Model):
     """Baseline: Gaussian-process optimisation of |y - target| over the latent space, one run per target."""
 
     kind: Literal["bayesian-optimization"]
@@ -78,7 +78,7 @@ class BayesianOptimization(Model):
     batch: Count = Field(default=8, description="suggestions simulated at the same time")
 
 
-BUILT_IN_METHODS = (GanMdn, PcaMdn, DirectMdn, AuthorsMdn, BayesianOptimization)
+BUILT_IN_METHODS = (GanMdnBlock, PcaMdnBlock, DirectMdnBlock, AuthorsMdnBlock, BayesianOptimizationBlock)
 
 
 def method_by_name(value: Any) -> Any:
@@ -87,7 +87,10 @@ def method_by_name(value: Any) -> Any:
 
 
 Method = Annotated[
-    Annotated[GanMdn | PcaMdn | DirectMdn | AuthorsMdn | BayesianOptimization, Field(discriminator="kind")],
+    Annotated[
+        GanMdnBlock | PcaMdnBlock | DirectMdnBlock | AuthorsMdnBlock | BayesianOptimizationBlock,
+        Field(discriminator="kind"),
+    ],
     BeforeValidator(method_by_name),
 ]
 
@@ -104,16 +107,10 @@ class Tune(Model):
     components: Annotated[tuple[Count, ...], Field(min_length=1)] = (10, 20, 40)
     width: Annotated[tuple[Count, ...], Field(min_length=1)] = (16, 32, 64)
 
-    @model_validator(mode="after")
-    def _in_bounds(self) -> Self:
-        refuse(tune_rules(self))
-        return self
-
-
-def tune_rules(tune: Tune) -> Iterator[Violation]:
-    """The sweep's ranges make sense."""
-    if tune.learning_rate.low <= 0:
-        yield Violation(("learning_rate",), "must stay above 0", "for example [3e-4, 1e-2]")
-    if tune.grace_epochs > tune.max_epochs:
-        rule = f"must not exceed max_epochs, {tune.max_epochs}"
-        yield Violation(("grace_epochs",), rule, f"write {tune.max_epochs} or less", str(tune.grace_epochs))
+    def violations(self) -> Iterator[Violation]:
+        """The sweep's ranges make sense."""
+        if self.learning_rate.low <= 0:
+            yield Violation(("learning_rate",), "must stay above 0", "for example [3e-4, 1e-2]")
+        if self.grace_epochs > self.max_epochs:
+            rule = f"must not exceed max_epochs, {self.max_epochs}"
+            yield Violation(("grace_epochs",), rule, f"write {self.max_epochs} or less", str(self.grace_epochs))

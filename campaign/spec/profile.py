@@ -7,28 +7,21 @@ never what it is, so a run may go on under another profile than the one it began
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field
 
 from campaign.spec.base import NO_TEXT, Count, Model, Positive
 from campaign.spec.paths import ExpandedText, WorkFolder
-from campaign.spec.problems import Violation, refusal, refuse
+from campaign.spec.problems import Violation, refusal
 from cluster.node.allocation import available_cpus
+from cluster.slurm.inventory import limit_minutes
 
-if TYPE_CHECKING:
-    from cluster.slurm.inventory import Inventory
-
-
-CLOCK = re.compile(r"(?:(?P<days>\d+)-)?(?P<clock>\d+(?::\d{1,2}){0,2})")
-
-
-INVENTORY = "inventory"  # of the validation context: what the cluster has
+CLOCK = re.compile(r"(?:\d+-)?\d+(?::\d{1,2}){0,2}")
 
 
 def _time_limit(value: Any) -> Any:
-    from cluster.slurm.inventory import limit_minutes
-
     minutes = None
     if isinstance(value, int) and not isinstance(value, bool):
         minutes = value
@@ -39,14 +32,8 @@ def _time_limit(value: Any) -> Any:
     return minutes
 
 
-AS_WRITTEN = {
-    "anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": r"^(\d+-)?\d+(:\d{1,2}){0,2}$"}]
-}
-
-
-Minutes = Annotated[int, BeforeValidator(_time_limit), WithJsonSchema(AS_WRITTEN)]
+Minutes = Annotated[int, BeforeValidator(_time_limit)]
 """A time limit as Slurm reads it: minutes, ``HH:MM:SS`` or ``D-HH:MM:SS``; kept in minutes."""
-
 
 Number = Annotated[int, Field(ge=0), NO_TEXT]
 
@@ -109,6 +96,17 @@ class LocalProfile(Execution):
         return self.workers or available_cpus()
 
 
+class InProcessProfile(Execution):
+    """This process alone, without Ray: for tests, for debugging (pdb works), and for designs from finished runs."""
+
+    kind: Literal["in-process"]
+    workers: Literal[1] = Field(default=1, description="one: draws of some stages come from generators of the process")
+
+    def planned_workers(self) -> int:
+        """Worker threads that a run will have."""
+        return self.workers
+
+
 class RayProfile(Execution):
     """A Ray cluster that stands already; it is joined, and left as it was."""
 
@@ -134,7 +132,7 @@ class RayProfile(Execution):
         return self.workers or available_cpus()
 
 
-class WorkerJobs(Model):
+class WorkerJobsBlock(Model):
     """Single-node jobs that join the campaign when the queue lets them and leave when their time ends."""
 
     count: Count = Field(description="jobs that wait or run at any time, as long as there is work")
@@ -164,34 +162,27 @@ class SlurmProfile(Execution):
     end_seconds: Count = Field(
         default=120, description="seconds before the limit at which the run stops by itself: checkpoint, next job"
     )
-    worker_jobs: WorkerJobs | None = Field(default=None, description="small jobs around the allocation")
+    worker_jobs: WorkerJobsBlock | None = Field(default=None, description="small jobs around the allocation")
     temp_dir: WorkFolder | None = Field(
         default=None, description="short folder on each node for Ray's sockets and logs; default: a new one in /tmp"
     )
     dashboard: bool = Field(default=True, description="start Ray's dashboard on the first node")
 
-    @model_validator(mode="after")
-    def _fits(self, info: ValidationInfo) -> Self:
-        from campaign.spec.slurm_limits import own_violations, violations
-
-        inventory: Inventory | None = (info.context or {}).get(INVENTORY)
-        refuse([*own_violations(self), *(violations(self, inventory) if inventory is not None else ())])
-        return self
+    def violations(self) -> Iterator[Violation]:
+        """A job has time to work before it begins to stop."""
+        limits: dict[tuple[str, ...], int] = {("time_limit",): self.time_limit}
+        if self.worker_jobs is not None:
+            limits["worker_jobs", "time_limit"] = self.worker_jobs.time_limit
+        for at, minutes in limits.items():
+            if 60 * minutes < 2 * self.end_seconds:
+                least = -(-2 * self.end_seconds // 60)
+                rule = f"must be at least twice end_seconds, which is {self.end_seconds}"
+                yield Violation(at, rule, f"write at least {least} minutes, or a smaller end_seconds")
 
     @property
     def memory_mb_per_node(self) -> int | None:
         """Memory to ask for on each node, in MiB."""
         return None if self.memory_gb_per_node is None else int(self.memory_gb_per_node * 1024)
-
-    def ray_options(self) -> dict[str, Any]:
-        """There are none: the Ray of a Slurm job is started there.
-
-        Raises:
-            ValueError: always.
-        """
-        raise ValueError(
-            "a profile of kind slurm is for campaigns that are submitted; here use one of kind local or ray"
-        )
 
     def planned_workers(self) -> int:
         """Worker processes to plan with: those of the allocation, and of half the worker jobs."""
@@ -199,7 +190,7 @@ class SlurmProfile(Execution):
         return self.workers or (self.nodes + jobs) * self.cpus_per_node
 
 
-Profile = Annotated[LocalProfile | RayProfile | SlurmProfile, Field(discriminator="kind")]
+Profile = Annotated[LocalProfile | InProcessProfile | RayProfile | SlurmProfile, Field(discriminator="kind")]
 
 
 LAPTOP = LocalProfile(kind="local")

@@ -1,4 +1,4 @@
-"""Rules that a Slurm profile must keep: its own, and those of the cluster where it is submitted."""
+"""What the cluster where a Slurm profile is submitted would refuse of it, or never start."""
 
 from __future__ import annotations
 
@@ -12,16 +12,7 @@ if TYPE_CHECKING:
     from cluster.slurm.inventory import Inventory, Partition
 
 
-def own_violations(profile: SlurmProfile) -> Iterator[Violation]:
-    """What cannot work on any cluster."""
-    for at, minutes in _limits(profile):
-        if 60 * minutes < 2 * profile.end_seconds:
-            least = -(-2 * profile.end_seconds // 60)
-            rule = f"must be at least twice end_seconds, which is {profile.end_seconds}"
-            yield Violation(at, rule, f"write at least {least} minutes, or a smaller end_seconds")
-
-
-def violations(profile: SlurmProfile, inventory: Inventory) -> Iterator[Violation]:
+def cluster_violations(profile: SlurmProfile, inventory: Inventory) -> Iterator[Violation]:
     """What this cluster would refuse, or never start."""
     main = _partition(profile.partition, inventory)
     yield from _partition_violations(("partition",), profile.partition, inventory)
@@ -38,12 +29,6 @@ def violations(profile: SlurmProfile, inventory: Inventory) -> Iterator[Violatio
                 yield from _size_violations(profile, partition, 1)
     if inventory.accounts is not None:
         yield from _account_violations(profile, inventory.accounts)
-
-
-def _limits(profile: SlurmProfile) -> Iterator[tuple[tuple[str, ...], int]]:
-    yield ("time_limit",), profile.time_limit
-    if profile.worker_jobs is not None:
-        yield ("worker_jobs", "time_limit"), profile.worker_jobs.time_limit
 
 
 def _partition(name: str | None, inventory: Inventory) -> Partition | None:

@@ -19,8 +19,8 @@ from ganmdn.inverse import Designs, InverseModel
 from ganmdn.latent_mdn import LatentMdn
 from ganmdn.networks import generate_images, load_generator
 from ganmdn.pca_mdn import PcaMdn
-from results.design_set import DesignSet
-from results.layout import pack_images
+from results.designs.design_set import DesignSet
+from results.designs.packed_images import pack_images
 
 DESIGNS_FOLDER = "designs"
 

@@ -13,7 +13,7 @@ from ganmdn.authors import load_authors_generator
 from ganmdn.gan import GanConfig, train_gan
 from ganmdn.gan_checkpoint import GENERATOR_FILE
 from ganmdn.networks import save_generator
-from results.design_set import DesignSet
+from results.designs.design_set import DesignSet
 
 if TYPE_CHECKING:
     from ganmdn.session import TrainingSession

@@ -13,8 +13,8 @@ from campaign.stages.seeds import seed_for
 from campaign.work.context import StageContext
 from ganmdn.latents import draw_latents
 from ganmdn.networks import generate_images, load_generator
-from results.design_set import DesignSet
-from results.layout import pack_images
+from results.designs.design_set import DesignSet
+from results.designs.packed_images import pack_images
 
 
 def run(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:

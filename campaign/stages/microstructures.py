@@ -11,8 +11,8 @@ import numpy as np
 from campaign.stages.seeds import seed_for
 from campaign.work.context import StageContext
 from ganmdn.microstructures import MicrostructureRanges, draw_microstructures
-from results.design_set import DesignSet
-from results.layout import pack_images
+from results.designs.design_set import DesignSet
+from results.designs.packed_images import pack_images
 
 IMAGES_PER_UNIT = 256
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ from campaign.stages.labels import STORE as LABELS
 from campaign.stages.simulator import Simulator
 from campaign.work.context import StageContext
 from campaign.work.simulations import simulate_designs
-from results.design_set import DesignSet
-from results.layout import Status, pack_images
+from results.designs.design_set import DesignSet
+from results.designs.packed_images import pack_images
+from results.layout import Status
 from results.store import SimulationStore
 from results.truncation import TruncationError
 
@@ -40,7 +41,7 @@ def run(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageCon
     else:
         again = {LABEL_Y: np.empty(0), "y": np.empty(0)}
         context.facts["failed"] = 0
-    estimate = TruncationError.of(columns["y"], again[LABEL_Y], again["y"], orders)
+    estimate = estimated(columns["y"], again[LABEL_Y], again["y"], orders)
     (context.folder / ESTIMATE_FILE).write_text(json.dumps(asdict(estimate), indent=2) + "\n", encoding="utf-8")
 
 
@@ -53,6 +54,38 @@ def _solve_again(
     simulator = Simulator.from_config(config["physics"])
     simulate_designs(simulator, config, context.folder / SAMPLE_FOLDER, STORE, context)
     return SimulationStore.open(context.folder / STORE).read("y", LABEL_Y)
+
+
+def estimated(labels: np.ndarray, sample: np.ndarray, again: np.ndarray, orders: tuple[int, int]) -> TruncationError:
+    """What the truncation leaves out.
+
+    Parameters
+    ----------
+    labels
+        y of all labels, NaN where they failed.
+    sample
+        y of the sample's labels, (n,).
+    again
+        y of the same designs with more orders, (n,), NaN where they failed.
+    orders
+        Of the labels, and the higher ones.
+    """
+    known = np.isfinite(again)
+    difference = (again - sample)[known]
+    return TruncationError(
+        *orders,
+        sample=len(sample),
+        failed=int(np.count_nonzero(~known)),
+        shift=_figure(np.mean, difference),
+        mean_absolute=_figure(np.mean, np.abs(difference)),
+        rms=_figure(lambda values: np.sqrt(np.mean(values**2)), difference),
+        largest=_figure(np.max, np.abs(difference)),
+        spread=_figure(np.std, labels[np.isfinite(labels)]),
+    )
+
+
+def _figure(statistic: Callable[[np.ndarray], Any], values: np.ndarray) -> float | None:
+    return float(statistic(values)) if len(values) else None
 
 
 def read_estimate(folder: Path) -> TruncationError:

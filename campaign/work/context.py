@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
     from cluster.driver.errors import WorkerLostError
     from cluster.pool.fanout import FanOutSummary
-    from cluster.tune.tuning import TuningResult
+    from cluster.tune.outcome import TuningResult
 
 
-TRAINING_FOLDER = "ray-train"
-SWEEP_FOLDER = "ray-tune"
+TRAINING_FOLDER = "training"
+SWEEP_FOLDER = "tuning"
 HEARTBEAT_FILE = "heartbeat"
 
 
@@ -47,6 +47,11 @@ class StageContext:
     def limits(self) -> Limits:
         """What a simulation may cost before it is given up."""
         return self.resources.profile.limits
+
+    @property
+    def shares_process(self) -> bool:
+        """Whether workers are threads of this process, which may be neither ended nor redirected."""
+        return self.resources.backend.shares_process
 
     def task(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run one function on a worker and wait for its result."""
@@ -114,7 +119,11 @@ class StageContext:
 
     def _remote(self, function: Callable[..., Any]) -> Timed:
         """The function as workers run it: timed, and its output in the stage's log."""
-        return Timed(Logged(function, self.log_folder))
+        return Timed(self._logged(function))
+
+    def _logged(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function with its output in the stage's log, where that is not the output of this process, too."""
+        return function if self.shares_process else Logged(function, self.log_folder)
 
     def _kind(self, function: Callable[..., Any]) -> str:
         """Name under which durations of this work are remembered."""
@@ -129,7 +138,7 @@ class StageContext:
         return result
 
     def train(self, loop: Callable[[Any, Any], None], config: Any, *, workers: int, steps: int) -> Path:
-        """Train on ``workers`` data-parallel Ray Train workers; goes on from the newest checkpoint in the folder.
+        """Train on ``workers`` data-parallel workers; goes on from the newest checkpoint in the folder.
 
         Args:
             loop: called as ``loop(config, session)`` on every worker; reports a metric ``step``.
@@ -140,9 +149,7 @@ class StageContext:
         Returns:
             Folder of the last checkpoint.
         """
-        from cluster.train.training import run_training
-
-        pool, budget = self.resources.pool, self.resources.budget
+        pool, backend, budget = self.resources.pool, self.resources.backend, self.resources.budget
         kind = f"{self.name} until the first step"
         self.resources.raise_unless_admitted(kind)
         started, reached = time.monotonic(), 0
@@ -156,13 +163,11 @@ class StageContext:
             # Not self.progress(): a training that is asked to stop hands in a checkpoint first.
             self.progress.note(reached, steps, message="steps")
 
-        placement = self.resources.training_placement(workers)
         with pool.lend(min(workers, pool.workers)), self._borrowed(workers) as count:
-            result = run_training(
-                Logged(loop, self.log_folder),
+            result = backend.train(
+                self._logged(loop),
                 config,
                 workers=workers,
-                placement=placement,
                 storage=self.folder,
                 name=TRAINING_FOLDER,
                 on_report=report,
@@ -183,12 +188,13 @@ class StageContext:
         metric: str,
         seed: SeedSequence,
     ) -> TuningResult:
-        """Sweep hyperparameters with Ray Tune and ASHA on all workers; see ``cluster.tune.tuning.run_tuning``.
+        """Sweep hyperparameters with ASHA on all workers; see ``cluster.tune.search_space.Search``.
 
         ``options`` are its ``trials``, ``max_epochs``, ``grace_epochs`` and ``reduction_factor``; small is good.
         """
-        from cluster.tune.tuning import run_tuning
+        from cluster.tune.search_space import Search
 
+        search = Search(space, metric=metric, mode="min", seed=seed, **options)
         pool, epochs = self.resources.pool, options["trials"] * options["max_epochs"]
         kind = f"{self.name} until the first epoch"
         self.resources.raise_unless_admitted(kind)
@@ -204,17 +210,13 @@ class StageContext:
             self.progress(sum(reached.values()), epochs, message="epochs at most")
 
         with pool.lend(pool.workers), self._borrowed(pool.workers) as count:
-            result = run_tuning(
-                Logged(trainable, self.log_folder),
-                space,
-                metric=metric,
-                mode="min",
-                seed=seed,
+            result = self.resources.backend.tune(
+                self._logged(trainable),
+                search,
                 storage=self.folder,
                 name=SWEEP_FOLDER,
                 cpus=pool.workers,
                 on_report=report,
-                **options,
             )
         return result
 

@@ -1,4 +1,4 @@
-"""The Ray that a run's stages share, started here or joined, and its workers: there once a stage needs them."""
+"""What the stages of a run share: workers, made once a stage needs them, the time left, and the order to stop."""
 
 from __future__ import annotations
 
@@ -8,18 +8,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from campaign.spec.profile import LocalProfile, Profile, RayProfile
+from campaign.spec.profile import Profile
+from campaign.work.backend import Backend, backend_of
 from campaign.work.time_budget import TimeBudget
 
 if TYPE_CHECKING:
-    from cluster.driver.runtime import RayRuntime
     from cluster.driver.source import Source
     from cluster.pool.pool import WorkerPool
-    from cluster.train.training import Placement
-
-
-# Distributions on which numbers or pickles depend: the same on the driver and on every node of a standing cluster.
-EQUAL_VERSIONS = ("ray", "torch", "numpy", "scipy", "scikit-learn", "scikit-image", "zarr", "ax-platform", "botorch")
 
 
 class InterruptedRunError(Exception):
@@ -27,114 +22,83 @@ class InterruptedRunError(Exception):
 
 
 class Resources:
-    """Ray and its workers, started when the first stage needs them: a cached campaign starts nothing."""
+    """A backend and its workers, started when the first stage needs them: a cached campaign starts nothing."""
 
     def __init__(
         self,
         profile: Profile,
-        training_workers: int,
+        training_workers: int = 1,
         budget: TimeBudget | None = None,
         shared_folders: Sequence[Path] = (),
         source: Source | None = None,
         *,
-        on_start: Callable[[RayRuntime, int], None] | None = None,
+        on_start: Callable[[Backend, int], None] | None = None,
         on_change: Callable[[int, int], None] | None = None,
     ) -> None:
         """Start nothing yet.
 
-        Args:
-            profile: where to run.
-            training_workers: data-parallel workers that a training will ask for; a local Ray offers at least so many
-                CPUs, since their number is part of the science and must not follow the machine.
-            budget: how long the run may go on; default: for ever.
-            shared_folders: where stages and workers write, for all nodes of a standing cluster to see.
-            source: what the workers of a standing cluster run; default: this source tree where it stands.
-            on_start: called with the runtime and the number of workers as soon as it is up.
-            on_change: called with the numbers of CPUs and of workers when nodes have come or gone.
+        Parameters
+        ----------
+        profile, training_workers, shared_folders, source
+            See ``backend.backend_of``.
+        budget
+            How long the run may go on; default: for ever.
+        on_start
+            Called with the backend and the number of workers as soon as it is up.
+        on_change
+            Called with the numbers of CPUs and of workers when nodes have come or gone.
         """
-        self.shared_folders = tuple(shared_folders)
         self.budget = budget or TimeBudget()
         self.profile = profile
-        self.training_workers = training_workers
         self.stop = threading.Event()
+        self._training_workers = training_workers
+        self._shared_folders = tuple(shared_folders)
         self._source = source
         self._on_start = on_start
         self._on_change = on_change
         self._cpus = 0
         self._lock = threading.Lock()
         self._stack = ExitStack()
-        self._runtime: RayRuntime | None = None
+        self._backend: Backend | None = None
         self._pool: WorkerPool | None = None
 
     @property
     def pool(self) -> WorkerPool:
-        """Worker processes of one thread each."""
-        from cluster.pool.pool import WorkerPool
-
+        """Workers of one thread each."""
         with self._lock:
             if self._pool is None:
-                self._pool = WorkerPool(self._workers_on(self._started().cpus))
+                backend = self._started()
+                self._pool = backend.make_pool(self._workers_on(backend.cpus))
                 self._stack.callback(self._pool.close)
             return self._pool
 
     @property
-    def runtime(self) -> RayRuntime:
-        """The Ray that everything runs on."""
+    def backend(self) -> Backend:
+        """What everything runs on; raises ``InterruptedRunError`` when it is not up and the run was asked to stop."""
         with self._lock:
             return self._started()
 
     @property
     def is_cluster_gone(self) -> bool:
         """Whether Ray's node on this machine has ended by itself; nothing can be asked of Ray any more."""
-        return self._runtime is not None and self._runtime.is_gone
+        return self._backend is not None and self._backend.is_gone
 
     def _workers_on(self, cpus: int) -> int:
         return min(self.profile.workers or cpus, cpus)
 
-    def _started(self) -> RayRuntime:
-        if self._runtime is None:
-            if isinstance(self.profile, RayProfile):
-                runtime = self._joined(self.profile)
-            elif isinstance(self.profile, LocalProfile):
-                runtime = self._begun(self.profile)
-            else:
-                raise TypeError("a run under Slurm is driven by its job, with the Ray there as its profile")
-            self._runtime, self._cpus = runtime, runtime.cpus
+    def _started(self) -> Backend:
+        if self._backend is None:
+            self.raise_if_stopped()  # nothing is started for a run that ends
+            backend = backend_of(self.profile, self._training_workers, self._shared_folders, self._source)
+            self._stack.callback(backend.close)
+            self._backend, self._cpus = backend, backend.cpus
             if self._on_start is not None:
-                self._on_start(runtime, self._workers_on(runtime.cpus))
-        return self._runtime
-
-    def _begun(self, profile: LocalProfile) -> RayRuntime:
-        from cluster.driver.runtime import start
-
-        options = profile.ray_options()
-        return self._stack.enter_context(start(**options | {"cpus": max(options["cpus"], self.training_workers)}))
-
-    def _joined(self, profile: RayProfile) -> RayRuntime:
-        from cluster.driver.node_checks import check_nodes
-        from cluster.driver.runtime import join
-
-        runtime = self._stack.enter_context(join(**profile.ray_options(), source=self._source))
-        check_nodes(EQUAL_VERSIONS, self.shared_folders)
-        return runtime
-
-    def training_placement(self, workers: int) -> Placement:
-        """Where the profile puts data-parallel workers; raises ``ValueError`` when the cluster has not got it."""
-        from cluster.train.training import Placement
-
-        profile, runtime = self.profile, self.runtime
-        kind, offered = ("GPUs", runtime.gpus) if profile.use_gpu else ("CPUs", runtime.present_cpus() or runtime.cpus)
-        if offered < workers:
-            raise ValueError(
-                f"the training asks for {workers} data-parallel workers, which are part of the science, with one of "
-                f"the {kind} each, and Ray offers {offered}; run it where there are more"
-                + (", or without use_gpu" if profile.use_gpu else "")
-            )
-        return Placement(use_gpu=profile.use_gpu, spread=profile.training_placement == "spread")
+                self._on_start(backend, self._workers_on(backend.cpus))
+        return self._backend
 
     def fit_pool(self) -> None:
         """Have as many workers as the cluster has CPUs by now: nodes may come and go."""
-        if self._runtime is None or not (cpus := self._runtime.present_cpus()):
+        if self._backend is None or not (cpus := self._backend.present_cpus()):
             return
         if self._pool is not None:
             self._pool.fit(self._workers_on(cpus))
@@ -154,7 +118,10 @@ class Resources:
             raise InterruptedRunError
 
     def close(self) -> None:
-        """End workers and Ray; work in flight is given up. What a node that is gone has left, ends with the process."""
+        """End the workers and what was started for them; work in flight is given up.
+
+        What a node that is gone has left, ends with the process.
+        """
         self.stop.set()
         if self.is_cluster_gone:
             return

@@ -16,7 +16,7 @@ from campaign.work.failures import FailureClass, Quarantine, check_share, treat
 from campaign.work.unit import UNFINISHED_FOLDER, SimulationJob, Unit, UnitSummary, columns_of, simulate_unit
 from campaign.work.watchdog import Watchdog, read_note
 from ganmdn.metrics import residual_error_percentage
-from results.design_set import DesignSet
+from results.designs.design_set import DesignSet
 from results.layout import Status
 from results.store import SimulationStore
 
@@ -48,7 +48,8 @@ def simulate_designs(
         cluster.driver.errors.WorkerLostError: workers die before any simulation begins.
         Exception: a mistake in the simulation's code; it is not tried again.
     """
-    job = SimulationJob(simulator, designs, context.folder / name, context.limits.simulation_s)
+    limit_s, shares_process = context.limits.simulation_s, context.shares_process
+    job = SimulationJob(simulator, designs, context.folder / name, limit_s, shares_process)
     store = _open_or_create(config, job, context)
     _prepare(store, context)
     _StoreFanOut(job, store, context).run()
@@ -128,7 +129,7 @@ def simulate_apart(simulator: Simulator, images: np.ndarray, context: StageConte
     rows: dict[int, Mapping[str, Any]] = {}
     folder = context.folder / UNFINISHED_FOLDER
     folder.mkdir(exist_ok=True)
-    work = partial(_simulate_one, simulator, images, folder, context.limits.simulation_s)
+    work = partial(_simulate_one, simulator, images, folder, context.limits.simulation_s, context.shares_process)
 
     def land(unit: Unit, row: Mapping[str, Any]) -> None:
         rows[unit.number] = row
@@ -147,9 +148,9 @@ def simulate_apart(simulator: Simulator, images: np.ndarray, context: StageConte
 
 
 def _simulate_one(
-    simulator: Simulator, images: np.ndarray, notes: Path, limit_s: float, unit: Unit
+    simulator: Simulator, images: np.ndarray, notes: Path, limit_s: float, shares_process: bool, unit: Unit
 ) -> Mapping[str, Any]:
-    with Watchdog(notes / str(unit.number), limit_s) as watchdog:
+    with Watchdog(notes / str(unit.number), limit_s, shares_process=shares_process) as watchdog:
         watchdog.begin(unit.number)
         return simulator.row(images[unit.number])
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from campaign.work.watchdog import Watchdog
-from results.design_set import DesignSet
+from results.designs.design_set import DesignSet
 from results.files import atomic_path
 from results.layout import Status
 from results.store import SimulationStore
@@ -32,6 +32,7 @@ class SimulationJob:
     designs: Path
     store: Path
     limit_s: float = 1800.0
+    shares_process: bool = False
 
     def checkpoint(self, unit: int) -> UnitCheckpoint:
         """Where rows of a unit wait for the others."""
@@ -71,7 +72,7 @@ def simulate_unit(job: SimulationJob, unit: Unit) -> UnitSummary:
         checkpoint.clear()
         return _summary(store.read("status", rows=rows)["status"])
     checkpoint.folder.mkdir(parents=True, exist_ok=True)
-    with Watchdog(checkpoint.note, job.limit_s) as watchdog:
+    with Watchdog(checkpoint.note, job.limit_s, shares_process=job.shares_process) as watchdog:
         inputs = DesignSet.open(job.designs).rows(rows)
         missing = [position for position in range(rows.stop - rows.start) if position not in checkpoint.rows]
         try:

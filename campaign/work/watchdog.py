@@ -10,10 +10,11 @@ import faulthandler
 import os
 import time
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+
+from cluster.driver.errors import WorkerDiedError
 
 # A new alarm costs a thread, so an old one serves until this share of the limit has gone by.
 SLACK = 0.1
@@ -57,10 +58,11 @@ class Watchdog:
     or hung in C code leaves a process that is not to be trusted.
     """
 
-    def __init__(self, note: Path, limit_s: float, exit_process: Callable[[int], object] = os._exit) -> None:
+    def __init__(self, note: Path, limit_s: float, *, shares_process: bool = False) -> None:
+        """Watch over nothing yet; a process that is shared with the driver is not ended, only its worker is lost."""
         self._path = note
         self._limit_s = limit_s
-        self._exit_process = exit_process
+        self._shares_process = shares_process
         self._armed_at = -float("inf")
 
     def __enter__(self) -> Watchdog:
@@ -72,6 +74,8 @@ class Watchdog:
         """Say which row comes next, and give it its time."""
         os.pwrite(self._descriptor, f"{row:<{HEADER_BYTES - 1}}\n".encode("ascii"), 0)
         now = time.monotonic()
+        if self._shares_process:
+            return
         if now - self._armed_at > SLACK * self._limit_s:
             self._armed_at = now
             faulthandler.dump_traceback_later((1 + SLACK) * self._limit_s, exit=True, file=self._descriptor)
@@ -79,12 +83,18 @@ class Watchdog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        faulthandler.cancel_dump_traceback_later()
+        if not self._shares_process:
+            faulthandler.cancel_dump_traceback_later()
         if error is not None and is_out_of_memory(error):
             text = f"{MEMORY_MARK}\n{''.join(traceback.format_exception(error))}"
             os.write(self._descriptor, text.encode("utf-8", errors="replace"))
-            self._exit_process(1)
+            os.close(self._descriptor)
+            if not self._shares_process:
+                os._exit(1)
+            raise WorkerDiedError("out of memory", out_of_memory=True) from error
         os.close(self._descriptor)
+        if isinstance(error, WorkerDiedError):
+            return  # the note stays, as it does when a process dies
         self._path.unlink(missing_ok=True)
 
 

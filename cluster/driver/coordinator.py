@@ -8,13 +8,13 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import ray
-from ray.core.generated.gcs_pb2 import PlacementGroupTableData  # type: ignore[attr-defined]  # made by protobuf
 from ray.exceptions import RayActorError, RayTaskError
-from ray.util.placement_group import PlacementGroup, remove_placement_group
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cluster.driver.connection import connection
-from cluster.driver.errors import WorkerLostError, original_error
+from cluster.driver.errors import WorkerLostError
+from cluster.driver.ray_errors import original_error
+from cluster.driver.ray_private import remove_orphaned_groups
 
 Result = TypeVar("Result")
 
@@ -23,7 +23,7 @@ COORDINATOR_THREADS = 4
 RECEIVE_TIMEOUT_S = 0.2
 
 # How long to look for reservations of a coordinator that was ended; there are none if it had not begun.
-ORPHAN_TIMEOUT_S = 1.0
+ORPHAN_TIMEOUT_S, ORPHAN_POLL_S = 1.0, 0.05
 RELEASE_SECONDS = 5.0  # between looks for reservations that outlived their owner
 
 
@@ -117,11 +117,8 @@ def run_coordinated(
     return result
 
 
-POLL_S = 0.05
-
-
 def release_orphans(timeout_s: float) -> int:
-    """Remove placement groups of this driver whose creating actor is dead; nobody else can.
+    """Remove placement groups of this driver whose creating actor is dead.
 
     Waits up to ``timeout_s`` for the first one, since Ray hears of a death a moment later.
 
@@ -129,22 +126,6 @@ def release_orphans(timeout_s: float) -> int:
         How many were removed.
     """
     deadline = time.monotonic() + timeout_s
-    while True:
-        orphans = [group for group in _own_groups() if group.creator_actor_dead]
-        for group in orphans:
-            remove_placement_group(PlacementGroup(ray.PlacementGroupID(group.placement_group_id)))
-        if orphans or time.monotonic() > deadline:
-            return len(orphans)
-        time.sleep(POLL_S)
-
-
-def _own_groups() -> list[PlacementGroupTableData]:
-    # ray.util.placement_group_table() leaves out who created a group; the table behind it has that.
-    table = ray._private.state.state._connect_and_get_accessor().get_placement_group_table()
-    groups = [PlacementGroupTableData.FromString(row) for row in table]
-    own_job = ray.get_runtime_context().get_job_id()
-    return [
-        group
-        for group in groups
-        if group.creator_job_id.hex() == own_job and group.state != PlacementGroupTableData.REMOVED
-    ]
+    while not (removed := remove_orphaned_groups()) and time.monotonic() < deadline:
+        time.sleep(ORPHAN_POLL_S)
+    return removed

@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
-from ray.exceptions import RayError, RayTaskError
+
+class WorkerDiedError(BaseException):
+    """A worker ended before it answered. Work that shares its process with the driver raises it to lose its worker.
+
+    Like ``KeyboardInterrupt`` it is no ``Exception``: work that catches its own mistakes does not survive its worker.
+
+    Attributes
+    ----------
+    out_of_memory
+        It ended because its node ran out of memory.
+    timed_out
+        It was ended because the call took longer than it may.
+    """
+
+    def __init__(self, message: str, *, out_of_memory: bool = False, timed_out: bool = False) -> None:
+        super().__init__(message)
+        self.out_of_memory = out_of_memory
+        self.timed_out = timed_out
 
 
 class WorkerLostError(RuntimeError):
@@ -32,18 +49,3 @@ class RemoteTracebackError(Exception):
 
     def __str__(self) -> str:
         return f"\n{self.args[0]}" if self.args else ""
-
-
-def original_error(error: RayTaskError) -> Exception:
-    """Exception that was raised in the worker, with its traceback there as ``__cause__``.
-
-    Ray hands over a class made on the spot that mixes its own error with the original one; callers would
-    rather meet the original. What cannot be pickled becomes a :class:`RemoteError`.
-    """
-    cause = error.cause
-    if isinstance(cause, RayTaskError):
-        return original_error(cause)
-    # A bare RayError is what Ray puts in the place of a cause that it could not pickle.
-    original = RemoteError(str(cause)) if cause is None or type(cause) is RayError else cause
-    original.__cause__ = RemoteTracebackError(str(error))
-    return original

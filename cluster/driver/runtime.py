@@ -34,25 +34,16 @@ from typing import Any
 
 import ray
 
+from cluster.driver.access import token_in_use
 from cluster.driver.connection import connection
+from cluster.driver.ray_private import LIBRARY_SETTINGS, loopback_kept, print_nothing
 from cluster.driver.source import Source, worker_setup_hook
 from cluster.node.command import DEFAULT_OBJECT_STORE_MB, LOOPBACK, SINGLE_THREAD, source_path
 from cluster.node.processes import has_node_of
 from cluster.node.rendezvous import Head, answers
-from cluster.node.temp_folder import check_temp_dir
-from cluster.node.token import token_in_use
+from cluster.node.temp_folder import FALLBACK, check_temp_dir, why_not_default
 
-# Settings of Ray's libraries, which run in workers too.
-LIBRARY_SETTINGS = {
-    # Relative paths in a spec mean the same in every process.
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",
-    # Train's controller takes one report of each rank per poll: Ray's 2 s would be the pace of a fast loop.
-    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.1",
-    # No process beside each training that looks for nodes about to be taken away: those that go are survived.
-    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
-    # No CSV, JSON and TensorBoard copies of what the caller is told anyway.
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-}
+log = logging.getLogger(__name__)
 
 END_SECONDS = 30.0
 NODE_POLL_SECONDS = 0.2
@@ -143,13 +134,15 @@ def start(
 
     Raises:
         RuntimeError: this process already runs Ray, or Ray does not start.
-        ValueError: ``temp_dir`` is too long for Ray's sockets, or a number is out of range.
+        ValueError: ``temp_dir`` is too long for Ray's sockets or not in ASCII, or a number is out of range.
     """
     _refuse_second_ray()
     if cpus is not None and cpus < 1:
         raise ValueError(f"cpus must be at least 1, got {cpus}; leave it out to offer all CPUs")
     if temp_dir is not None:
         check_temp_dir(temp_dir.absolute())
+    elif (reason := why_not_default()) is not None:
+        log.warning("Ray's sockets and logs are in %s. %s", FALLBACK, reason)
     told = {
         "cpus": cpus,
         "gpus": gpus,
@@ -300,10 +293,8 @@ def _connect(
 
 
 def _quiet_init(address: str, runtime_env: dict[str, Any]) -> Any:
-    # log_to_driver leaves out the raylet's notices of dead workers, which we handle; this is Ray's switch for
-    # all that it prints, the same that its debugger uses.
-    ray._private.worker._worker_logs_enabled = False
-    with warnings.catch_warnings(), _loopback_kept(address):
+    print_nothing()
+    with warnings.catch_warnings(), loopback_kept(address.startswith(f"{LOOPBACK}:")):
         # Ray announces a coming default for CUDA_VISIBLE_DEVICES to everybody who starts it.
         warnings.simplefilter("ignore", FutureWarning)
         return ray.init(
@@ -312,15 +303,3 @@ def _quiet_init(address: str, runtime_env: dict[str, Any]) -> Any:
             logging_level=logging.CRITICAL,
             runtime_env=runtime_env,
         )
-
-
-@contextmanager
-def _loopback_kept(address: str) -> Iterator[None]:
-    """Keep Ray from replacing the loopback address by an outside one, to which its node does not listen."""
-    constants = ray._private.ray_constants
-    before = constants.ENABLE_RAY_CLUSTER
-    constants.ENABLE_RAY_CLUSTER = before and not address.startswith(f"{LOOPBACK}:")
-    try:
-        yield
-    finally:
-        constants.ENABLE_RAY_CLUSTER = before

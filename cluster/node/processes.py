@@ -1,4 +1,4 @@
-"""Processes that a process began, and that they began: found by parenthood, never by name."""
+"""Processes of this machine: those that a process began, found by parenthood and never by name, and nodes of Ray."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ import os
 import signal
 import socket
 import sys
-import time
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+
+import psutil
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 # Loaded here, since nothing may be between a fork and the new program.
 _libc = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
-POLL_SECONDS = 0.05
+
+GCS_FLAG = "--gcs-address="
+RAYLET = "raylet"
 
 
 def adopt_orphans() -> None:
@@ -30,46 +32,24 @@ def end_with_parent() -> None:
 
 
 def descendants(root: int) -> list[int]:
-    """Process ids below ``root``; empty where there is no ``/proc``."""
-    children = defaultdict(list)
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it ended meanwhile
-            # The second field, the name in brackets, may hold anything; the fourth is the parent.
-            parent = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[1]
-            children[int(parent)].append(int(folder.name))
-    found, todo = [], list(children[root])
-    while todo:
-        process = todo.pop()
-        found.append(process)
-        todo += children[process]
-    return found
+    """Process ids below ``root``; empty if it is not there."""
+    try:
+        return [process.pid for process in psutil.Process(root).children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def kill_descendants(timeout_s: float = 5.0) -> list[int]:
     """Kill all processes below this one, and wait for their ends; returns those that are still there."""
-    deadline = time.monotonic() + timeout_s
-    while (left := descendants(os.getpid())) and time.monotonic() < deadline:
-        for process in left:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
-        _reap()
-        time.sleep(POLL_SECONDS)
-    return left
-
-
-def _reap() -> None:
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-
-
-def _prctl(option: int, value: int) -> None:
-    if _libc is not None:
-        _libc.prctl(option, value, 0, 0, 0)
-
-
-GCS_FLAG = "--gcs-address="
-RAYLET = "raylet"
+    rounds = 5  # those that were begun meanwhile, and those whose parent died, are found in the next one
+    for _ in range(rounds):
+        if not (found := psutil.Process().children(recursive=True)):
+            break
+        for process in found:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(found, timeout_s / rounds)
+    return descendants(os.getpid())
 
 
 def has_node_of(address: str) -> bool:
@@ -81,11 +61,10 @@ def has_node_of(address: str) -> bool:
 
 def _heads() -> Iterator[str]:
     """Heads that raylets of this machine were told, by their command lines."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it ended meanwhile, or is hidden
-            program, *arguments = (folder / "cmdline").read_text(errors="replace").split("\0")
-            if Path(program).name == RAYLET:
-                yield from (text.removeprefix(GCS_FLAG) for text in arguments if text.startswith(GCS_FLAG))
+    for process in psutil.process_iter(["cmdline"]):  # None where it is hidden
+        program, *arguments = process.info["cmdline"] or [""]
+        if Path(program).name == RAYLET:
+            yield from (text.removeprefix(GCS_FLAG) for text in arguments if text.startswith(GCS_FLAG))
 
 
 def _resolved(address: str) -> tuple[str, str]:
@@ -96,3 +75,8 @@ def _resolved(address: str) -> tuple[str, str]:
     except OSError:
         number = host
     return number, port
+
+
+def _prctl(option: int, value: int) -> None:
+    if _libc is not None:
+        _libc.prctl(option, value, 0, 0, 0)

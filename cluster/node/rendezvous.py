@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from cluster.node.files import write_whole
 
 HEAD_FILE = "head.json"
 POLL_SECONDS = 0.2
@@ -36,9 +37,7 @@ class Head:
 
 def announce(folder: Path, head: Head) -> None:
     """Tell the others, in place of an earlier head."""
-    partial = folder / f"{HEAD_FILE}.{head.host}-{head.keeper}"
-    partial.write_text(json.dumps(asdict(head), indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, folder / HEAD_FILE)
+    write_whole(folder / HEAD_FILE, json.dumps(asdict(head), indent=2) + "\n")
 
 
 def withdraw(folder: Path, head: Head) -> None:

@@ -1,1 +1,1 @@
-"""Single-threaded workers behind ``concurrent.futures``, and many small units of work through them."""
+"""Single-threaded workers behind ``concurrent.futures``, on Ray or in this process, and many units through them."""

@@ -3,47 +3,24 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
-import ray
-from ray.exceptions import GetTimeoutError, OutOfMemoryError, RayError, RayTaskError
+from cluster.driver.errors import WorkerDiedError, WorkerLostError
+from cluster.pool.place import Place
+from cluster.pool.task import Lanes, SharedFunction, Task, name_of
 
-from cluster.driver.errors import WorkerLostError, original_error
-from cluster.pool.task import Lanes, SharedFunction, Task, share, unshared
-from cluster.pool.worker import WorkerPlace
-
-
-@dataclass(frozen=True)
-class PoolStatistics:
-    """What a pool has done so far.
-
-    Attributes:
-        tasks_done: tasks that ended, with a result or an exception.
-        workers_lost: workers that died and were replaced.
-        busy_seconds: time inside tasks, one number for each worker, measured by the worker.
-        up_seconds: time for which a worker was ready, one number for each worker.
-    """
-
-    tasks_done: int
-    workers_lost: int
-    busy_seconds: tuple[float, ...]
-    up_seconds: tuple[float, ...]
-
-    @property
-    def utilisation(self) -> float:
-        """Share of the workers' time that went into tasks, 0 to 1."""
-        up = sum(self.up_seconds)
-        return sum(self.busy_seconds) / up if up else 0.0
+Pool = TypeVar("Pool", bound="WorkerPool")
 
 
-class WorkerPool:
-    """Workers of one CPU and one thread each, which run functions for any number of driver threads.
+class WorkerPool(ABC):
+    """Workers of one thread each, which run functions for any number of driver threads, whatever they are made of.
 
+    Functions, arguments, results and exceptions are pickled on their way, so that worker and driver share nothing.
     One driver thread watches over each worker: it takes the next task, waits for the outcome, and fills the
     place again when the worker dies. Tasks of one submitting thread are taken in order, several submitting
     threads are served in turn. Leaving a ``with`` block by an exception, Ctrl-C too, ends the workers at once.
@@ -52,19 +29,20 @@ class WorkerPool:
     def __init__(self, workers: int, *, max_attempts: int = 3) -> None:
         """Start the workers; tasks may be submitted at once.
 
-        Args:
-            workers: number of workers, at most the CPUs of the cluster.
-            max_attempts: how many workers a task may lose before its future fails with ``WorkerLostError``.
+        Parameters
+        ----------
+        workers
+            Number of workers.
+        max_attempts
+            How many workers a task may lose before its future fails with ``WorkerLostError``.
 
-        Raises:
-            ValueError: a number out of range.
-            RuntimeError: Ray is not connected.
+        Raises
+        ------
+        ValueError
+            A number out of range.
         """
-        if not ray.is_initialized():
-            raise RuntimeError("WorkerPool needs a connected Ray, and there is none; call runtime.start() first")
-        cpus = int(ray.cluster_resources().get("CPU", 0))
-        if not 1 <= workers <= cpus:
-            raise ValueError(f"workers must be 1 to {cpus}, the CPUs that Ray offers, got {workers}")
+        if workers < 1:
+            raise ValueError(f"workers must be at least 1, got {workers}")
         if max_attempts < 1:
             raise ValueError(f"max_attempts must be at least 1, got {max_attempts}")
         self._wanted = workers
@@ -77,11 +55,22 @@ class WorkerPool:
         self._cleared = 0  # places that are empty for them already
         self._closing = False  # nothing more may be submitted
         self._cancelled: BaseException | None = None  # why what is queued will not run
-        self._places: list[WorkerPlace] = []
-        self._left: list[WorkerPlace] = []  # places that were given up, for the account
+        self._places: list[Place] = []
         self._threads: list[threading.Thread] = []
         with self._changed:
             self._add_places()
+
+    @abstractmethod
+    def _make_place(self) -> Place:
+        """An empty place for a worker."""
+
+    @abstractmethod
+    def _shipped(self, function: Callable[..., Any]) -> Any:
+        """A function as the workers take it many times."""
+
+    def _sent(self, function: Callable[..., Any]) -> Any:
+        """A function as the workers take it once."""
+        return function
 
     @property
     def workers(self) -> int:
@@ -102,7 +91,7 @@ class WorkerPool:
 
     def _add_places(self) -> None:
         for _ in range(self._wanted - len(self._places)):
-            place = WorkerPlace()
+            place = self._make_place()
             name = f"worker-{len(self._threads)}"
             thread = threading.Thread(target=self._serve, args=(place,), name=name, daemon=True)
             self._places.append(place)
@@ -112,12 +101,12 @@ class WorkerPool:
     def share(
         self, function: Callable[..., Any], *, max_attempts: int | None = None, time_limit_s: float | None = None
     ) -> SharedFunction:
-        """Make a function ready for many calls: shipped to the cluster once if it is large.
+        """Make a function ready for many calls.
 
         A call may lose ``max_attempts`` workers (None: as many as the pool says), and a worker that takes longer
         than ``time_limit_s`` over a call is ended and counts as lost.
         """
-        return share(function, max_attempts, time_limit_s)
+        return SharedFunction(name_of(function), self._shipped(function), max_attempts, time_limit_s)
 
     def submit(self, function: Callable[..., Any] | SharedFunction, *args: Any, **kwargs: Any) -> Future[Any]:
         """Queue ``function(*args, **kwargs)`` for the next free worker. Thread-safe.
@@ -129,8 +118,9 @@ class WorkerPool:
         Raises:
             RuntimeError: the pool is closed, or its workers do not start.
         """
-        shared = function if isinstance(function, SharedFunction) else unshared(function)
-        task = Task(shared, args, kwargs, lane=threading.get_ident(), future=Future())
+        if not isinstance(function, SharedFunction):
+            function = SharedFunction(name_of(function), self._sent(function))
+        task = Task(function, args, kwargs, lane=threading.get_ident(), future=Future())
         with self._changed:
             if self._closing:
                 raise RuntimeError("submit() needs an open pool, and this one is closed") from self._cancelled
@@ -140,7 +130,7 @@ class WorkerPool:
 
     @contextmanager
     def lend(self, cpus: int) -> Iterator[None]:
-        """Free the CPUs of so many workers for something else on the same Ray, for a ``with`` block.
+        """Free the CPUs of so many workers for something else, for a ``with`` block.
 
         Running tasks end first; queued ones wait for the workers that stay, or for the end of the block.
         Several borrowers are served as far as there are workers, the others wait.
@@ -166,24 +156,13 @@ class WorkerPool:
                 self._lent -= cpus
                 self._changed.notify_all()
 
-    def statistics(self) -> PoolStatistics:
-        """Account of the work so far; also after :meth:`close`."""
-        with self._changed:
-            places = [*self._places, *self._left]
-        return PoolStatistics(
-            tasks_done=sum(place.tasks_done for place in places),
-            workers_lost=sum(place.workers_lost for place in places),
-            busy_seconds=tuple(place.busy_seconds for place in places),
-            up_seconds=tuple(place.up_seconds for place in places),
-        )
-
     def close(self, cancel: bool = True) -> None:
         """End the workers: at once, failing unfinished futures with ``CancelledError``, or after all is done."""
         self._stop(CancelledError("the pool was closed before the task ended") if cancel else None)
         for thread in self._threads:
             thread.join()
 
-    def __enter__(self) -> WorkerPool:
+    def __enter__(self: Pool) -> Pool:
         return self
 
     def __exit__(
@@ -206,7 +185,7 @@ class WorkerPool:
         for place in self._places:
             place.kill()
 
-    def _serve(self, place: WorkerPlace) -> None:
+    def _serve(self, place: Place) -> None:
         """Body of the thread that watches over one worker."""
         try:
             while (task := self._next_task(place)) is not None:
@@ -216,7 +195,7 @@ class WorkerPool:
         finally:
             place.clear()
 
-    def _next_task(self, place: WorkerPlace) -> Task | None:
+    def _next_task(self, place: Place) -> Task | None:
         """Wait, with a worker in place, for a task; None when there will be none any more."""
         while not self._finished():
             if not place.is_filled:
@@ -224,7 +203,6 @@ class WorkerPool:
             with self._changed:
                 if not place.is_filled and self._is_surplus():
                     self._places.remove(place)
-                    self._left.append(place)
                     return None
                 if place.is_filled:
                     self._idle.wait_for(lambda: self._finished() or self._is_owed() or self._queue)
@@ -252,7 +230,7 @@ class WorkerPool:
     def _finished(self) -> bool:
         return self._cancelled is not None or (self._closing and not self._queue)
 
-    def _make_room(self, place: WorkerPlace) -> None:
+    def _make_room(self, place: Place) -> None:
         """Keep the place empty until a borrower returns it. Holds the lock, except while waiting."""
         place.clear()
         if self._queue:  # the task that woke this worker is another's now
@@ -265,19 +243,18 @@ class WorkerPool:
         if self._is_owed():
             self._idle.notify_all()
 
-    def _run(self, place: WorkerPlace, task: Task) -> None:
+    def _run(self, place: Place, task: Task) -> None:
+        function = task.function
         try:
-            value = place.call(task.function.reference, task.args, task.kwargs, task.function.time_limit_s)
-        except RayTaskError as error:  # arguments or result do not survive the way
-            task.future.set_exception(original_error(error))
-        except RayError as error:
-            self._worker_died(task, error)
+            value = place.call(function.reference, task.args, task.kwargs, function.time_limit_s).result()
+        except WorkerDiedError as death:
+            self._worker_died(task, death)
         except Exception as error:
             task.future.set_exception(error)
         else:
             task.future.set_result(value)
 
-    def _worker_died(self, task: Task, error: RayError) -> None:
+    def _worker_died(self, task: Task, death: WorkerDiedError) -> None:
         task.workers_lost += 1
         with self._changed:
             failure = self._cancelled
@@ -285,15 +262,14 @@ class WorkerPool:
                 self._queue.put_back(task.lane, task)
                 self._idle.notify()
                 return
-        task.future.set_exception(failure or _lost(task, error))
+        task.future.set_exception(failure or _lost(task, death))
 
 
-def _lost(task: Task, error: RayError) -> WorkerLostError:
-    death = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+def _lost(task: Task, death: WorkerDiedError) -> WorkerLostError:
     times = "once" if task.workers_lost == 1 else f"{task.workers_lost} times"
     return WorkerLostError(
         f"task {task.function.name} lost its worker {times}; the last one died with: {death}. "
         "Was it killed, or out of memory?",
-        out_of_memory=isinstance(error, OutOfMemoryError),
-        timed_out=isinstance(error, GetTimeoutError),
+        out_of_memory=death.out_of_memory,
+        timed_out=death.timed_out,
     )

@@ -1,4 +1,4 @@
-"""What a pool is asked to do: a function with its arguments and the future that waits for it."""
+"""What a pool is asked to do, and in what order it is done: in turn between those who ask."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-import ray
-from ray import cloudpickle
-
-from cluster.driver.connection import connection
-
-# Ray sends arguments up to this size along with a call, larger ones through its object store.
-INLINE_BYTES = 100 * 1024
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
 class SharedFunction:
-    """A function made ready for many calls; ``reference`` is the function, or Ray's handle of it.
+    """A function made ready for many calls.
 
-    ``max_attempts`` is how many workers a call may lose, None for the pool's own number; ``time_limit_s`` how long a
-    call may take before its worker is ended, None for ever.
+    Attributes
+    ----------
+    name
+        The function's own, for messages.
+    reference
+        The function as the pool's workers take it.
+    max_attempts
+        How many workers a call may lose; None for the pool's own number.
+    time_limit_s
+        Seconds that a call may take before its worker is ended; None for ever.
     """
 
     name: str
@@ -48,27 +50,9 @@ class Task:
         return self.workers_lost > 0 or self.future.set_running_or_notify_cancel()
 
 
-def share(
-    function: Callable[..., Any], max_attempts: int | None = None, time_limit_s: float | None = None
-) -> SharedFunction:
-    """Ship a large function to the cluster once; a small one goes with each call, as is cheaper."""
-    is_small = len(cloudpickle.dumps(function)) <= INLINE_BYTES
-    if is_small:
-        return SharedFunction(_name(function), function, max_attempts, time_limit_s)
-    with connection.in_use():
-        return SharedFunction(_name(function), ray.put(function), max_attempts, time_limit_s)
-
-
-def unshared(function: Callable[..., Any]) -> SharedFunction:
-    """Wrap a function that will be called once."""
-    return SharedFunction(_name(function), function)
-
-
-def _name(function: Callable[..., Any]) -> str:
+def name_of(function: Callable[..., Any]) -> str:
+    """What messages call a function."""
     return getattr(function, "__qualname__", None) or repr(function)
-
-
-Item = TypeVar("Item")
 
 
 class Lanes(Generic[Item]):

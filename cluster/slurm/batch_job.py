@@ -14,6 +14,7 @@ from types import FrameType
 
 import submitit
 
+from cluster.node.allocation import cpus_on_nodes
 from cluster.slurm.controller import SlurmError, call, patiently
 
 log = logging.getLogger(__name__)
@@ -90,15 +91,6 @@ def time_left(text: str) -> float | None:
         return None
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
     return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
-
-
-def cpus_on_nodes(text: str) -> tuple[int, ...]:
-    """CPUs of each node from ``SLURM_JOB_CPUS_PER_NODE``, for example ``4(x2),8``."""
-    counts: list[int] = []
-    for part in filter(None, text.split(",")):
-        cpus, _, times = part.partition("(x")
-        counts += [int(cpus)] * int(times.rstrip(")") or 1)
-    return tuple(counts)
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""Data-parallel training on Ray Train."""
+"""Training in step with Ray Train, or by one worker in this process."""

@@ -1,8 +1,4 @@
-"""Process groups with gloo between nodes: over the network by which Ray's nodes reach each other.
-
-Left alone, gloo takes the address that the host's name means, which on many machines is a loopback one, and then
-ranks on different nodes look for each other each on its own.
-"""
+"""How ranks reach each other with gloo, and how their gradients add up to the same numbers every time."""
 
 import os
 import socket
@@ -13,8 +9,8 @@ from typing import Any
 
 import ray
 import torch
+from ray.train.backend import Backend
 from ray.train.torch import TorchConfig
-from ray.train.torch.config import _TorchBackend
 from torch import Tensor, distributed
 from torch.futures import Future
 from torch.nn.parallel import DistributedDataParallel
@@ -26,17 +22,21 @@ NAME_BYTES, ADDRESS = 15, slice(20, 24)  # in its argument
 
 @dataclass
 class GlooConfig(TorchConfig):
-    """Ray Train's configuration of process groups with gloo."""
+    """Ray Train's configuration of process groups with gloo, over the network by which Ray's nodes reach each other.
+
+    Left alone, gloo takes the address that the host's name means, which on many machines is a loopback one, and then
+    ranks on different nodes look for each other each on its own.
+    """
 
     backend: str | None = "gloo"
 
     @property
-    def backend_cls(self) -> type[_TorchBackend]:
+    def backend_cls(self) -> type[Backend]:
         """What sets the group up."""
         return _GlooBackend
 
 
-class _GlooBackend(_TorchBackend):
+class _GlooBackend(TorchConfig().backend_cls):  # type: ignore[misc]  # a class of Ray's that has no public name
     def on_start(self, worker_group: Any, backend_config: Any) -> None:
         """Choose the network on every rank, then set up the group."""
         worker_group.execute(choose_interface)

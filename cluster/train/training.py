@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -18,18 +16,14 @@ from ray.train import Checkpoint, CheckpointConfig, FailureConfig, RunConfig, Sc
 
 from cluster.driver.coordinator import Mailbox, run_coordinated
 from cluster.driver.errors import RemoteTracebackError
+from cluster.driver.ray_private import named_checkpoints
+from cluster.train.outcome import Metrics, TrainingError, TrainingResult, described
 
 if TYPE_CHECKING:
     import torch
-    from ray.train.v2._internal.execution.context import TrainRunContext
 
-
-Metrics = dict[str, float]
 
 CHECKPOINTS_KEPT = 2
-
-# The index of a run's checkpoints, written after each of them: a folder that it does not name may be half a copy.
-INDEX_NAME = "checkpoint_manager_snapshot.json"
 
 # A file beside a training's folder that asks its ranks to stop, and how often the first of them looks for it.
 STOP_SUFFIX, LOOK_SECONDS = ".stop", 0.5
@@ -56,41 +50,6 @@ class Placement:
         return ScalingConfig(
             num_workers=workers, use_gpu=self.use_gpu, resources_per_worker=resources, placement_strategy=strategy
         )
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """What a training left.
-
-    Attributes:
-        checkpoint: folder with the newest checkpoint; None if the loop reported none.
-        metrics: what rank 0 reported last; empty if it never reported.
-        restarts: how often the ranks were started again after one of them failed.
-    """
-
-    checkpoint: Path | None
-    metrics: Metrics
-    restarts: int
-
-
-class TrainingError(RuntimeError):
-    """The ranks failed more often than was allowed.
-
-    Attributes:
-        name: of the training.
-        failures: type and text of an error by rank.
-        is_loss: whether processes or nodes were lost, rather than that the loop raised something.
-    """
-
-    def __init__(self, name: str, failures: dict[int, str], is_loss: bool = False) -> None:
-        self.name = name
-        self.failures = failures
-        self.is_loss = is_loss
-        ranks = "; ".join(f"rank {rank}: {text}" for rank, text in sorted(failures.items()))
-        super().__init__(f"training {name!r} failed: {ranks}")
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return TrainingError, (self.name, self.failures, self.is_loss)
 
 
 class RayTrainingSession:
@@ -220,15 +179,13 @@ def clean_up_run(run_folder: Path) -> None:
     the index in place; should a power cut have left half of it, the run is moved to ``<name>.torn``, because
     Ray would refuse it, and the training starts afresh.
     """
-    index = run_folder / INDEX_NAME
     try:
-        results = json.loads(index.read_text())["checkpoint_results"] if index.exists() else []
+        named = named_checkpoints(run_folder)
     except ValueError:
         torn = run_folder.with_name(f"{run_folder.name}.torn")
         shutil.rmtree(torn, ignore_errors=True)
         run_folder.rename(torn)
         return
-    named = {result["checkpoint_dir_name"] for result in results}
     for folder in run_folder.glob("checkpoint_*/"):
         if folder.name not in named:
             shutil.rmtree(folder)
@@ -267,12 +224,10 @@ class _Announcer(UserCallback):
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
 
-    def after_report(
-        self, run_context: TrainRunContext, metrics: list[dict[str, Any]], checkpoint: Checkpoint | None
-    ) -> None:
+    def after_report(self, run_context: Any, metrics: list[dict[str, Any]], checkpoint: Checkpoint | None) -> None:
         self._mailbox.send(_Event("report", metrics[0]))
 
-    def after_exception(self, run_context: TrainRunContext, worker_exceptions: dict[int, Exception]) -> None:
+    def after_exception(self, run_context: Any, worker_exceptions: dict[int, Exception]) -> None:
         self._mailbox.send(_Event("failure", {}))
 
 
@@ -311,15 +266,11 @@ def _fit(
     try:
         result = trainer.fit()
     except ray.train.WorkerGroupError as error:
-        failures = {rank: _described(failure) for rank, failure in error.worker_failures.items()}
+        failures = {rank: described(failure) for rank, failure in error.worker_failures.items()}
         is_loss = any(isinstance(failure, RayActorError) for failure in error.worker_failures.values())
         raise TrainingError(run_folder.name, failures, is_loss) from RemoteTracebackError(str(error))
     except ray.train.ControllerError as error:
         # Not the loop: ranks that did not find each other, or were lost before they had.
-        failures = {0: _described(error.controller_failure)}
+        failures = {0: described(error.controller_failure)}
         raise TrainingError(run_folder.name, failures, is_loss=True) from RemoteTracebackError(str(error))
     return (Path(result.checkpoint.path) if result.checkpoint else None), result.metrics or {}
-
-
-def _described(error: BaseException) -> str:
-    return "".join(traceback.format_exception_only(error)).strip()

@@ -1,10 +1,11 @@
-"""Search spaces as plain values, and reproducible samples from them."""
+"""What a sweep searches: a space of plain values, reproducible samples from it, and how long each is looked at."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,6 +14,61 @@ Dimension = Sequence[Any]
 SearchSpace = Mapping[str, Dimension]
 
 KINDS = ("uniform", "loguniform", "integer", "choice")
+MODES = ("min", "max")
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search at random whose unpromising trials are stopped early.
+
+    Attributes
+    ----------
+    space
+        ``{"learning_rate": ("loguniform", 1e-4, 1e-2), "width": ("choice", [64, 128])}``; see :data:`Dimension`.
+    metric
+        Key in the metrics that trials report.
+    mode
+        Whether small or large values are good.
+    trials
+        Number of configurations.
+    max_epochs
+        Where a trial ends.
+    grace_epochs
+        The first rung: before it no trial is stopped.
+    reduction_factor
+        One trial of so many goes on at a rung; rungs are that factor apart.
+    seed
+        Of the configurations.
+
+    Raises
+    ------
+    ValueError
+        A number out of range, or a space that cannot be sampled.
+    """
+
+    space: SearchSpace
+    metric: str
+    mode: Literal["min", "max"]
+    trials: int
+    max_epochs: int
+    grace_epochs: int
+    reduction_factor: float
+    seed: np.random.SeedSequence
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.grace_epochs <= self.max_epochs:
+            raise ValueError(f"grace_epochs must be 1 to max_epochs = {self.max_epochs}, got {self.grace_epochs}")
+        if self.trials < 1:
+            raise ValueError(f"trials must be at least 1, got {self.trials}")
+        if self.mode not in MODES:
+            raise ValueError(f"mode must be 'min' or 'max', got {self.mode!r}")
+        if self.reduction_factor <= 1:
+            raise ValueError(f"reduction_factor must be above 1, got {self.reduction_factor}")
+        check_space(self.space)
+
+    def configs(self) -> list[dict[str, Any]]:
+        """What each trial gets, by its number."""
+        return sample_configs(self.space, self.trials, self.seed)
 
 
 def check_space(space: SearchSpace) -> None:

@@ -6,15 +6,15 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
 
-from ray import tune
-
-from cluster.tune.asha import EPOCH, TRIAL_INDEX
+from cluster.node.files import write_whole
+from cluster.tune.halving import Halving
+from cluster.tune.outcome import Config, TrialRecord
+from cluster.tune.search_space import Search
 
 Metrics = dict[str, float]
-Config = dict[str, Any]
 Report = Callable[[int, Metrics], None]
 Trainable = Callable[[Config, Report], None]
 
@@ -77,21 +77,30 @@ class LearningCurve:
 
 @dataclass(frozen=True)
 class Sweep:
-    """What :func:`cluster.tune.tuning.run_tuning` was asked for, with the configurations drawn."""
+    """A search on its way: what is tried, and the folder with what came of it so far."""
 
     trainable: Trainable
-    configs: list[Config]
-    metric: str
-    mode: Literal["min", "max"]
-    max_epochs: int
-    grace_epochs: int
-    reduction_factor: float
+    search: Search
     folder: Path
-    cpus: int
+
+    @cached_property
+    def configs(self) -> list[Config]:
+        """What each trial gets, by its number."""
+        return self.search.configs()
 
     def curve(self, index: int) -> LearningCurve:
         """Reports of a trial so far, on disk."""
         return LearningCurve(self.folder / f"trial-{index:04d}.jsonl")
+
+    def halving(self) -> Halving:
+        """The judge of its trials, who has seen none."""
+        search = self.search
+        return Halving(
+            mode=search.mode,
+            max_epochs=search.max_epochs,
+            grace_epochs=search.grace_epochs,
+            reduction_factor=search.reduction_factor,
+        )
 
     def take_folder(self) -> None:
         """Write what the folder is for, or check that it is for the same.
@@ -99,33 +108,36 @@ class Sweep:
         Raises:
             ValueError: it holds another sweep.
         """
-        argued = ("configs", "metric", "mode", "max_epochs", "grace_epochs", "reduction_factor")
-        description = json.dumps({name: getattr(self, name) for name in argued}, indent=1, default=str)
+        argued = ("metric", "mode", "max_epochs", "grace_epochs", "reduction_factor")
+        told = {"configs": self.configs, **{name: getattr(self.search, name) for name in argued}}
+        description = json.dumps(told, indent=1, default=str)
         note = self.folder / "sweep.json"
         self.folder.mkdir(parents=True, exist_ok=True)
         if not note.exists():
-            unfinished = note.with_suffix(".part")
-            unfinished.write_text(description)
-            os.replace(unfinished, note)
+            write_whole(note, description)
         elif note.read_text() != description:
             raise ValueError(
                 f"name must be new for a sweep with other arguments, but {self.folder} holds one that differs in "
                 "space, seed, metric, trials or epochs; choose another name, or delete the folder"
             )
 
+    def record(self, index: int, epochs: int, metric: float, error: str | None) -> TrialRecord:
+        """What became of a trial that has ended after so many epochs, with its last value and line of an error."""
+        curve = self.curve(index)
+        returned = curve.is_finished and epochs == curve.last_epoch
+        stopped_early = error is None and epochs < self.search.max_epochs and not returned
+        return TrialRecord(index, self.configs[index], metric, epochs, stopped_early, error)
 
-def run_trial(tune_config: Config, *, sweep: Sweep) -> None:
-    """One trial, in its own process: replay what is on disk, then go on where that ends."""
-    index = tune_config[TRIAL_INDEX]
+
+def run_trial(sweep: Sweep, index: int, tell: Callable[[int, Metrics], None]) -> None:
+    """One trial: tell again what is on disk, then go on where that ends; ``tell`` ends it by not coming back."""
     curve = sweep.curve(index)
     replayed = curve.last_epoch
 
-    def tell(epoch: int, metrics: Metrics) -> None:
-        tune.report({EPOCH: epoch, sweep.metric: metrics[sweep.metric], "metrics": metrics})
-
     def report(epoch: int, metrics: Metrics) -> None:
-        if sweep.metric not in metrics:
-            raise ValueError(f"metrics must have {sweep.metric!r}, which the sweep compares; got {sorted(metrics)}")
+        metric = sweep.search.metric
+        if metric not in metrics:
+            raise ValueError(f"metrics must have {metric!r}, which the sweep compares; got {sorted(metrics)}")
         if epoch > replayed:
             curve.append(epoch, metrics)
             tell(epoch, metrics)

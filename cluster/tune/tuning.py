@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
 import ray
 from ray import tune
 from ray.exceptions import RayActorError
@@ -19,139 +17,64 @@ from ray.tune.result import TRIAL_ID
 from cluster.driver.coordinator import Mailbox, run_coordinated
 from cluster.driver.errors import WorkerLostError
 from cluster.tune.asha import EPOCH, TRIAL_INDEX, OrderedASHA
-from cluster.tune.search_space import SearchSpace, sample_configs
-from cluster.tune.trial import Config, Metrics, Sweep, Trainable, run_trial
+from cluster.tune.outcome import TrialRecord, TuningResult, chosen
+from cluster.tune.search_space import Search
+from cluster.tune.trial import Metrics, Sweep, Trainable, run_trial
 
 # How often a sweep is begun, to go on with the curves so far, when processes of its trials die.
 MAX_ATTEMPTS = 3
 
 
-@dataclass(frozen=True)
-class TrialRecord:
-    """One configuration and how far it came.
-
-    Attributes:
-        index: number of the trial; its configuration is keyed by it.
-        config: what the trainable got.
-        metric: last value that was reported; NaN if there was none.
-        epochs: epochs that it was given.
-        stopped_early: whether ASHA ended it.
-        error: last line of its exception, or None.
-    """
-
-    index: int
-    config: Config
-    metric: float
-    epochs: int
-    stopped_early: bool
-    error: str | None
-
-
-@dataclass(frozen=True)
-class TuningResult:
-    """Outcome of a sweep: the winner among the trials that ASHA did not stop, and all trials by number."""
-
-    best_config: Config
-    best_metric: float
-    trials: tuple[TrialRecord, ...]
-
-
 def run_tuning(
     trainable: Trainable,
-    space: SearchSpace,
+    search: Search,
     *,
-    metric: str,
-    mode: Literal["min", "max"],
-    trials: int,
-    max_epochs: int,
-    grace_epochs: int,
-    reduction_factor: float,
-    seed: np.random.SeedSequence,
     storage: Path,
     name: str,
     cpus: int,
     on_report: Callable[[int, int, Metrics], None] | None = None,
 ) -> TuningResult:
-    """Search ``space`` at random and stop unpromising trials early by ASHA.
+    """Search at random and stop unpromising trials early by ASHA.
 
     The outcome does not depend on ``cpus``, on timing or on interruptions, provided that the trainable depends
-    on its configuration alone (seed it from there): configurations are keyed by ``seed`` and the trial's
+    on its configuration alone (seed it from there): configurations are keyed by the seed and the trial's
     number, ASHA judges in the order of the trials (:class:`OrderedASHA`), and ties go to the smaller number.
     Wall time does depend on them. The same ``(storage, name)`` asked again replays the epochs that are on disk.
 
     Args:
         trainable: picklable; ``trainable(config, report)`` calls ``report(epoch, metrics)`` after each epoch,
             from 1 on. A stopped trial does not come back from ``report``.
-        space: ``{"learning_rate": ("loguniform", 1e-4, 1e-2), "width": ("choice", [64, 128])}``; see
-            :data:`cluster.tune.search_space.Dimension`.
-        metric: key in the reported metrics.
-        mode: whether small or large values are good.
-        trials: number of configurations.
-        max_epochs: where a trial ends.
-        grace_epochs: the first rung: before it no trial is stopped.
-        reduction_factor: one trial of so many goes on at a rung; rungs are that factor apart.
-        seed: of the configurations.
+        search: what to try.
         storage: folder that all nodes see.
         name: folder below ``storage``; a name must mean the same sweep for ever.
         cpus: trials at a time, with one CPU and one thread each.
         on_report: called in this thread with trial, epoch and metrics.
 
     Raises:
-        ValueError: an argument out of range, or ``name`` belongs to another sweep.
+        ValueError: ``cpus`` out of range, or ``name`` belongs to another sweep.
         RuntimeError: no trial came to a finite metric; the text has the first error.
         WorkerLostError: processes of trials died again and again.
     """
-    if not 1 <= grace_epochs <= max_epochs:
-        raise ValueError(f"grace_epochs must be 1 to max_epochs = {max_epochs}, got {grace_epochs}")
-    if trials < 1:
-        raise ValueError(f"trials must be at least 1, got {trials}")
-    if mode not in ("min", "max"):
-        raise ValueError(f"mode must be 'min' or 'max', got {mode!r}")
-    if reduction_factor <= 1:
-        raise ValueError(f"reduction_factor must be above 1, got {reduction_factor}")
     # A trial that waits for its turn keeps its CPU: with fewer than promised, all could wait for one outside.
     available = int(ray.cluster_resources().get("CPU", 0))
     if not 1 <= cpus <= available:
         raise ValueError(f"cpus must be 1 to {available}, the CPUs that Ray offers, got {cpus}")
-    sweep = Sweep(
-        trainable=trainable,
-        configs=sample_configs(space, trials, seed),
-        metric=metric,
-        mode=mode,
-        max_epochs=max_epochs,
-        grace_epochs=grace_epochs,
-        reduction_factor=reduction_factor,
-        folder=storage.absolute() / name,
-        cpus=cpus,
-    )
+    sweep = Sweep(trainable, search, storage.absolute() / name)
     sweep.take_folder()
-    records = _run_until_no_loss(sweep, on_report)
-    return _choose(records, mode)
+    return chosen(_run_until_no_loss(sweep, cpus, on_report), search.mode)
 
 
-def _run_until_no_loss(sweep: Sweep, on_report: Callable[[int, int, Metrics], None] | None) -> list[TrialRecord]:
+def _run_until_no_loss(
+    sweep: Sweep, cpus: int, on_report: Callable[[int, int, Metrics], None] | None
+) -> list[TrialRecord]:
     for _ in range(MAX_ATTEMPTS):
         records, lost = run_coordinated(
-            partial(_run_once, sweep=sweep),
+            partial(_run_once, sweep=sweep, cpus=cpus),
             lambda message: on_report(*message) if on_report is not None else None,
         )
         if not lost:
             return records
     raise WorkerLostError(f"trials {lost} of the sweep in {sweep.folder} lost their processes {MAX_ATTEMPTS} times")
-
-
-def _choose(records: list[TrialRecord], mode: Literal["min", "max"]) -> TuningResult:
-    """Pick the winner: a stopped trial's metric, from few epochs, does not compare with a full one's."""
-    candidates = [r for r in records if r.error is None and not r.stopped_early and math.isfinite(r.metric)]
-    if not candidates:
-        errors = [record.error for record in records if record.error is not None]
-        raise RuntimeError(
-            f"no trial of {len(records)} ended with a finite metric; {len(errors)} raised, the first: "
-            f"{errors[0] if errors else 'none'}"
-        )
-    sign = 1 if mode == "min" else -1
-    best = min(candidates, key=lambda record: (sign * record.metric, record.index))
-    return TuningResult(best.config, best.metric, tuple(records))
 
 
 class _Announcer(tune.Callback):
@@ -170,24 +93,18 @@ class _Announcer(tune.Callback):
         self._mailbox.send((trial.config[TRIAL_INDEX], result[EPOCH], result["metrics"]))
 
 
-def _run_once(mailbox: Mailbox, *, sweep: Sweep) -> tuple[list[TrialRecord], list[int]]:
+def _run_once(mailbox: Mailbox, *, sweep: Sweep, cpus: int) -> tuple[list[TrialRecord], list[int]]:
     """Run or replay all trials, in the coordinator's process; returns them and the numbers of lost ones."""
     # Tune's own state is of no use: it forgets the scheduler's rungs. The curves are what we go on from.
     scratch = sweep.folder / "ray-tune"
     announcer = _Announcer(mailbox)
     shutil.rmtree(scratch, ignore_errors=True)
     tuner = tune.Tuner(
-        tune.with_resources(partial(run_trial, sweep=sweep), {"cpu": 1}),
+        tune.with_resources(partial(_run_trial, sweep=sweep), {"cpu": 1}),
         param_space={TRIAL_INDEX: tune.grid_search(list(range(len(sweep.configs))))},
         tune_config=tune.TuneConfig(
-            scheduler=OrderedASHA(
-                metric=sweep.metric,
-                mode=sweep.mode,
-                max_epochs=sweep.max_epochs,
-                grace_epochs=sweep.grace_epochs,
-                reduction_factor=sweep.reduction_factor,
-            ),
-            max_concurrent_trials=sweep.cpus,
+            scheduler=OrderedASHA(sweep.search.metric, sweep.halving()),
+            max_concurrent_trials=cpus,
             reuse_actors=True,
         ),
         run_config=tune.RunConfig(
@@ -207,16 +124,16 @@ def _run_once(mailbox: Mailbox, *, sweep: Sweep) -> tuple[list[TrialRecord], lis
     return [_record(sweep, index, outcomes[index]) for index in sorted(outcomes)], lost
 
 
+def _run_trial(tune_config: dict[str, Any], *, sweep: Sweep) -> None:
+    """One trial, in its own process."""
+
+    def tell(epoch: int, metrics: Metrics) -> None:
+        tune.report({EPOCH: epoch, sweep.search.metric: metrics[sweep.search.metric], "metrics": metrics})
+
+    run_trial(sweep, tune_config[TRIAL_INDEX], tell)
+
+
 def _record(sweep: Sweep, index: int, result: tune.Result) -> TrialRecord:
     metrics = result.metrics or {}
-    epochs = metrics.get(EPOCH, 0)
-    curve = sweep.curve(index)
-    returned = curve.is_finished and epochs == curve.last_epoch
-    return TrialRecord(
-        index=index,
-        config=sweep.configs[index],
-        metric=metrics.get(sweep.metric, math.nan),
-        epochs=epochs,
-        stopped_early=result.error is None and epochs < sweep.max_epochs and not returned,
-        error=None if result.error is None else str(result.error).strip().splitlines()[-1],
-    )
+    error = None if result.error is None else str(result.error).strip().splitlines()[-1]
+    return sweep.record(index, metrics.get(EPOCH, 0), metrics.get(sweep.search.metric, math.nan), error)

@@ -16,7 +16,7 @@ SET_LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
 
 
 @dataclass(frozen=True)
-class Curve:
+class StatisticCurve:
     """A statistic of a set of images: mean over images (n,) at ``x`` (n,), and its standard deviation (n,)."""
 
     x: np.ndarray
@@ -29,14 +29,14 @@ class Morphology:
     """Statistics of one set of images, white phase; distances in pixels, frequencies in cycles per pixel."""
 
     label: str
-    two_point_correlation: Curve
-    spectral_density: Curve
-    lineal_path: Curve
+    two_point_correlation: StatisticCurve
+    spectral_density: StatisticCurve
+    lineal_path: StatisticCurve
     volume_fraction: np.ndarray
 
 
 @dataclass(frozen=True)
-class Labels:
+class LabelDistribution:
     """Absorption y (n,) and volume fraction of the white phase (n,) of one data set's images."""
 
     dataset: str
@@ -67,7 +67,7 @@ def morphology_statistics(sets: Sequence[Morphology]) -> Figure:
 
 
 @styled
-def label_distribution(sets: Sequence[Labels], targets: Sequence[float]) -> Figure:
+def label_distribution(sets: Sequence[LabelDistribution], targets: Sequence[float]) -> Figure:
     """Per data set: histogram of the simulated absorption with the targets marked, and its tie to volume fraction."""
     require(bool(sets), "label_distribution needs at least one data set")
     figure = Figure(figsize=(8.6, 0.3 + 2.5 * len(sets)), layout="constrained")
@@ -86,7 +86,7 @@ def label_distribution(sets: Sequence[Labels], targets: Sequence[float]) -> Figu
     return figure
 
 
-def _draw_curve(axes: Axes, curve: Curve, label: str, index: int) -> None:
+def _draw_curve(axes: Axes, curve: StatisticCurve, label: str, index: int) -> None:
     colour = SET_COLOURS[index % len(SET_COLOURS)]
     axes.plot(curve.x, curve.mean, color=colour, linestyle=SET_LINES[index % len(SET_LINES)], label=label)
     if curve.std is not None:

@@ -18,6 +18,18 @@ def test_each_image_has_its_own_threshold() -> None:
     assert 0.3 < white.mean() < 0.7
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_the_threshold_is_taken_in_float64_whatever_comes(seed: int) -> None:
+    """Grey values on the edges of the histogram's bins, which float32 puts into one bin or its neighbour."""
+    steps = np.random.default_rng(seed).integers(0, 257, (40, 32, 32)) / 128 - 1
+    grey = (0.7 * steps).astype(np.float32)
+    exact = np.stack([image > threshold_otsu(image) for image in grey.astype(np.float64)])
+    assert np.array_equal(binarise(grey), exact)
+    assert any(
+        not np.array_equal(image > threshold_otsu(image), white) for image, white in zip(grey, exact, strict=True)
+    )
+
+
 @pytest.mark.parametrize(("value", "white"), [(-1.0, 0), (-0.2, 0), (0.0, 0), (0.3, 1), (1.0, 1)])
 def test_an_image_of_one_value_has_one_phase(value: float, white: int) -> None:
     assert (binarise(np.full((2, 4, 4), value, np.float32)) == white).all()

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ganmdn.features import VGG16_LAYERS, RandomFeatures, Vgg16Features, feature_config, make_features
-from ganmdn.losses import collapse_loss, style_loss
+from ganmdn.losses import collapse_loss, feature_products, gram_matrices, style_loss
 from ganmdn.microstructures import MicrostructureRanges, draw_microstructures
 
 Weights = dict[str, tuple[np.ndarray, np.ndarray]]
@@ -129,13 +129,38 @@ def test_the_bank_lets_no_loss_swamp_the_others(images: torch.Tensor) -> None:
     real = bank(images)
     noise = bank(torch.randn(4, 1, 32, 32, generator=torch.Generator().manual_seed(0)).sign())
     flat = bank(torch.tensor([-1.0, 1.0])[:, None, None, None].expand(2, 1, 32, 32))
-    assert 4 * 4e3 * 0.6 < float(collapse_loss(flat)) < float(collapse_loss(real)) < 4 * 4e3
-    assert float(style_loss(noise, real, 32**2)) > 1.5 * float(style_loss(real[:], [r.roll(1, 0) for r in real], 32**2))
+    of_flat, of_real = (float(collapse_loss([feature_products(m)[0] for m in maps])) for maps in (flat, real))
+    assert 4 * 4e3 * 0.6 < of_flat < of_real < 4 * 4e3
+    assert style(noise, real) > 1.5 * style(real, [layer.roll(1, 0) for layer in real])
+
+
+def style(made: list[torch.Tensor], wanted: list[torch.Tensor]) -> float:
+    grams = [[gram_matrices(feature_products(layer)[1]) for layer in maps] for maps in (made, wanted)]
+    return float(style_loss(*grams, 32**2))
+
+
+def test_the_gradient_of_the_bank_is_that_of_torchs_convolution(images: torch.Tensor) -> None:
+    bank = make_features(RandomFeatures(8))
+    with torch.no_grad():
+        bank.bias.zero_()  # so that ReLU cuts a good part off
+    plain, ours = images.clone().requires_grad_(), images.clone().requires_grad_()
+    weights = [torch.randn(layer.shape, generator=torch.Generator().manual_seed(1)) for layer in bank(images)]
+    sum((layer * w).sum() for layer, w in zip(bank(ours), weights, strict=True)).backward()
+    scaled = plain
+    expected = torch.zeros(())
+    for octave, (filters, w) in enumerate(zip(bank.filters, weights, strict=True)):
+        scaled = torch.nn.functional.avg_pool2d(scaled, 2) if octave else scaled
+        wrapped = torch.nn.functional.pad(scaled, (2,) * 4, mode="circular")
+        layer = torch.relu(torch.nn.functional.conv2d(wrapped, filters, bank.bias)) * 2**octave
+        assert 0.2 < (layer == 0).float().mean() < 0.8
+        expected = expected + (layer * w).sum()
+    expected.backward()
+    torch.testing.assert_close(ours.grad, plain.grad, rtol=1e-4, atol=1e-4 * float(plain.grad.abs().max()))
 
 
 def test_filters_do_not_change_the_size_of_the_style_loss(images: torch.Tensor) -> None:
     few, many = (make_features(RandomFeatures(filters))(images) for filters in (16, 64))
-    losses = [float(style_loss(maps, [layer.roll(1, 0) for layer in maps], 32**2)) for maps in (few, many)]
+    losses = [style(maps, [layer.roll(1, 0) for layer in maps]) for maps in (few, many)]
     assert 0.3 < losses[0] / losses[1] < 3
 
 

@@ -18,15 +18,29 @@ def test_designs_refuse_what_is_no_set_of_binary_images() -> None:
         Designs(images, np.zeros((2, 2, 2), dtype=np.float32))
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.floats(0.0, 1.0), st.integers(0, 1000))
-def test_binarising_keeps_the_white_fraction(fraction: float, seed: int) -> None:
-    grey = np.random.default_rng(seed).normal(0, 0.1, (2, 16, 16))
+@settings(max_examples=60, deadline=None)
+@given(st.floats(0.0, 1.0), st.integers(0, 1000), st.sampled_from([0, 1, 3, 1000]))
+def test_binarising_keeps_the_white_fraction(fraction: float, seed: int, steps: int) -> None:
+    """Of constant images (no steps), of tied greys (few) and of greys that all differ."""
+    grey = np.rint(np.random.default_rng(seed).uniform(-0.5, 0.5, (2, 16, 16)) * steps) / max(steps, 1)
     grey += fraction - grey.mean(axis=(1, 2), keepdims=True)
     images = binarise_keeping_fraction(grey)
-    np.testing.assert_allclose(images.mean(axis=(1, 2)), fraction, atol=1.5 / 256)
+    assert images.dtype == np.uint8
+    np.testing.assert_allclose(images.mean(axis=(1, 2)), fraction, rtol=0, atol=0.501 / 256)
     for image, values in zip(images, grey, strict=True):
-        assert values[image == 1].min(initial=np.inf) > values[image == 0].max(initial=-np.inf)
+        assert values[image == 1].min(initial=np.inf) >= values[image == 0].max(initial=-np.inf)
+
+
+@pytest.mark.parametrize(("value", "white"), [(-0.2, 0), (0.0, 0), (0.25, 16), (1.0, 64), (1.7, 64)])
+def test_binarising_a_constant_image_gives_its_share(value: float, white: int) -> None:
+    assert binarise_keeping_fraction(np.full((1, 8, 8), value, np.float32)).sum() == white
+
+
+def test_binarising_refuses_what_is_not_finite() -> None:
+    grey = np.zeros((3, 4, 4))
+    grey[2, 0, 1] = np.inf
+    with pytest.raises(ValueError, match="grey must be finite, image 2 is not; the model's weights have diverged"):
+        binarise_keeping_fraction(grey)
 
 
 def test_binarising_leaves_binary_images_as_they_are() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import torch
 
 from ganmdn import mdn as mdn_module
+from ganmdn import pixel_density
 from ganmdn.mdn import MdnShape, MixtureDensityNetwork, load_mdn, mixture_at, sample, save_mdn
 
 
@@ -30,15 +32,28 @@ def test_sigmas_are_elu_plus_one_and_stay_above_zero() -> None:
     with torch.no_grad():
         mdn.sigmas.weight.zero_()
         mdn.sigmas.bias.copy_(torch.tensor([2.5, -1.0, -40.0]))
-    sigmas = mixture_at(mdn, 0.6).sigmas[0, :, 0].double()
+    sigmas = mixture_at(mdn, 0.6).component_distribution.stddev[0, :, 0]
     expected = torch.tensor([2.5 + 1, np.exp(-1.0), 1e-8], dtype=torch.float64)
     torch.testing.assert_close(sigmas, expected, rtol=1e-5, atol=0)
 
 
-def test_likelihood_in_pieces_equals_the_mixtures(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_mixture_for_designs_is_in_float64_and_leaves_the_network_as_it_is() -> None:
+    mdn = make_mdn(3, 5).train()
+    mixture = mixture_at(mdn, 0.6)
+    assert mixture.mean.dtype == torch.float64
+    assert mdn.training
+    assert {parameter.dtype for parameter in mdn.parameters()} == {torch.float32}
+    torch.testing.assert_close(mixture.mean.float(), mdn.eval()(torch.tensor([0.6])).mean)
+
+
+@pytest.mark.parametrize("at_once", [1, 48, 10_000])  # pixels in pieces of 4, one of 4 and one of 3, and all 7
+def test_likelihood_by_hand_equals_the_mixtures(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = torch.Generator().manual_seed(1)
-    y, targets = torch.rand(12, generator=rng).double(), torch.randn(12, 5, generator=rng).double()
-    mdn = make_mdn(5, 7).double()
+    y, targets = torch.rand(12, generator=rng).double(), torch.randn(12, 7, generator=rng).double()
+    mdn = make_mdn(7, 5).double()
+    with torch.no_grad():  # standard deviations on both branches of ELU, and a Gaussian that no target is near
+        mdn.sigmas.bias.copy_(torch.randn(35, generator=rng))
+        mdn.means.bias[:7] = 1e4
 
     def value_and_gradients() -> list[torch.Tensor]:
         mdn.zero_grad()
@@ -48,9 +63,21 @@ def test_likelihood_in_pieces_equals_the_mixtures(monkeypatch: pytest.MonkeyPatc
 
     whole = value_and_gradients()
     torch.testing.assert_close(whole[0], -mdn(y).log_prob(targets).mean().detach())
-    monkeypatch.setattr(mdn_module, "ELEMENTS_AT_ONCE", 1)
-    for in_pieces, at_once in zip(value_and_gradients(), whole, strict=True):
-        torch.testing.assert_close(in_pieces, at_once)
+    monkeypatch.setattr(mdn_module, "DISTRIBUTIONS_UP_TO", 1)
+    monkeypatch.setattr(pixel_density, "ELEMENTS_AT_ONCE", at_once)
+    for by_hand, expected in zip(value_and_gradients(), whole, strict=True):
+        torch.testing.assert_close(by_hand, expected)
+
+
+def test_density_of_an_image_of_pixels_is_right_to_six_digits() -> None:
+    rng = torch.Generator().manual_seed(0)
+    mdn = make_mdn(9216, 3).eval()
+    with torch.no_grad():
+        mdn.sigmas.bias.copy_(torch.randn(3 * 9216, generator=rng) - 3)
+    y, images = torch.rand(2, generator=rng), (torch.rand(2, 9216, generator=rng) < 0.3).float()
+    with torch.no_grad():
+        exact = copy.deepcopy(mdn).double()(y.double()).log_prob(images.double())
+        torch.testing.assert_close(mdn.log_prob(y, images).double(), exact, rtol=1e-6, atol=0)
 
 
 def test_building_and_loading_leave_the_global_generator_alone(tmp_path: Path) -> None:

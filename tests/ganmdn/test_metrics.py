@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from ganmdn.metrics import RepSummary, best_so_far, residual_error_percentage
+from ganmdn.metrics import RepSummary, residual_error_percentage
 
 
 def test_rep_is_equation_1() -> None:
@@ -31,11 +31,6 @@ def test_summary_of_failures_only() -> None:
     assert math.isnan(summary.minimum)
     assert math.isnan(summary.mean)
     assert math.isnan(summary.standard_deviation)
-
-
-def test_history_never_rises_and_passes_over_failures() -> None:
-    history = best_so_far(np.array([np.nan, 0.6, 0.7, np.nan, 0.45, 0.5]), 0.5)
-    np.testing.assert_allclose(history, [np.nan, 20, 20, 20, 10, 0], atol=1e-12)
 
 
 def test_a_target_of_zero_has_no_relative_error() -> None:

@@ -73,11 +73,24 @@ def test_images_do_not_depend_on_the_batch(latents: np.ndarray) -> None:
     assert np.array_equal(generate_images(generator, latents[::-1], batch=3)[::-1], whole)
 
 
+def test_grey_images_are_made_in_float64_and_no_latents_make_no_images(latents: np.ndarray) -> None:
+    generator = Generator(torch.Generator().manual_seed(5)).eval()
+    exact = Generator().double().eval()
+    exact.load_state_dict(generator.state_dict())
+    with torch.inference_mode():
+        expected = exact(torch.from_numpy(latents.astype(np.float64))[:, None])[:, 0].numpy()
+    grey = generate_grey(generator, latents)
+    assert grey.dtype == np.float64
+    np.testing.assert_allclose(grey, expected, rtol=0, atol=1e-13)  # float32 would be off by 1e-7
+    assert generate_images(generator, latents[:0]).shape == (0, 64, 64)
+
+
 def test_generating_neither_trains_nor_changes_the_mode(latents: np.ndarray) -> None:
     generator = Generator().train()
     before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
     generate_grey(generator, latents)
     assert generator.training
+    assert generator.convolutions[0].weight.dtype == torch.float32
     assert all(torch.equal(tensor, before[name]) for name, tensor in generator.state_dict().items())
 
 

@@ -1,4 +1,4 @@
-"""Atomic files: whole or absent."""
+"""Atomic files and folders: whole or absent."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from results.files import atomic_path, write_atomically
+from results.files import atomic_folder, atomic_path, write_atomically
 
 
 def test_text_and_bytes_arrive_whole(tmp_path: Path) -> None:
@@ -42,3 +42,35 @@ def test_temporary_name_keeps_the_suffix_and_the_folder(tmp_path: Path) -> None:
 def test_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"cannot write .*figure\.png: its folder does not exist"):
         write_atomically(tmp_path / "absent" / "figure.png", b"")
+
+
+def test_a_folder_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "labels.zarr"
+
+    def write(error: type[Exception] | None = None) -> None:
+        with atomic_folder(path) as temporary:
+            temporary.mkdir()
+            (temporary / "zarr.json").write_text("{}")
+            assert not path.exists()
+            if error is not None:
+                raise error("disk gone")
+
+    with pytest.raises(RuntimeError, match="disk gone"):
+        write(RuntimeError)
+    assert list(tmp_path.iterdir()) == []
+    write()
+    assert list(path.iterdir()) == [path / "zarr.json"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_never_takes_the_place_of_another(tmp_path: Path) -> None:
+    path = tmp_path / "labels.zarr"
+
+    def write_beside_another() -> None:
+        with atomic_folder(path) as temporary:
+            temporary.mkdir()
+            path.mkdir()  # somebody else was quicker; os.rename would replace an empty folder
+
+    with pytest.raises(FileExistsError, match=r"labels\.zarr exists already; name another, or remove it first"):
+        write_beside_another()
+    assert list(tmp_path.iterdir()) == [path]

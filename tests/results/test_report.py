@@ -17,7 +17,7 @@ from matplotlib.image import imread
 
 from results.figures.style import save_figure
 from results.figures.training import gan_losses
-from results.report import SCREEN_DPI, DataTable, Report, ReportFigure, StageRecord, render_report, write_report
+from results.report import SCREEN_DPI, DataTable, Report, ReportFigure, StageLine, render_report, write_report
 from results.tables import TableRow
 
 ROWS = (
@@ -41,7 +41,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
         training=(ReportFigure.from_file(losses_png, "Style loss per update."),),
         tune=DataTable(("trial", "learning rate"), (("1", "0.001"),), "ASHA, one trial"),
         failures=DataTable(("row", "class"), (("31", "SolverError"),)),
-        stages=(StageRecord("gan", "computed", 12.3, "600 updates"), StageRecord("labels", "cached", 0.0)),
+        stages=(StageLine("gan", "computed", 12.3, "600 updates"), StageLine("labels", "cached", 0.0)),
         provenance={"git sha": "3f2c1d", "seed": "2020"},
         packages={"torch": "2.13.0"},
     )

@@ -202,23 +202,6 @@ def test_create_is_atomic_and_never_replaces(make_store: Maker, tmp_path: Path) 
     assert store.attributes == {"spec_key": "abc123"}
 
 
-def test_the_coordinator_grows_a_store(make_store: Maker, make_rows: RowMaker) -> None:
-    store = make_store(capacity=16)
-    store.write_unit(1, make_rows(1))
-    store.grow(30)
-    reopened = SimulationStore.open(store.path, mode="r+")
-    assert reopened.capacity == 30
-    assert reopened.missing_units() == [0, 2, 3]
-    rows = make_rows(3, count=6)
-    reopened.write_unit(3, rows)
-    assert_rows_equal(reopened, 3, rows)
-    assert_rows_equal(reopened, 1, make_rows(1))
-    with pytest.raises(StoreError, match="capacity must not shrink: the store has 30 rows, got 8"):
-        reopened.grow(8)
-    with pytest.raises(StoreError, match="the last unit is done with 6 of 8 rows, so the store cannot grow"):
-        reopened.grow(64)
-
-
 def test_xarray_opens_lazily_with_names(make_store: Maker, make_rows: RowMaker) -> None:
     store = make_store()
     store.write_unit(0, make_rows(0))

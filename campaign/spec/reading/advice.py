@@ -5,13 +5,10 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, get_args
 
-from campaign.spec.problems import VIOLATIONS, Problem, suggestion
-from campaign.spec.reading.places import Place, find_place, members_of, place_below
-from campaign.spec.reading.tree import KeyPath, Node, key_text
+from campaign.spec.reading.places import Place, members_of
 
 ErrorDetails = Mapping[str, Any]
 NANOMETRES = {"nm": 1.0, "um": 1e3, "µm": 1e3, "mm": 1e6, "m": 1e9}
@@ -56,7 +53,9 @@ def _number_fix(place: Place) -> str | None:
     """What the user probably meant by something that is no number."""
     if place.number is not None and math.isfinite(place.number):
         return f"write {math.floor(place.number)} or {math.ceil(place.number)}"
-    text = place.node.text.strip() if place.node else ""
+    text = re.sub(r"(?<=\d)[_'’\s](?=\d)", "", place.node.text.strip()) if place.node else ""
+    if re.fullmatch(r"[-+]?[1-9]\d{0,2}(,\d{3})+", text):
+        return f"write {text.replace(',', '')}, or a point before decimals"
     match = re.fullmatch(r"([-+]?[\d.,]+(?:[eE][-+]?\d+)?)\s*(\D*)", text)
     try:
         value = float(match[1].replace(",", ".")) if match else math.nan
@@ -216,83 +215,3 @@ ADVICE: dict[str, Callable[[ErrorDetails, Place], Advice]] = {
     "bool_type": _not_a_switch,
     "bool_parsing": _not_a_switch,
 }
-
-
-# Keys that do not exist, the ones to write instead, and how.
-OTHER_KEYS = {"period_nm": ("pixel_nm", "write pixel_nm, the period divided by image_px, in nanometres")}
-
-
-def problems_of(errors: Iterable[ErrorDetails], root: Node, schema: Any) -> list[Problem]:
-    """One problem for each mistake.
-
-    Args:
-        errors: ``pydantic.ValidationError.errors()``.
-        root: the tree that was validated.
-        schema: the type that it was validated against.
-    """
-    details = list(errors)
-    misspelt = {key for error in details if (key := _meant(error, root, schema))}
-    # A misspelt key is missing too: one mistake, told once.
-    left = (error for error in details if error["type"] != "missing" or _keys(error, root, schema) not in misspelt)
-    return list(dict.fromkeys(problem for error in left for problem in _problems(error, root, schema)))
-
-
-def _keys(error: ErrorDetails, root: Node, schema: Any) -> KeyPath:
-    return find_place(root, schema, error["loc"]).path
-
-
-def _meant(error: ErrorDetails, root: Node, schema: Any) -> KeyPath | None:
-    """Path of the key that an unknown key is probably meant to be."""
-    if error["type"] != "extra_forbidden":
-        return None
-    place = find_place(root, schema, error["loc"])
-    known = place.owner.model_fields if place.owner else {}
-    other = OTHER_KEYS.get(place.name, ("", ""))[0]
-    close = [other] if other in known else difflib.get_close_matches(place.name, known, n=1)
-    return (*place.path[:-1], close[0]) if close else None
-
-
-def _problems(error: ErrorDetails, root: Node, schema: Any) -> Iterator[Problem]:
-    kind, location = error["type"], error["loc"]
-    place = find_place(root, schema, location)
-    if kind == VIOLATIONS:
-        for violation in error["ctx"][VIOLATIONS]:
-            yield _problem(place_below(place, violation.at), Advice(violation.rule, violation.fix), violation.value)
-    elif kind == "missing" and isinstance(location[-1], int):
-        tuple_place = find_place(root, schema, location[:-1])
-        yield _problem(tuple_place, wrong_length(error, tuple_place))
-    elif kind == "missing":
-        if place.parent is None or not place.parent.incomplete:
-            yield _problem(place, missing_key(place))
-    elif kind == "extra_forbidden":
-        known = place.owner.model_fields if place.owner else {}
-        other, fix = OTHER_KEYS.get(place.name, ("", ""))
-        at_key = replace(place, mark=place.key_mark or place.mark)
-        advice = Advice("is not a known key", fix if other in known else suggestion(place.name, known))
-        yield _problem(at_key, advice, f"'{place.name}'")
-    elif kind in {"union_tag_invalid", "union_tag_not_found"}:
-        if place.node is None or not place.node.incomplete:
-            yield _wrong_kind(place)
-    elif kind == "too_short" and place.node and place.node.content:
-        return  # pydantic leaves out entries that are wrong themselves, which are told already
-    else:
-        value = f"'{place.name}'" if location[-1:] == ("[key]",) else None
-        yield _problem(place, ADVICE.get(kind, as_pydantic_says)(error, place), value)
-
-
-def _problem(place: Place, advice: Advice, value: str | None = None) -> Problem:
-    if value is None and place.node is not None:
-        value = place.node.shown()
-    mark = place.mark
-    return Problem(mark.file, mark.line, mark.column, key_text(place.path), advice.rule, value, advice.fix)
-
-
-def _wrong_kind(place: Place) -> Problem:
-    kinds, node = place.kinds, place.node
-    listed = ", ".join(f"'{kind}'" for kind in kinds)
-    given = node.child("kind") if node else None
-    if node is not None and isinstance(node.content, dict):
-        place = place_below(place, ("kind",))
-    if given is None and place.node is None:
-        return _problem(place, Advice("is missing", f"add 'kind: {kinds[0]}', one of {listed}"))
-    return _problem(place, Advice(f"must be one of {listed}", nearest(place, kinds)))

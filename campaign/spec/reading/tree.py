@@ -103,24 +103,3 @@ def merge(base: Node, over: Node) -> Node:
         content[key] = merge(content[key], node) if key in content else node
     incomplete = base.incomplete or over.incomplete
     return replace(over, content=content, keys={**base.keys, **over.keys}, incomplete=incomplete)
-
-
-def assign(node: Node, path: Sequence[str], value: Node) -> Node:
-    """``node`` with ``value`` at ``path``; mappings on the way are made where there are none.
-
-    Raises:
-        LookupError: an entry of a list is named that does not exist.
-    """
-    if not path:
-        return value
-    head, rest = path[0], path[1:]
-    if isinstance(node.content, list):
-        if not head.isdecimal() or int(head) >= len(node.content):
-            raise LookupError(f"a list of {len(node.content)} has no entry '{head}'")
-        entries = list(node.content)
-        entries[int(head)] = assign(entries[int(head)], rest, value)
-        return replace(node, content=entries)
-    entry = node.child(head) or Node(value.mark, {}, value.folder)
-    mapping = node.content if isinstance(node.content, dict) else {}
-    content = {**mapping, head: assign(entry, rest, value)}
-    return replace(node, content=content, keys={**node.keys, head: value.mark})

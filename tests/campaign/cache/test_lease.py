@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from campaign.cache import lease as leases
@@ -265,6 +266,12 @@ def test_a_process_number_that_was_used_again_is_no_life(tmp_path: Path) -> None
     path = tmp_path / "owner.json"
     replace(here, process_started="1").write(path)
     assert Watch().look(path) is Life.DEAD
+
+
+def test_a_clock_that_is_set_takes_no_process_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    here, real = Owner.here("0123456789ab"), psutil._psplatform.boot_time
+    monkeypatch.setattr(psutil._psplatform, "boot_time", lambda: real() + 3600.0)
+    assert here.has_process
 
 
 def test_an_owner_that_cannot_be_read_has_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,6 +45,19 @@ def test_plan_for_people_adds_it_up(tmp_path: Path) -> None:
     assert "labels/data-i " in done.stdout
 
 
+def test_any_subset_of_slurms_variables_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.delenv("SLURM_CPUS_ON_NODE", raising=False)
+    assert campaign("plan", QUICKSTART, folder=tmp_path).returncode == 0
+    monkeypatch.setenv("SLURM_JOB_CPUS_PER_NODE", "3(x2)")  # as in a shell of salloc
+    assert json.loads(campaign("plan", QUICKSTART, "--json", folder=tmp_path).stdout)["workers"] == 3
+    monkeypatch.setenv("SLURM_CPUS_ON_NODE", "many")
+    for command in (["plan", QUICKSTART], ["doctor"]):
+        done = campaign(*command, folder=tmp_path)
+        message = "SLURM_CPUS_ON_NODE must be a number, got 'many'; is this environment Slurm's own?\n"
+        assert (done.returncode, done.stdout, done.stderr) == (2, "", message)
+
+
 def test_a_bad_spec_is_told_at_once_with_exit_code_2(tmp_path: Path) -> None:
     bad = QUICKSTART.read_text().replace("seed: 2020", "seed: -1").replace("targets: [0.55", "tragets: [0.55")
     (tmp_path / "bad.yaml").write_text(bad.replace("physics/", f"{QUICKSTART.parent}/physics/"))

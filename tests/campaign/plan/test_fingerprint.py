@@ -46,6 +46,35 @@ def test_other_imports_do_not_count(tmp_path: Path) -> None:
     assert fingerprint_with(tmp_path, cluster__pool="x = 2\n") == before
 
 
+def test_what_is_imported_of_the_project_and_is_no_science_may_change_its_place(tmp_path: Path) -> None:
+    source = "import numpy\nfrom campaign.work.context import StageContext\nimport science.near\n\nx = 1\n"
+    before = fingerprint_with(tmp_path, module=source, science__near="")
+    assert fingerprint_with(tmp_path, module=source.replace("work", "run")) == before
+    assert fingerprint_with(tmp_path, module=source.replace("numpy", "scipy")) != before
+
+
+def test_the_code_of_packages_counts(tmp_path: Path) -> None:
+    before = fingerprint_with(tmp_path, module="import science.inner.near\n", science__near="")
+    (tmp_path / "science" / "inner").mkdir()
+    (tmp_path / "science" / "inner" / "near.py").touch()
+    (tmp_path / "science" / "inner" / "__init__.py").touch()
+    assert set(code_behind("module", science=("science",), root=tmp_path)) - set(before) == {
+        "science.inner",
+        "science.inner.near",
+    }
+    assert "science" in before
+
+
+@pytest.mark.parametrize("base", ["StageKind", "StageKind[Config]", "kind.StageKind[Config]"])
+def test_the_descriptor_of_a_kind_of_stage_does_not_count(tmp_path: Path, base: str) -> None:
+    science = "def run():\n    return 1\n"
+    descriptor = f"class Mine({base}):\n    def report(self):\n        from science.near import x\n"
+    near = {"science__near": "x = 1\n"}
+    before = fingerprint_with(tmp_path, module=science, **near)
+    assert fingerprint_with(tmp_path, module=science + descriptor, **near) == before
+    assert fingerprint_with(tmp_path, module=science + descriptor.replace("StageKind", "Other"), **near) != before
+
+
 def test_modules_that_import_each_other_end(tmp_path: Path) -> None:
     sources = {"science__a": "import science.b\n", "science__b": "import science.a\n"}
     assert fingerprint_with(tmp_path, module="import science.a\n", **sources)

@@ -18,7 +18,7 @@ from campaign.plan.footprint import Footprint
 from campaign.plan.obstacles import obstacles, visible_gpus
 from campaign.spec.campaign import Spec
 from campaign.spec.load import LoadedSpec
-from campaign.spec.profile import LAPTOP, LocalProfile, RayProfile
+from campaign.spec.profile import LAPTOP, InProcessProfile, LocalProfile, RayProfile
 
 LITTLE = Footprint(1000, 10)
 
@@ -32,6 +32,14 @@ def told(profile: Any, runs: Path, cache: Path | None = None, needed: Footprint 
 def test_this_machine_has_no_obstacles(tmp_path: Path) -> None:
     assert told(LAPTOP, tmp_path / "runs") == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_several_training_workers_need_several_processes(tmp_path: Path) -> None:
+    profile = InProcessProfile(kind="in-process")
+    assert obstacles(profile, tmp_path / "runs", tmp_path / "cache", LITTLE, training_workers=1) == ()
+    (found,) = obstacles(profile, tmp_path / "runs", tmp_path / "cache", LITTLE, training_workers=2)
+    assert found.message == "2 workers train together, which is part of the science, and this process is one"
+    assert obstacles(LAPTOP, tmp_path / "runs", tmp_path / "cache", LITTLE, training_workers=2) == ()
 
 
 def test_a_disk_that_is_too_small_is_told_with_both_sizes(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from campaign.cache.stage_cache import StageCache, StageRecord
+from campaign.cache.stage_cache import StageCache
 from campaign.plan.keys import KeyParts
 from campaign.plan.pipeline import Stage, build_pipeline
 from campaign.plan.plan import Inquiry, Plan, make_plan
@@ -14,8 +14,8 @@ MakeSpec = Callable[..., Spec]
 
 
 def finish(cache: StageCache, stage: Stage, parts: KeyParts, **facts: float) -> None:
-    with cache.lease(stage, parts.key, while_waiting=lambda busy: None) as lease:
-        cache.finish(lease, stage, StageRecord.of(stage.name, parts.key, parts, 3.0, facts, core_seconds=2.5))
+    with cache.lease(stage.kind, parts.key, while_waiting=lambda busy: None) as lease:
+        cache.finish(lease, stage.kind, parts.record(stage.name, parts.key, 3.0, 2.5, facts))
 
 
 def finish_all(spec: Spec, runs: Path, cache: StageCache) -> Plan:
@@ -42,7 +42,7 @@ def test_finished_and_interrupted_stages_are_told_apart(make_spec: MakeSpec, tmp
     cache, spec = StageCache(tmp_path / "cache"), make_spec()
     pipeline = build_pipeline(spec)
     finish(cache, pipeline["microstructures"], pipeline.parts["microstructures"])
-    cache.partial(pipeline["generator"], pipeline.keys["generator"]).mkdir(parents=True)
+    cache.partial("generator", pipeline.keys["generator"]).mkdir(parents=True)
     states = {stage.name: stage.state for stage in make_plan(spec, tmp_path, cache, 2).stages}
     assert states["microstructures"] == "cached"
     assert states["generator"] == "interrupted"
@@ -72,11 +72,11 @@ def test_a_failed_stage_says_why_and_is_tried_again(make_spec: MakeSpec, tmp_pat
     cache, spec = StageCache(tmp_path / "cache"), make_spec()
     pipeline = build_pipeline(spec)
     stage, key = pipeline["microstructures"], pipeline.keys["microstructures"]
-    with cache.lease(stage, key, while_waiting=lambda busy: None) as lease:
+    with cache.lease(stage.kind, key, while_waiting=lambda busy: None) as lease:
         cache.note_failure(lease, "ValueError: no such luck")
     planned = make_plan(spec, tmp_path, cache, 2).stages[0]
     assert (planned.state, planned.reason) == ("failed", "is tried again; last time: ValueError: no such luck")
-    with cache.lease(stage, key, while_waiting=lambda busy: None) as lease:
+    with cache.lease(stage.kind, key, while_waiting=lambda busy: None) as lease:
         cache.forget_failure(lease)
     assert make_plan(spec, tmp_path, cache, 2).stages[0].state == "interrupted"
 

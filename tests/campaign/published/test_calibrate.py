@@ -297,6 +297,28 @@ def test_mistakes_in_the_file_are_located(family: Path, right: str, wrong: str, 
     assert message in told.replace(f"{family}:", "")
 
 
+@pytest.mark.parametrize(
+    ("pairs", "folds", "line"),
+    [
+        (1, 2, "at least as many pairs as folds, 2, got 1; give more pairs, or write folds: 2 in a calibration"),
+        (4, 5, "at least as many pairs as folds, 5, got 4; give more pairs, or write folds: 4 in a calibration"),
+    ],
+)
+def test_pairs_that_leave_a_fold_empty_are_refused(
+    family: Path, images: np.ndarray, pairs: int, folds: int, line: str
+) -> None:
+    family.write_text(FAMILY.replace("folds: 2", f"folds: {folds}"))
+    calibration, orders = load_calibration(family, 64)
+    with pytest.raises(ValueError, match=f"there must be {line}"):
+        Calibrator(calibration, orders, images[:pairs], np.linspace(0, 1, pairs))
+
+
+def test_pairs_of_one_property_are_refused(family: Path, images: np.ndarray) -> None:
+    calibration, orders = load_calibration(family, 64)
+    with pytest.raises(ValueError, match=r"the published property must differ between pairs, got 0\.5 for all 6"):
+        Calibrator(calibration, orders, images, np.full(6, 0.5))
+
+
 def test_defaults_stay_out_of_a_written_file() -> None:
     physics = Calibration.model_validate(plain(FAMILY)).physics
     text = physics_yaml(physics, ["made by hand"])

@@ -47,8 +47,7 @@ def test_another_process_of_the_same_number_is_not_the_driver(tmp_path: Path, dr
 
 def test_a_process_that_was_killed_is_gone(tmp_path: Path, drive: Drive) -> None:
     process = subprocess.Popen(["sleep", "60"])
-    started = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[19]
-    drive(tmp_path, process=process.pid, process_started=started)
+    drive(tmp_path, process=process.pid, process_started=Owner.here("token", process.pid).process_started)
     assert has_driver(tmp_path)
     process.kill()
     process.wait()

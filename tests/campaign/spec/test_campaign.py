@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from campaign.spec.base import Range
 from campaign.spec.campaign import Spec
-from campaign.spec.generator import AuthorsGenerator, DataSet, GanTraining
-from campaign.spec.methods import GanMdn, Tune
+from campaign.spec.generator import AuthorsGenerator, DataSet, GanTrainingBlock
+from campaign.spec.methods import GanMdnBlock, Tune
 from campaign.spec.physics import Physics
 from campaign.spec.problems import VIOLATIONS, Violation
 
@@ -48,7 +48,7 @@ def test_defaults_are_those_of_the_paper() -> None:
     assert (spec.labels.count, spec.designs_per_target, spec.mdn.components, spec.mdn.width) == (4000, 30, 40, 16)
     assert spec.targets == (0.55, 0.60, 0.65, 0.70, 0.75)
     assert (spec.latent.low, spec.latent.high) == (-1, 1)
-    assert spec.methods == (GanMdn(kind="gan-mdn", sampling="component"),)
+    assert spec.methods == (GanMdnBlock(kind="gan-mdn", sampling="component"),)
 
 
 def test_spec_is_the_same_after_json() -> None:
@@ -94,10 +94,10 @@ def test_range_accepts_a_pair_in_order_and_nothing_else(first: float, second: fl
 def test_batch_is_accepted_exactly_when_every_worker_gets_an_equal_share(size: int, workers: int) -> None:
     shares = size % workers == 0 and size // workers >= 2
     if shares:
-        assert GanTraining(batch_size=size, workers=workers).batch_size == size
+        assert GanTrainingBlock(batch_size=size, workers=workers).batch_size == size
     else:
         with pytest.raises(ValidationError):
-            GanTraining(batch_size=size, workers=workers)
+            GanTrainingBlock(batch_size=size, workers=workers)
 
 
 @pytest.mark.parametrize("value", ["7", True, "seven"])

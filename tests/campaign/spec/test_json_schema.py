@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
-from campaign.spec.json_schema import profile_json_schema, spec_json_schema
+from campaign.spec.json_schema import spec_json_schema
 
 SPECS = Path(__file__).parents[3] / "specs"
 SPEC = """\
@@ -48,13 +48,6 @@ def test_own_spec_is_accepted() -> None:
 @pytest.mark.parametrize("path", sorted(SPECS.glob("*.yaml")), ids=lambda path: path.name)
 def test_shipped_specs_are_accepted(path: Path) -> None:
     assert refused_paths(parse(path.read_text(encoding="utf-8"))) == []
-
-
-@pytest.mark.parametrize("path", sorted((SPECS / "profiles").glob("*.yaml")), ids=lambda path: path.name)
-def test_shipped_profiles_are_accepted(path: Path) -> None:
-    document = parse(path.read_text(encoding="utf-8"))
-
-    assert list(validator(profile_json_schema()).iter_errors(document)) == []
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The loader: seeded mistakes with the whole line that each must print, includes, overrides, paths."""
+"""The loader: seeded mistakes with the whole line that each must print, includes, paths."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from campaign.spec.generator import AuthorsGenerator, TrainedGenerator
 from campaign.spec.load import LoadedSpec, Problem, SpecError, format_problems, load_spec
-from campaign.spec.methods import BayesianOptimization, GanMdn
-from campaign.spec.physics import PatternLayer
+from campaign.spec.methods import BayesianOptimizationBlock, GanMdnBlock
+from campaign.spec.physics import PatternLayerBlock
 
 VALID = """\
 campaign: small
@@ -451,6 +451,34 @@ MISTAKES = [
         "seed: &seed [*seed]",
         "2:7: seed[0]: must not contain itself, got an alias; write the value out",
     ),
+    ("seed: 7", "seed: 1_000", "2:7: seed: must be a whole number, got '1_000'; write 1000"),
+    ("seed: 7", "seed: 1 000", "2:7: seed: must be a whole number, got '1 000'; write 1000"),
+    (
+        "seed: 7",
+        "seed: 1,000",
+        "2:7: seed: must be a whole number, got '1,000'; write 1000, or a point before decimals",
+    ),
+    ("seed: 7", "seed: 1:30", "2:7: seed: must be a whole number, got '1:30'; the default is 2020"),
+    ("seed: 7", f"seed: {'9' * 401}", "2:7: seed: must have fewer digits; write a smaller number"),
+    ("seed: 7", "seed:\u00a07", "2:6: (file): must not hold a no-break space (U+00A0); write plain spaces"),
+    ("seed: 7", "seed: 7\u00a0", "2:8: seed: must not hold a no-break space (U+00A0); write plain spaces"),
+    ("seed: 7", "seed: \u202f7", "2:7: seed: must not hold a narrow no-break space (U+202F); write plain spaces"),
+    (
+        "    latent: [2, 2]",
+        "\u00a0\u00a0\u00a0\u00a0latent: [2, 2]",
+        "7:1: latent: must not hold a no-break space (U+00A0); write plain spaces",
+    ),
+    (
+        "latent: {low: -1, high: 1}",
+        "latent:\n\u00a0 low: -1",
+        "9:1: low: must not hold a no-break space (U+00A0); write plain spaces",
+    ),
+    ("seed: 7", f"seed: {'[' * 3000}", "2:66: (file): must not nest deeper than 60 levels; remove brackets"),
+    (
+        "seed: 7",
+        "\x07seed: 7",
+        "2:1: (file): must be printable text, got the character U+0007; delete the character",
+    ),
     (
         "seed: 7",
         "seed: \x07",
@@ -474,9 +502,9 @@ def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def refused(path: str | Path = "spec.yaml", overrides: tuple[str, ...] = ()) -> str:
+def refused(path: str | Path = "spec.yaml") -> str:
     with pytest.raises(SpecError) as caught:
-        load_spec(path, overrides)
+        load_spec(path)
     assert str(caught.value) == format_problems(caught.value.problems)
     return str(caught.value)
 
@@ -490,9 +518,9 @@ def test_valid_spec_loads_with_every_block(in_folder: Path) -> None:
     spec = loaded.spec
     assert isinstance(spec.generator, TrainedGenerator)
     assert spec.generator.microstructures.volume_fraction.high == 0.7
-    assert isinstance(spec.physics.layers[0], PatternLayer)
+    assert isinstance(spec.physics.layers[0], PatternLayerBlock)
     assert spec.physics.orders_of("data-ii") == 3
-    assert [type(method) for method in spec.methods][::2] == [GanMdn, BayesianOptimization]
+    assert [type(method) for method in spec.methods][::2] == [GanMdnBlock, BayesianOptimizationBlock]
     assert spec.tune is not None
     assert spec.tune.learning_rate.low == 1e-3
     assert spec.targets == (0.55, 0.65)
@@ -811,58 +839,6 @@ def test_absent_file_is_told_with_the_place_looked_at(in_folder: Path) -> None:
         "name a file in it"
     )
     assert refused("d.yaml") == "d.yaml:9:37: generator.weights: must be a path, got 5; write the name of a file"
-
-
-# --- overrides --------------------------------------------------------------------------------------------------
-
-
-def test_overrides_are_laid_over_the_file(in_folder: Path) -> None:
-    write(in_folder, VALID)
-    overrides = (
-        "labels.count=700",
-        "physics.numerics.orders=2",
-        "targets[1]=0.7",
-        "methods.0={kind: gan-mdn}",
-        "tune=",
-    )
-
-    loaded = load_spec("spec.yaml", overrides)
-
-    assert loaded.spec.labels.count == 700
-    assert loaded.spec.physics.numerics.orders == 2
-    assert loaded.spec.targets == (0.55, 0.7)
-    assert loaded.spec.tune is None
-    assert loaded.overrides == overrides
-
-
-@pytest.mark.parametrize(
-    ("override", "line"),
-    [
-        ("seed=x", "--set seed=x:1:6: seed: must be a whole number, got 'x'; the default is 2020"),
-        (
-            "labels.cuont=5",
-            "--set labels.cuont=5:1:14: labels.cuont: is not a known key, got 'cuont'; did you mean 'count'?",
-        ),
-        (
-            "seed",
-            "--set seed:1:1: --set: must be written key.path=value, got 'seed'; for example labels.count=100",
-        ),
-        (
-            "targets[9]=0.5",
-            "--set targets[9]=0.5:1:1: targets[9]: must name an entry that exists, got 'targets[9]'; "
-            "a list of 2 has no entry '9'",
-        ),
-        (
-            "targets=[0.5",
-            "--set targets=[0.5:1:13: (file): must be valid YAML: expected ',' or ']', but got '<stream end>' "
-            "while parsing a flow sequence; close the bracket opened at 1:9",
-        ),
-    ],
-)
-def test_mistaken_override_is_told(in_folder: Path, override: str, line: str) -> None:
-    write(in_folder, VALID)
-
-    assert refused("spec.yaml", (override,)) == line
 
 
 # --- cost -------------------------------------------------------------------------------------------------------

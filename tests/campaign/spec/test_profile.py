@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from campaign.spec.load import SpecError, load_profile
-from campaign.spec.profile import LAPTOP, LocalProfile, RayProfile
+from campaign.spec.profile import LAPTOP, LocalProfile, RayProfile, SlurmProfile
 from cluster.node.allocation import available_cpus
 
 PROFILES = Path(__file__).parents[3] / "specs" / "profiles"
@@ -53,10 +53,6 @@ def test_folders_are_expanded_and_stay_relative_to_the_working_directory(
     assert profile.ray_options() == {"cpus": 3, "dashboard": False, "temp_dir": Path("/scratch/ada/ray")}
 
 
-def test_overrides_apply_to_profiles_too() -> None:
-    assert load_profile(PROFILES / "laptop.yaml", ["workers=1"]).planned_workers() == 1
-
-
 @pytest.mark.parametrize(
     ("text", "lines"),
     [
@@ -65,8 +61,11 @@ def test_overrides_apply_to_profiles_too() -> None:
             "2:10: workers: must be at least 1, got 0; write a number at least 1\n"
             "3:1: dashbord: is not a known key, got 'dashbord'; did you mean 'dashboard'?",
         ),
-        ("workers: 2\n", "1:1: kind: is missing; add 'kind: local', one of 'local', 'ray', 'slurm'"),
-        ("kind: slrum\n", "1:7: kind: must be one of 'local', 'ray', 'slurm', got 'slrum'; did you mean 'slurm'?"),
+        ("workers: 2\n", "1:1: kind: is missing; add 'kind: local', one of 'local', 'in-process', 'ray', 'slurm'"),
+        (
+            "kind: slrum\n",
+            "1:7: kind: must be one of 'local', 'in-process', 'ray', 'slurm', got 'slrum'; did you mean 'slurm'?",
+        ),
         (
             "kind: local\ndashboard: 7\n",
             "2:12: dashboard: must be true or false, got 7; write true or false, without quotes",
@@ -90,3 +89,24 @@ def test_mistake_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: 
         load_profile("profile.yaml")
 
     assert str(caught.value) == "\n".join(f"profile.yaml:{line}" for line in lines.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("written", "minutes"), [("45", 45), ("010", 10), ("12:00:00", 720), ("1:30", 2), ("2-00:00:00", 2880)]
+)
+def test_times_are_read_as_slurm_reads_them(tmp_path: Path, written: str, minutes: int) -> None:
+    profile = load_profile(write(tmp_path, f"kind: slurm\ncpus_per_node: 1\nend_seconds: 1\ntime_limit: {written}\n"))
+
+    assert isinstance(profile, SlurmProfile)
+    assert profile.time_limit == minutes
+
+
+def test_an_older_yaml_is_refused_before_its_times_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, "%YAML 1.1\n---\nkind: slurm\ncpus_per_node: 1\ntime_limit: 12:00:00\n")
+    with pytest.raises(SpecError) as caught:
+        load_profile("profile.yaml")
+
+    assert str(caught.value) == (
+        "profile.yaml:1:1: (file): must be YAML 1.2, got YAML 1.1; remove the line '%YAML 1.1'"
+    )

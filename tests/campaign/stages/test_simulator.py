@@ -10,8 +10,9 @@ from campaign.plan.optics import optics_of
 from campaign.spec.campaign import Spec
 from campaign.stages.simulator import Simulator
 from campaign.work.unit import SimulationJob, Unit, simulate_unit
-from results.design_set import DesignSet
-from results.layout import Status, pack_images
+from results.designs.design_set import DesignSet
+from results.designs.packed_images import pack_images
+from results.layout import Status
 from results.store import SimulationStore
 
 MakeSpec = Callable[..., Spec]
@@ -116,11 +117,3 @@ def test_a_unit_whose_worker_died_after_writing_it_is_not_done_again(make_job: C
     assert simulate_unit(job, Unit(1, deaths=1)) == told
     assert (mark.stat().st_ino, mark.stat().st_mtime_ns) == (written.st_ino, written.st_mtime_ns)
     assert not job.checkpoint(1).folder.exists()
-
-
-def test_designs_come_back_as_saved(images: np.ndarray, tmp_path: Path) -> None:
-    DesignSet({"image": pack_images(images)}).save(tmp_path)
-    designs = DesignSet.open(tmp_path)
-    assert len(designs) == 5
-    assert designs.image_px == 64
-    np.testing.assert_array_equal(designs.images, images)

@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 
 from cluster.driver import runtime
-from cluster.driver.errors import RemoteTracebackError, original_error
+from cluster.driver.errors import RemoteTracebackError
+from cluster.driver.ray_errors import original_error
 from cluster.node.command import SINGLE_THREAD
 
 # A driver of its own; prints one line of JSON and nothing else.
 LOCAL_DRIVER = """
 import json, pathlib, urllib.request
 import ray
-from cluster import runtime
+from cluster.driver import runtime
 with runtime.start(cpus=1, dashboard={dashboard}) as started:
     folder = started.token_file.parent
     answer = ray.get(ray.remote(lambda: 6 * 7).remote())
@@ -30,7 +31,7 @@ print(json.dumps([started.address, answer, pages, folder.exists()]))
 JOINING_DRIVER = """
 import json, os
 import ray
-from cluster import runtime
+from cluster.driver import runtime
 def probe():
     import cluster
     return os.environ["OMP_NUM_THREADS"], os.environ["OPENBLAS_NUM_THREADS"]
@@ -82,7 +83,7 @@ def test_a_driver_that_joins_leaves_the_cluster_alive(ray_runtime: runtime.RayRu
 FLEETING_THREAD_DRIVER = """
 import json, threading, time
 import ray
-from cluster import runtime
+from cluster.driver import runtime
 
 started = []
 thread = threading.Thread(target=lambda: started.append(runtime.start(cpus=1)))
@@ -131,6 +132,6 @@ def test_workers_have_one_thread_and_find_the_source(monkeypatch: pytest.MonkeyP
 
 def test_a_cluster_that_is_not_there_is_told() -> None:
     told = "no Ray answers at 127.0.0.1:1; start it there with `ray start --head`, or correct the address"
-    driver = _start_driver("from cluster import runtime; runtime.join('127.0.0.1:1')")
+    driver = _start_driver("from cluster.driver import runtime; runtime.join('127.0.0.1:1')")
     _, errors = driver.communicate(timeout=120)
     assert errors.rstrip().endswith(f"ConnectionError: {told}")

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import ray
 
-from cluster.source import imports_from, worker_setup_hook
+from cluster.driver.source import imports_from, worker_setup_hook
 
 with imports_from(Path({copy!r}), ["parcel"]):
     options = {{"worker_process_setup_hook": worker_setup_hook()}}

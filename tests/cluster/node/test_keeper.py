@@ -30,7 +30,7 @@ HEAD = Head("127.0.0.1:1", None, "/run/token", "node1", 7)
 DRIVER = """
 import json, os, sys
 import ray
-from cluster import runtime
+from cluster.driver import runtime
 with runtime.start(cpus=1) as started:
     answer = ray.get(ray.remote(lambda value: (value, os.environ["RAY_AUTH_TOKEN_PATH"])).remote(sys.argv[1]))
     print(json.dumps([started.address, *answer]))
@@ -39,7 +39,7 @@ with runtime.start(cpus=1) as started:
 HOLDING_DRIVER = """
 import sys
 from pathlib import Path
-from cluster import runtime
+from cluster.driver import runtime
 with runtime.start(cpus=1, rendezvous=Path(sys.argv[1]), logs=Path(sys.argv[1]) / "logs", host="auto") as started:
     print(runtime.wait_for_nodes(2, timeout_s=120), flush=True)
     input()

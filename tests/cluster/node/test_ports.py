@@ -18,7 +18,7 @@ from cluster.node.ports import BLOCK_SIZE, PortBlock, lock_block
 
 ROOT = Path(__file__).parents[3]
 HOLDER = """
-from cluster.ports import lock_block
+from cluster.node.ports import lock_block
 with lock_block() as block:
     print(block.first, flush=True)
     input()

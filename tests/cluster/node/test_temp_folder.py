@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from cluster.node.temp_folder import LONGEST_SOCKET_SUFFIX, SOCKET_PATH_BYTES, check_temp_dir, make_temp_dir
+from cluster.node.temp_folder import (
+    LONGEST_SOCKET_SUFFIX,
+    SOCKET_PATH_BYTES,
+    check_temp_dir,
+    default_parent,
+    make_temp_dir,
+    why_not_default,
+)
 
 
 def test_a_long_temp_dir_is_refused_with_the_limit() -> None:
@@ -30,13 +37,34 @@ def test_bytes_count_and_not_characters() -> None:
         check_temp_dir(Path("/" + "é" * (allowed - 1)))
 
 
-def test_a_new_folder_is_private_and_short_even_where_tmpdir_is_long(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_ray_reads_ascii_alone() -> None:
+    message = "temp_dir must be written in ASCII, since Ray reads no other letters in it; got /scratch/zoé. Choose"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        check_temp_dir(Path("/scratch/zoé"))
+
+
+def test_a_temporary_folder_that_is_fit_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/var/tmp")
+    assert why_not_default() is None
+    assert default_parent() == Path("/var/tmp")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("x" * 60, r"TMPDIR is not used for Ray: temp_dir must have at most \d+ bytes"),
+        ("zoé", "TMPDIR is not used for Ray: temp_dir must be written in ASCII"),
+    ],
+)
+def test_a_new_folder_is_private_short_and_ascii_whatever_tmpdir_is(
+    monkeypatch: pytest.MonkeyPatch, name: str, reason: str
 ) -> None:
-    long_one = tmp_path / ("x" * 60)
-    long_one.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(long_one))
-    folder = make_temp_dir()
+    with tempfile.TemporaryDirectory(dir="/tmp") as short:
+        unfit = Path(short) / name
+        unfit.mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(unfit))
+        assert re.match(reason, why_not_default() or "")
+        folder = make_temp_dir()
     try:
         check_temp_dir(folder)
         assert folder.stat().st_mode & 0o777 == 0o700

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import itertools
-import os
-import signal
 import threading
 from collections.abc import Iterator
 
 import pytest
 
+from cluster.driver.errors import WorkerDiedError
 from cluster.pool.fanout import FanOutError, fan_out
+from cluster.pool.in_process import InProcessPool
 from cluster.pool.pool import WorkerPool
-
-pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_runtime")]
 
 
 @pytest.fixture(scope="module")
-def pool(ray_runtime: object) -> Iterator[WorkerPool]:
-    with WorkerPool(2, max_attempts=2) as shared:
+def pool() -> Iterator[WorkerPool]:
+    with InProcessPool(2, max_attempts=2) as shared:
         yield shared
 
 
@@ -67,7 +65,7 @@ def test_lost_workers_cost_only_their_units(pool: WorkerPool) -> None:
 
     def work(unit: int) -> int:
         if unit in (3, 6):
-            os.kill(os.getpid(), signal.SIGKILL)
+            raise WorkerDiedError("killed")
         return unit
 
     expected = r"2 units lost their workers again and again, 7 are done; lost: [36], [36]\. Run again"
@@ -80,7 +78,7 @@ def test_lost_workers_cost_only_their_units(pool: WorkerPool) -> None:
 def test_units_that_follow_from_others_are_done_too(pool: WorkerPool) -> None:
     def work(unit: int) -> int:
         if unit == 3:
-            os.kill(os.getpid(), signal.SIGKILL)
+            raise WorkerDiedError("killed")
         return unit
 
     done = []

@@ -14,7 +14,9 @@ import pytest
 import ray
 import torch
 
-from cluster.train.training import INDEX_NAME, TrainingError, clean_up_run, run_training
+from cluster.driver.ray_private import CHECKPOINT_INDEX
+from cluster.train.outcome import TrainingError
+from cluster.train.training import clean_up_run, run_training
 
 STEPS = 10
 KILL_STEP = 7
@@ -154,11 +156,11 @@ def test_a_killed_training_is_cleaned_up(tmp_path: Path) -> None:
     clean_up_run(run)
     for name in ("checkpoint_1", "checkpoint_2"):
         (run / name).mkdir(parents=True)
-    (run / INDEX_NAME).write_text('{"checkpoint_results": [{"checkpoint_dir_name": "checkpoint_1"}]}')
+    (run / CHECKPOINT_INDEX).write_text('{"checkpoint_results": [{"checkpoint_dir_name": "checkpoint_1"}]}')
     clean_up_run(run)
-    assert sorted(path.name for path in run.iterdir()) == ["checkpoint_1", INDEX_NAME]
+    assert sorted(path.name for path in run.iterdir()) == ["checkpoint_1", CHECKPOINT_INDEX]
 
-    (run / INDEX_NAME).write_text('{"checkpoint_results": [{"chec')
+    (run / CHECKPOINT_INDEX).write_text('{"checkpoint_results": [{"chec')
     clean_up_run(run)
     assert not run.exists()
     assert (tmp_path / "run.torn" / "checkpoint_1").is_dir()

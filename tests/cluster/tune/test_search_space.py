@@ -1,13 +1,14 @@
-"""Sampling of configurations."""
+"""Searches and the sampling of their configurations."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
 
-from cluster.tune.search_space import sample_configs
+from cluster.tune.search_space import Search, sample_configs
 
 SPACE = {
     "rate": ("loguniform", 1e-4, 1e-1),
@@ -55,3 +56,20 @@ def test_samples_fill_their_ranges() -> None:
 def test_wrong_spaces_are_explained(space: dict[str, tuple[object, ...]], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         sample_configs(space, 1, np.random.SeedSequence(0))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"grace_epochs": 7}, "grace_epochs must be 1 to max_epochs = 6, got 7"),
+        ({"trials": 0}, "trials must be at least 1, got 0"),
+        ({"mode": "best"}, "mode must be 'min' or 'max', got 'best'"),
+        ({"reduction_factor": 1}, "reduction_factor must be above 1, got 1"),
+        ({"space": {}}, "space must have at least one dimension, got none"),
+    ],
+)
+def test_a_search_out_of_range(changes: dict[str, Any], message: str) -> None:
+    numbers = {"trials": 2, "max_epochs": 6, "grace_epochs": 1, "reduction_factor": 2, "seed": np.random.SeedSequence()}
+    options = {"space": {"rate": ("uniform", 0, 1)}, "metric": "loss", "mode": "min", **numbers}
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Search(**{**options, **changes})

@@ -5,14 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from results.figures.morphology import Curve, Labels, Morphology, label_distribution, morphology_statistics
+from results.figures.morphology import (
+    LabelDistribution,
+    Morphology,
+    StatisticCurve,
+    label_distribution,
+    morphology_statistics,
+)
 
 
 def morphology(label: str, count: int) -> Morphology:
     x = np.arange(10.0)
-    curve = Curve(x, np.exp(-x), np.full(10, 0.1))
+    curve = StatisticCurve(x, np.exp(-x), np.full(10, 0.1))
     fractions = np.random.default_rng(count).uniform(0.3, 0.7, count)
-    return Morphology(label, curve, Curve(x / 20, np.exp(-x)), curve, fractions)
+    return Morphology(label, curve, StatisticCurve(x / 20, np.exp(-x)), curve, fractions)
 
 
 def test_four_panels_have_units_and_one_legend() -> None:
@@ -36,7 +42,7 @@ def test_sets_of_different_size_are_compared_as_shares() -> None:
 
 def test_failed_labels_are_left_out_and_targets_marked() -> None:
     y = np.array([0.6, np.nan, 0.65, 0.7])
-    figure = label_distribution([Labels("data-i", y, np.array([0.4, 0.5, 0.5, 0.6]))], targets=(0.55, 0.75))
+    figure = label_distribution([LabelDistribution("data-i", y, np.array([0.4, 0.5, 0.5, 0.6]))], targets=(0.55, 0.75))
     histogram, scatter = figure.axes
     assert histogram.get_title(loc="left") == "data-i · 3 simulated images"
     assert sum(bar.get_height() for bar in histogram.patches) == 3

@@ -1,0 +1,72 @@
+"""The fastest solver, for one patterned layer at normal incidence: ``PatternSystem`` between films and half spaces."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from photonics.rcwa.boundary import Field
+from photonics.rcwa.lattice import make_lattice
+from photonics.rcwa.numerics import Numerics
+from photonics.rcwa.powers import Powers
+from photonics.rcwa.preconditioned.pattern_system import PatternSystem, Work, misfit
+from photonics.rcwa.preconditioned.real_basis import RealBasis
+from photonics.rcwa.surroundings import Surroundings
+from photonics.rcwa.tensor_stack import TensorStack
+from photonics.stack import Incidence, PatternLayer, Stack
+
+
+class PreconditionedSolver:
+    """Solves one stack for image after image. Raises ValueError for one that ``why_not`` gives a reason against."""
+
+    def __init__(self, stack: Stack, numerics: Numerics, incidence: Incidence) -> None:
+        reason = why_not(stack, numerics, incidence)
+        if reason is not None:
+            raise ValueError(f"solver 'preconditioned' needs {reason}; use solver='auto'")
+        self._pixels = numerics.pixels
+        self._surroundings = Surroundings(TensorStack.from_stack(stack), numerics, incidence)
+        [pattern] = _patterns(stack)
+        drive = self._surroundings.drive
+        self._system = PatternSystem(
+            RealBasis(self._surroundings.waves.lattice),
+            stack.optical_thickness(pattern),
+            complex(pattern.white_index) ** 2,
+            complex(pattern.black_index) ** 2,
+            drive.admittance.numpy(),
+            drive.source.numpy(),
+            self._surroundings.admittance.numpy(),
+            numerics.accuracy,
+        )
+
+    def powers(self, patterns: np.ndarray) -> Powers:
+        """Power fractions for one image, (1, H, W). Raises SolverError if the iterations do not converge."""
+        solution = self._system.solve(patterns[0], self._pixels)
+        fields = [Field(torch.from_numpy(e)[None], torch.from_numpy(h)[None]) for e, h in solution[:2]]
+        return self._surroundings.powers(fields).numbers([solution.error])[0]
+
+    def work(self, image: np.ndarray) -> Work:
+        """Operations that one image (H, W) takes."""
+        return self._system.work(self._system.solve(image, self._pixels))
+
+
+def why_not(stack: Stack, numerics: Numerics, incidence: Incidence) -> str | None:
+    """What the stack would need for this solver, or None if it can be taken."""
+    patterns = _patterns(stack)
+    if len(patterns) != 1:
+        return f"exactly one patterned layer, got {len(patterns)}"
+    if incidence.polar_deg != 0:
+        return f"normal incidence, got polar_deg {incidence.polar_deg:g}"
+    if numerics.factorization != "laurent":
+        return f"factorization 'laurent', got {numerics.factorization!r}"
+    [pattern] = patterns
+    return misfit(
+        complex(pattern.white_index) ** 2,
+        complex(pattern.black_index) ** 2,
+        stack.optical_thickness(pattern),
+        float(make_lattice(stack, numerics, incidence).parallel.max()),
+        numerics.accuracy,
+    )
+
+
+def _patterns(stack: Stack) -> list[PatternLayer]:
+    return [layer for layer in stack.layers if isinstance(layer, PatternLayer)]

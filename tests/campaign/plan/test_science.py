@@ -1,0 +1,107 @@
+"""What is in a stage's key: every module of science, in turn; and nothing else of the project."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from campaign.plan import fingerprint
+from campaign.plan.fingerprint import PACKAGES, PROJECT, SCIENCE
+from campaign.plan.pipeline import build_pipeline
+from campaign.spec.campaign import Spec
+
+# Science that computes no stage: it calibrates, describes images for the report, or is read while a stage is planned.
+OF_NO_STAGE = {
+    "ganmdn.statistics",
+    "photonics.calibration",
+    "photonics.materials",
+    "photonics.materials.tables",
+    "photonics.rcwa.differentiable",
+}
+pytestmark = pytest.mark.long
+AFTER_LABELS = {"labels", "truncation", "tuning", "model", "designs", "verification", "optimization"}
+AFTER_GENERATOR = {"generator", "latents", *AFTER_LABELS}
+MOVED_BY = {
+    "ganmdn.microstructures": {"microstructures", *AFTER_GENERATOR},
+    "results.designs.packed_images": {"microstructures", *AFTER_GENERATOR},
+    "campaign.stages.seeds": {"microstructures", *AFTER_GENERATOR},
+    "ganmdn.gan": AFTER_GENERATOR,
+    "photonics.rcwa": AFTER_LABELS,
+    "photonics.rcwa.solver": AFTER_LABELS,
+    "photonics.stack": AFTER_LABELS,
+    "campaign.stages.simulator": AFTER_LABELS,
+    "ganmdn.mdn": {"tuning", "model", "designs", "verification"},
+    "ganmdn.bayesian": {"optimization"},
+    "campaign.stages.truncation": {"truncation"},
+    "campaign.stages.verification": {"verification"},
+}
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The project's packages, copied to be edited; keys follow the copy."""
+    for name in PACKAGES:
+        shutil.copytree(PROJECT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(fingerprint, "PROJECT", tmp_path)
+    return tmp_path
+
+
+def modules(tree: Path) -> Iterator[tuple[str, Path]]:
+    for path in sorted(path for name in PACKAGES for path in (tree / name).rglob("*.py")):
+        parts = path.relative_to(tree).with_suffix("").parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+def is_science(module: str) -> bool:
+    return any(module == each or module.startswith(f"{each}.") for each in SCIENCE)
+
+
+@pytest.fixture
+def moved(tree: Path, make_spec: Callable[..., Spec]) -> Callable[[], set[str]]:
+    """Kinds of stages whose keys are other ones than before the test."""
+    spec = make_spec(
+        datasets={"data-ii": {"image_px": 64, "latent": [2, 2]}},
+        methods=["gan-mdn", {"kind": "bayesian-optimization", "initial": 10, "iterations": 4, "batch": 2}],
+        tune={"trials": 2, "batch_size": [32]},
+        targets=[0.6],
+    )
+
+    def keys() -> dict[str, str]:
+        return dict(build_pipeline(spec).keys)
+
+    before = keys()
+
+    def compared() -> set[str]:
+        after = keys()
+        assert after.keys() == before.keys()
+        return {name.split("/")[0] for name in after if after[name] != before[name]}
+
+    return compared
+
+
+def test_an_edit_of_any_module_of_science_moves_the_keys_of_the_stages_that_use_it(
+    tree: Path, moved: Callable[[], set[str]]
+) -> None:
+    assert moved() == set()
+    found = {}
+    for module, path in modules(tree):
+        if is_science(module):
+            text = path.read_text(encoding="utf-8")
+            path.write_text(f"{text}\nEDITED = True\n", encoding="utf-8")
+            found[module] = moved()
+            path.write_text(text, encoding="utf-8")
+    assert moved() == set()
+    assert {module for module, kinds in found.items() if not kinds} == OF_NO_STAGE
+    assert {module: found[module] for module in MOVED_BY} == MOVED_BY
+
+
+def test_an_edit_of_anything_else_moves_none(tree: Path, moved: Callable[[], set[str]]) -> None:
+    others = [path for module, path in modules(tree) if not is_science(module)]
+    assert len(others) > 100
+    for path in others:
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write("\nEDITED = True\n")
+    assert moved() == set()

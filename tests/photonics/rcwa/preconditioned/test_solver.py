@@ -1,0 +1,176 @@
+"""The fastest solver against the obvious one, and what it does not take."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from photonics.rcwa import Numerics, SolverError, solve
+from photonics.rcwa.numerics import Solver
+from photonics.rcwa.preconditioned import pattern_system
+from photonics.rcwa.preconditioned.solver import PreconditionedSolver, why_not
+from photonics.rcwa.solver import transfer_is_quicker
+from photonics.stack import Incidence, PatternLayer, Stack, UniformLayer
+
+ImageMaker = Callable[..., np.ndarray]
+NORMAL = Incidence()
+
+dielectrics = st.builds(complex, st.floats(1, 5), st.sampled_from([0.0, 0.003, 0.06, 0.3]))
+films = st.lists(st.tuples(st.floats(0, 600), dielectrics), max_size=2)
+
+
+@st.composite
+def stacks(draw: st.DrawFn) -> Stack:
+    layers = [UniformLayer(f"above {i}", *film) for i, film in enumerate(draw(films))]
+    thickness = draw(st.one_of(st.floats(0, 5), st.floats(5, 300)))
+    layers.append(PatternLayer("pattern", thickness, draw(dielectrics), draw(dielectrics)))  # type: ignore[arg-type]
+    layers += [UniformLayer(f"below {i}", *film) for i, film in enumerate(draw(films))]
+    substrate = draw(st.sampled_from([1.5, 100j, 0.08 + 4.1j, 3.8 + 0.02j]))
+    # Irrational steps between orders keep nearly every order away from grazing.
+    step = draw(st.floats(0.1, 2)) * np.sqrt(2)
+    return Stack(600, 600 / step, draw(st.sampled_from([1.0, 1.5])), tuple(layers), substrate)
+
+
+def can_be_solved(stack: Stack, numerics: Numerics) -> bool:
+    try:
+        return why_not(stack, numerics, NORMAL) is None
+    except ValueError:  # an index that is a multiple of the step: an order grazes
+        return False
+
+
+# The same examples every time: a lossless stack drawn exactly onto a resonance has no digits to compare.
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(
+    stack=stacks(),
+    seed=st.integers(0, 20),
+    white=st.floats(0, 1),
+    orders=st.integers(0, 4),
+    truncation=st.sampled_from(["square", "circular"]),
+    pixels=st.sampled_from(["exact", "dft"]),
+    accuracy=st.sampled_from([1e-3, 1e-6, 1e-9]),
+)
+@pytest.mark.long
+def test_agrees_with_the_eigen_solver_to_the_accuracy_asked_for(
+    make_image: ImageMaker,
+    stack: Stack,
+    seed: int,
+    white: float,
+    orders: int,
+    truncation: str,
+    pixels: str,
+    accuracy: float,
+) -> None:
+    if pixels == "dft":
+        orders = min(orders, 3)
+    numerics = Numerics(orders, truncation, pixels=pixels, solver="preconditioned", accuracy=accuracy)  # type: ignore[arg-type]
+    assume(can_be_solved(stack, numerics))
+    image = make_image(seed, white=white)[None]
+    fast, slow = solve(stack, image, numerics), solve(stack, image, replace(numerics, solver="eigen"))
+    np.testing.assert_allclose(fast.reflection, slow.reflection, atol=accuracy, rtol=0)
+    np.testing.assert_allclose(fast.transmission, slow.transmission, atol=accuracy, rtol=0)
+    np.testing.assert_allclose(fast.layer_absorption, slow.layer_absorption, atol=accuracy, rtol=0)
+
+
+@pytest.mark.parametrize(("orders", "dense"), [(5, True), (7, False)])
+def test_both_forms_of_the_operator_agree_with_the_transfer_method(
+    silicon_on_metal: Stack, make_image: ImageMaker, orders: int, dense: bool
+) -> None:
+    numerics = Numerics(orders, "square", solver="preconditioned", accuracy=1e-11)
+    assert ((2 * orders + 1) ** 2 <= pattern_system.DENSE) == dense
+    image = make_image(3, px=32)[None]
+    fast = solve(silicon_on_metal, image, numerics)
+    sure = solve(silicon_on_metal, image, replace(numerics, solver="transfer"))
+    np.testing.assert_allclose(fast.absorption, sure.absorption, atol=1e-11, rtol=0)
+
+
+def test_less_accuracy_takes_fewer_iterations(
+    silicon_on_metal: Stack, make_image: ImageMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[int] = []
+
+    def count(*arguments: object) -> object:
+        found = block_gmres(*arguments)  # type: ignore[arg-type]
+        used[-1] += found.iterations
+        return found
+
+    block_gmres = pattern_system.block_gmres
+    monkeypatch.setattr(pattern_system, "block_gmres", count)
+    for accuracy in (1e-3, 1e-6, 1e-9):
+        used.append(0)
+        solve(silicon_on_metal, make_image(3)[None], Numerics(3, solver="preconditioned", accuracy=accuracy))
+    assert 0 < used[0] < used[1] < used[2] < 25
+
+
+@pytest.mark.parametrize(
+    ("changes", "numerics", "incidence", "reason"),
+    [
+        ({}, {}, Incidence(5), "normal incidence, got polar_deg 5"),
+        ({}, {"factorization": "li"}, NORMAL, "factorization 'laurent', got 'li'"),
+        ({"layers": ()}, {}, NORMAL, "exactly one patterned layer, got 0"),
+        (
+            {"layers": (PatternLayer("p", 50, 0.1 + 4j, 1.0),)},
+            {},
+            NORMAL,
+            "two dielectrics of loss tangents up to 0.3, got permittivities -16+0.8j, 1+0j",
+        ),
+        (
+            {"layers": (PatternLayer("p", 50, 7.0, 1.0),)},
+            {},
+            NORMAL,
+            "permittivities whose ratio is at most 36, got 49+0j and 1+0j",
+        ),
+        (
+            {"layers": (PatternLayer("p", 900, 2.0, 1.0),)},
+            {},
+            NORMAL,
+            "a thinner pattern, fewer orders or less accuracy: evanescent waves decay by exp(12) in the pattern, "
+            "beyond an accuracy of 1e-09",
+        ),
+    ],
+)
+def test_stacks_that_do_not_suit_are_refused(
+    silicon_on_metal: Stack, changes: dict, numerics: dict, incidence: Incidence, reason: str
+) -> None:
+    stack = replace(silicon_on_metal, **changes)
+    message = f"solver 'preconditioned' needs {reason}; use solver='auto'"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        PreconditionedSolver(stack, Numerics(3, "square", **numerics), incidence)
+
+
+def test_auto_takes_the_transfer_method_where_iterations_fail(
+    silicon_on_metal: Stack, make_image: ImageMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, numerics = make_image(5)[None], Numerics(3)
+    monkeypatch.setattr(pattern_system, "MOST_ITERATIONS", 1)
+    monkeypatch.setattr(pattern_system, "MOST_ROUNDS", 1)
+    with pytest.raises(SolverError, match=r"^image 0 of 1: the iterations of the preconditioned solver stopped at a"):
+        solve(silicon_on_metal, image, replace(numerics, solver="preconditioned"))
+    automatic = solve(silicon_on_metal, image, numerics)
+    sure = solve(silicon_on_metal, image, replace(numerics, solver="transfer"))
+    np.testing.assert_array_equal(automatic.absorption, sure.absorption)
+
+
+@pytest.mark.parametrize(("orders", "solver"), [(3, "transfer"), (6, "preconditioned")])
+def test_auto_is_the_quicker_solver(
+    silicon_on_metal: Stack, make_image: ImageMaker, orders: int, solver: Solver
+) -> None:
+    image, numerics = make_image(5)[None], Numerics(orders, accuracy=1e-6)
+    automatic = solve(silicon_on_metal, image, numerics)
+    quicker = solve(silicon_on_metal, image, replace(numerics, solver=solver))
+    np.testing.assert_array_equal(automatic.absorption, quicker.absorption)
+
+
+def test_the_transfer_method_is_quicker_for_few_orders_and_thick_layers_finely() -> None:
+    thin, thick = (Stack(980, 2000, 1.0, (PatternLayer("etch", t, 1.0, 4.8),), 1.0) for t in (70.0, 400.0))
+    assert transfer_is_quicker(thin, Numerics(4))
+    assert not transfer_is_quicker(thin, Numerics(5))
+    assert transfer_is_quicker(thick, Numerics(5, accuracy=1e-3))
+    assert transfer_is_quicker(thick, Numerics(5, "square", accuracy=1e-9))
+    assert not transfer_is_quicker(thick, Numerics(5, "square", accuracy=1e-6))
+    assert not transfer_is_quicker(thick, Numerics(7))
