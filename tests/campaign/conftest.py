@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from secure_shell import SecureShell, why_not
 
+from campaign.cache import owner
 from campaign.cache.lease import owner_file
 from campaign.cache.owner import Owner
 from campaign.record.driver import OWNER_NAME
@@ -120,6 +121,11 @@ def make_spec() -> Callable[..., Spec]:
         return Spec.model_validate(data)
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def _no_owner_is_known_to_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owner, "_ENDED", set())
 
 
 @pytest.fixture
