@@ -29,7 +29,7 @@ from rich.table import Table
 
 from photonics.rcwa import Numerics, solve
 from photonics.rcwa.threads import one_blas_thread
-from photonics.rcwa.transfer import TransferSolver
+from photonics.rcwa.transfer.solver import TransferSolver
 from photonics.stack import Incidence, Stack
 
 Way = Callable[[np.ndarray], object]

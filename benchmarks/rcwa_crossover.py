@@ -23,12 +23,12 @@ from rich.console import Console
 from rich.table import Table
 
 from photonics.rcwa import Numerics
-from photonics.rcwa.arithmetic import optical_phase
 from photonics.rcwa.lattice import harmonics
-from photonics.rcwa.preconditioned import PreconditionedSolver
+from photonics.rcwa.preconditioned.solver import PreconditionedSolver
 from photonics.rcwa.solver import transfer_is_quicker
 from photonics.rcwa.threads import one_blas_thread
-from photonics.rcwa.transfer import TransferSolver
+from photonics.rcwa.transfer.arithmetic import optical_phase
+from photonics.rcwa.transfer.solver import TransferSolver
 from photonics.stack import Incidence, PatternLayer, Stack
 
 Row = dict[str, float | int | bool]

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from photonics.materials import TabulatedMaterial
 from photonics.rcwa import Numerics, SolverError, solve
-from photonics.rcwa.differentiable import TensorPattern, TensorStack, TensorUniform, powers
+from photonics.rcwa.transfer.differentiable import TensorPattern, TensorStack, TensorUniform, powers
 from photonics.solution import POLARIZATIONS
 from photonics.stack import Incidence, PatternLayer, Stack, UniformLayer
 

@@ -1,39 +1,36 @@
-"""Cosine and sine of a matrix square root by Chebyshev expansion: matrix products only.
+"""Chebyshev series of cos(d sqrt x) and sin(d sqrt x) / sqrt x, planned before any matrix is there.
 
-For a layer of half thickness h in units of 1/k0 and A = P Q, C = cos(sqrt(A) h) and S = sin(sqrt(A) h) / sqrt(A) are
-entire functions of A: one expansion around the spectrum serves propagating and evanescent modes alike. Degree and
-number of doublings are chosen beforehand, from the ellipse that the spectrum lies in.
+A patterned layer of thickness d, in units of 1/k0, is described by both functions of A = P Q (``reference``). They are
+entire, so that one series around the eigenvalues of A serves propagating and evanescent modes alike, with products of
+matrices only. Where it ends follows from a Bernstein ellipse around the eigenvalues (Trefethen, Approximation Theory
+and Approximation Practice, chapter 8). Thick layers are expanded at a part of their thickness, then doubled.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import torch
-from torch import Tensor
 
-# exp(kappa h) of the fastest evanescent mode over one expansion. Rounding errors of C and S grow by as much, but hardly
-# those of what is made of them, in single precision too.
-LARGEST_GROWTH = 400.0
-# A doubling costs a product, an LU factorisation and two solves, in units of a product.
-DOUBLING_COST = 10 / 3
-MOST_DOUBLINGS = 40
-HIGHEST_DEGREE = 48
-SAMPLES = 256
+SAMPLES = 512
 # Error of the coefficients, relative to the largest value on the ellipse; they add up.
 ROUNDING = 1e-14
+# exp(LARGEST_EXPONENT) is still a number.
+LARGEST_EXPONENT = 700.0
+# Phase of which the sine is itself: quotients of smaller ones lose their digits.
+SMALLEST_PHASE = 1e-8
 
 
 @dataclass(frozen=True)
-class Spectrum:
-    """Ellipse that holds the spectrum of A: real foci ``low`` and ``high``, semi-axis ``height`` across them."""
+class BernsteinEllipse:
+    """An ellipse around eigenvalues: real foci ``low`` and ``high``, semi-axis ``height`` across them."""
 
     low: float
     high: float
-    height: float
+    height: float = 0.0
 
     @property
     def centre(self) -> float:
@@ -58,98 +55,155 @@ class Spectrum:
 
 
 @dataclass(frozen=True)
-class Expansion:
-    """How C and S of a layer are made: expand at ``half_thickness``, then double it ``doublings`` times.
+class Evaluation:
+    """How a series will be evaluated, which decides what is cheap and what is exact enough.
 
-    ``cosine`` and ``sine`` are the Chebyshev coefficients of an even degree; ``growth`` bounds exp(kappa h) over one
-    expansion.
+    Attributes
+    ----------
+    degrees : tuple of int
+        Degrees that can be had, rising.
+    cost : callable
+        Work that a degree takes, in products.
+    doubling_cost : float
+        Work of a doubling, in products.
+    doubling_error : float
+        Factor by which a doubling multiplies errors.
+    most_doublings : int
+        Doublings at most.
+    largest_growth : float
+        Largest exp(kappa d) of the fastest evanescent mode over the expanded part.
+    relative_sine : bool
+        Whether errors of the sine count relative to its value at x = 0, the thickness.
     """
 
-    spectrum: Spectrum
-    half_thickness: float
-    growth: float
+    degrees: tuple[int, ...]
+    cost: Callable[[int], float]
+    doubling_cost: float = 0.0
+    doubling_error: float = 1.0
+    most_doublings: int = 0
+    largest_growth: float = math.inf
+    relative_sine: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Both functions for a part of a layer, which becomes the layer by ``doublings``.
+
+    Attributes
+    ----------
+    ellipse : BernsteinEllipse
+        Where the eigenvalues lie; the series runs over T_k((x - centre) / half_width).
+    thickness : float
+        Thickness of the part, in units of 1/k0.
+    doublings : int
+        How often the part is to be doubled.
+    growth : float
+        Bound of exp(kappa d) of the evanescent modes over the part.
+    cosine, sine : numpy.ndarray
+        Coefficients, float64 (degree + 1,) each.
+    tail : float
+        Error planned for: truncation, or rounding of the coefficients where that is more.
+    neglected : float
+        Size of the first coefficient left out.
+    cost : float
+        Work with all doublings, in products.
+    """
+
+    ellipse: BernsteinEllipse
+    thickness: float
     doublings: int
-    cosine: tuple[float, ...]
-    sine: tuple[float, ...]
+    growth: float
+    cosine: np.ndarray
+    sine: np.ndarray
+    tail: float
+    neglected: float
+    cost: float
 
     @property
     def degree(self) -> int:
-        """Degree 2 s of the polynomials."""
+        """Degree of both polynomials."""
         return len(self.cosine) - 1
-
-    @property
-    def cost(self) -> float:
-        """Work in units of a matrix product."""
-        return self.degree / 2 + DOUBLING_COST * self.doublings
 
 
 @lru_cache(maxsize=256)
-def plan_expansion(spectrum: Spectrum, thickness: float, tail: float) -> Expansion:
-    """The cheapest expansion with an error below ``tail`` on the ellipse ``spectrum``; thickness in units of 1/k0.
+def plan_series(ellipse: BernsteinEllipse, thickness: float, tail: float, evaluation: Evaluation) -> Series:
+    """The cheapest series whose error, with all doublings, stays below ``tail`` on the ellipse.
 
-    The error is absolute; both functions are of order 1 for propagating modes. Errors of a phase double with the
-    thickness, so the expansion itself is better by 2^doublings. Raises ValueError if the layer is too thick for
-    ``MOST_DOUBLINGS``.
+    Parameters
+    ----------
+    ellipse : BernsteinEllipse
+        Where the eigenvalues of A lie.
+    thickness : float
+        Thickness in units of 1/k0.
+    tail : float
+        Largest error, absolute: both functions are of order 1 for propagating modes.
+    evaluation : Evaluation
+        What degrees and doublings cost.
+
+    Raises
+    ------
+    ValueError
+        If the layer is too thick for the degrees and doublings that there are.
     """
-    best: Expansion | None = None
-    for doublings in range(MOST_DOUBLINGS + 1):
-        if best is not None and DOUBLING_COST * doublings >= best.cost:
-            return best
-        candidate = _expand(spectrum, thickness / 2 ** (doublings + 1), doublings, tail)
+    best: Series | None = None
+    for doublings in range(evaluation.most_doublings + 1):
+        if best is not None and evaluation.doubling_cost * doublings >= best.cost:
+            break
+        candidate = _expand(ellipse, thickness / 2**doublings, doublings, tail, evaluation)
         if candidate is not None and (best is None or candidate.cost < best.cost):
             best = candidate
-    raise ValueError(
-        f"thickness must be within reach of {MOST_DOUBLINGS} doublings, got {thickness!r} / k0 for a spectrum of "
-        f"{spectrum!r}; use a thinner layer or fewer orders"
-    )
+    if best is None:
+        raise ValueError(
+            f"thickness must be within reach of {evaluation.most_doublings} doublings, got {thickness!r} / k0 for "
+            f"eigenvalues in {ellipse!r}; use a thinner layer or fewer orders"
+        )
+    return best
 
 
-def _expand(spectrum: Spectrum, h: float, doublings: int, wanted: float) -> Expansion | None:
-    """Expansion at half thickness h, or None if its modes grow too much or its degree is too high.
+def _expand(
+    ellipse: BernsteinEllipse, part: float, doublings: int, tail: float, evaluation: Evaluation
+) -> Series | None:
+    """Series of a part of the layer, or None if its modes grow too much or its degree is too high.
 
-    On the ellipse T_k = (u^k + u^-k) / 2 with |u| = rho, so a Fourier transform over the angle of u gives c_k rho^k / 2
-    (Trefethen, Approximation Theory and Approximation Practice, chapter 8). Sampling there, not on the interval, keeps
-    the rounding error of every c_k small against rho^-k.
+    On the ellipse T_k = (u^k + u^-k) / 2 with |u| = rho, so a Fourier transform over the angle of u gives
+    c_k rho^k / 2. Sampling there, not on the interval, keeps the rounding error of every c_k small against rho^-k.
     """
-    root = np.sqrt(spectrum.boundary())
-    growth = math.exp(min(h * np.abs(root.imag).max(), 700.0))
-    if growth > LARGEST_GROWTH:
+    root = np.sqrt(ellipse.boundary())
+    growth = math.exp(min(part * np.abs(root.imag).max(), LARGEST_EXPONENT))
+    if growth > evaluation.largest_growth:
         return None
-    values = np.stack([np.cos(root * h), h * np.sinc(root * h / math.pi)])
-    scaled = np.fft.fft(values, axis=1).real[:, : SAMPLES // 2] / SAMPLES
+    scaled = np.fft.fft(_cosine_and_sine(part, root), axis=1).real[:, : SAMPLES // 2] / SAMPLES
     scaled[:, 1:] *= 2
-    tail = np.abs(scaled[:, ::-1]).cumsum(axis=1)[:, ::-1].max(axis=0)
-    # Rounding errors of the transform are no part of the tail.
-    enough = max(wanted / 2**doublings, ROUNDING * growth)
-    for degree in range(4, HIGHEST_DEGREE + 1, 2):
-        if tail[degree + 1] < enough:
-            cosine, sine = scaled[:, : degree + 1] / spectrum.radius ** np.arange(degree + 1)
-            return Expansion(spectrum, h, growth, doublings, tuple(cosine.tolist()), tuple(sine.tolist()))
+    error = np.abs(scaled)
+    if evaluation.relative_sine and part > SMALLEST_PHASE:
+        error[1] /= part
+    beyond = error[:, ::-1].cumsum(axis=1)[:, ::-1].max(axis=0)
+    # Rounding errors of the transform are no part of the series.
+    rounding = ROUNDING * growth
+    enough = max(tail / evaluation.doubling_error**doublings, rounding)
+    for degree in evaluation.degrees:
+        if beyond[degree + 1] < enough:
+            coefficients = scaled[:, : degree + 2] / ellipse.radius ** np.arange(degree + 2)
+            cost = evaluation.cost(degree) + evaluation.doubling_cost * doublings
+            cosine, sine = coefficients[:, :-1]
+            neglected = float(np.abs(coefficients[:, -1]).max())
+            return Series(ellipse, part, doublings, growth, cosine, sine, max(tail, rounding), neglected, cost)
     return None
 
 
-def cosine_and_sine(A: Tensor, expansion: Expansion, stretch: Tensor | float = 1.0) -> tuple[Tensor, Tensor]:
-    """C and S of A at ``stretch * expansion.half_thickness``, before any doubling; (B, n, n) like A.
+def _cosine_and_sine(thickness: float, root: np.ndarray) -> np.ndarray:
+    """Values of cos(d r) and sin(d r) / r at complex r (n,), (2, n)."""
+    phase = thickness * root
+    phase[np.abs(phase) < SMALLEST_PHASE] = 0.0
+    return np.stack([np.cos(phase), thickness * np.sinc(phase / math.pi)])
 
-    ``stretch``, at most 1, carries the gradient of the thickness, which the coefficients do not know.
 
-    T_1 to T_s come by recurrence; the upper half of a sum of degree 2 s is divided by T_s in the Chebyshev basis, with
-    T_(s+k) = 2 T_s T_k - T_(s-k), which keeps every coefficient small, as monomials would not.
+def divide(coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A series of even degree 2 s as r + T_s q, with r and q of degree s: coefficients (s + 1,) of both.
+
+    The products T_2 to T_s and one more then do for degree 2 s. Division in the Chebyshev basis, by
+    T_(s+k) = 2 T_s T_k - T_(s-k), keeps every coefficient small, as monomials would not.
     """
-    spectrum, s = expansion.spectrum, expansion.degree // 2
-    identity = torch.eye(A.shape[-1], dtype=A.dtype, device=A.device).expand_as(A)
-    B = A * (stretch**2 / spectrum.half_width)
-    B.diagonal(dim1=-2, dim2=-1).sub_(spectrum.centre / spectrum.half_width)
-    T = [identity, B]
-    for _ in range(s - 1):
-        T.append(torch.baddbmm(T[-2], B, T[-1], beta=-1, alpha=2))
-    remainders, quotients = [], []
-    for c in (expansion.cosine, expansion.sine):
-        remainders.append([c[k] - c[2 * s - k] for k in range(s)] + [c[s]])
-        quotients.append([0.0] + [2 * c[s + k] for k in range(1, s + 1)])
-    weights = torch.tensor(remainders + quotients, dtype=A.real.dtype, device=A.device)
-    # All four sums of the T_k at once, as one real product.
-    basis = torch.view_as_real(torch.stack(T)).reshape(s + 1, -1)
-    sums = torch.view_as_complex((weights @ basis).reshape(4, *A.shape, 2))
-    C, S = torch.baddbmm(sums[0], T[s], sums[2]), torch.baddbmm(sums[1], T[s], sums[3])
-    return C, S * stretch
+    s = len(coefficients) // 2
+    remainder = np.append(coefficients[:s] - coefficients[:s:-1], coefficients[s])
+    return remainder, np.append(0.0, 2 * coefficients[s + 1 :])

@@ -8,15 +8,15 @@ from typing import Protocol
 
 import numpy as np
 
-from photonics.rcwa.arithmetic import optical_phase
 from photonics.rcwa.grazing import nearby_stacks
 from photonics.rcwa.lattice import harmonics
 from photonics.rcwa.numerics import COARSEST, Numerics, SolverError
 from photonics.rcwa.powers import Powers, check_powers, gather
-from photonics.rcwa.preconditioned import PreconditionedSolver, why_not
+from photonics.rcwa.preconditioned.solver import PreconditionedSolver, why_not
 from photonics.rcwa.reference import EigenSolver
 from photonics.rcwa.threads import one_blas_thread
-from photonics.rcwa.transfer import TransferSolver
+from photonics.rcwa.transfer.arithmetic import optical_phase
+from photonics.rcwa.transfer.solver import TransferSolver
 from photonics.solution import Solution
 from photonics.stack import Incidence, Stack
 

@@ -17,12 +17,15 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import lapack
 
+from photonics.rcwa.chebyshev import Evaluation, Series
 from photonics.rcwa.numerics import SolverError
-from photonics.rcwa.real_basis import RealBasis
-from photonics.rcwa.series import Series
+from photonics.rcwa.preconditioned.real_basis import RealBasis
 
-# The first term left out may be this many times larger than planned before the spectrum counts as misjudged.
+# The first term left out may be this many times larger than planned before the eigenvalues count as misjudged.
 MISJUDGED = 10.0
+HIGHEST_DEGREE = 250
+# Terms are added one by one, each a product with a few columns.
+ON_FIELDS = Evaluation(degrees=tuple(range(1, HIGHEST_DEGREE + 1)), cost=float)
 
 
 class Fields(NamedTuple):
@@ -52,8 +55,8 @@ class PatternOperator:
         """Fields at the layer's top from those at its bottom, computed in ``dtype``.
 
         Two Chebyshev recurrences run half a step apart, a_k = T_k(P Q) u and b_k = T_k(Q P) v, so that each of P and Q
-        acts once a step, on both. Raises SolverError if the series does not converge: the spectrum then lies outside
-        of what was planned for.
+        acts once a step, on both. Raises SolverError if the series does not converge: eigenvalues then lie outside of
+        what was planned for.
         """
         real = np.float32 if dtype is np.complex64 else np.float64
         N, columns, steps = self.basis.size, below.e.shape[1], series.degree + 1
@@ -63,7 +66,7 @@ class PatternOperator:
         turned = np.empty_like(terms)
         terms[0, :, u], terms[0, :, v] = below
         turned[0, :, v] = self._times_P(terms[0, :, v], dtype)
-        scale, shift = real(2 / series.half_width), real(2 * series.centre / series.half_width)
+        scale, shift = real(2 / series.ellipse.half_width), real(2 * series.ellipse.centre / series.ellipse.half_width)
         work = _Workspace(N, 2 * columns, dtype, self.basis, real)
         for k in range(steps):
             work.fields[:, u], work.fields[:, v] = terms[k, :, u], turned[k, :, v]
@@ -125,8 +128,8 @@ class DensePatternOperator:
         self._P, self._Q, self._series = operator.P32, Q, series
         # Twice the operator that the polynomials see; its transpose is that of Q P, for P and Q are symmetric.
         self._step = np.concatenate([self._P @ Q[:N], Q[N:]])
-        self._step.flat[:: 2 * N + 1] -= np.float32(series.centre)
-        self._step *= np.float32(2 / series.half_width)
+        self._step.flat[:: 2 * N + 1] -= np.float32(series.ellipse.centre)
+        self._step *= np.float32(2 / series.ellipse.half_width)
 
     def carry_up(self, below: Fields) -> Fields:
         """Fields at the layer's top from those at its bottom, complex64."""
@@ -189,8 +192,8 @@ def _check_convergence(terms: np.ndarray, series: Series) -> None:
     # Written so that a NaN is refused too.
     if not last * series.neglected <= MISJUDGED * series.tail * first:
         raise SolverError(
-            "the Chebyshev series of the patterned layer does not converge: its spectrum lies outside of the interval "
-            "expected; use solver='transfer'"
+            "the Chebyshev series of the patterned layer does not converge: its eigenvalues lie outside of what "
+            "was expected; use solver='transfer'"
         )
 
 

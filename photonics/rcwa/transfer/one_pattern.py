@@ -1,7 +1,7 @@
 """One patterned layer between uniform ones: less work than joining layers as scattering matrices.
 
-With the notation of ``photonics.rcwa.slab``, the boundaries h + Ya e = f above the layer and h = Yb e below it give,
-with D = Ya + Yb, Delta = Ya - Yb and H = (2 C - i S P D)^-1 i S P,
+With the notation of ``slab``, the boundaries h + Ya e = f above the layer and h = Yb e below it give, with D = Ya + Yb,
+Delta = Ya - Yb and H = (2 C - i S P D)^-1 i S P,
 
     [2 i Q S - (D + Delta H Delta) C] alpha = -(I + Delta H) f,    w = H (f - Delta C alpha).
 """
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from photonics.rcwa.boundary import Drive, Field
 from photonics.rcwa.linear import Factors, add_to_diagonal
-from photonics.rcwa.slab import Slab
+from photonics.rcwa.transfer.slab import Slab
 
 
 def fields_between(slab: Slab, above: Drive, below: Tensor) -> list[Field]:

@@ -7,11 +7,11 @@ from itertools import chain
 import numpy as np
 import torch
 
-from photonics.rcwa.arithmetic import Arithmetic, Quality, choose, double, optical_phase
-from photonics.rcwa.cascade import Cascade
 from photonics.rcwa.numerics import Numerics, SolverError
 from photonics.rcwa.powers import Powers, check_powers
 from photonics.rcwa.tensor_stack import TensorStack
+from photonics.rcwa.transfer.arithmetic import Arithmetic, Quality, choose, double, optical_phase
+from photonics.rcwa.transfer.cascade import Cascade
 from photonics.stack import Incidence, Stack
 
 # Matrices (2 N, 2 N) that one image takes at most: two of each Chebyshev polynomial, sums and operators. Measured: 21
@@ -100,7 +100,7 @@ class TransferSolver:
         return found, quality
 
     def _chunk(self) -> int:
-        n, patterns = 2 * len(self._cascade.waves.parallel), len(self._stack.patterns)
+        n, patterns = 2 * self._cascade.order_count, len(self._stack.patterns)
         if self._device.type == "cpu":
             return max(1, CACHE // (n**2 * torch.complex128.itemsize))
         return chunk_size(n, patterns, torch.complex128, _free_memory(self._device))

@@ -17,16 +17,17 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from photonics.rcwa.arithmetic import Arithmetic
-from photonics.rcwa.chebyshev import Expansion, Spectrum, cosine_and_sine, plan_expansion
+from photonics.rcwa.chebyshev import BernsteinEllipse, Series, plan_series
 from photonics.rcwa.convolution import convolution_matrix, li_matrices
 from photonics.rcwa.linear import Factors, add_to_diagonal, one_minus
 from photonics.rcwa.numerics import Numerics, SolverError
+from photonics.rcwa.transfer.arithmetic import Arithmetic
+from photonics.rcwa.transfer.polynomials import BY_TANGENT, cosine_and_sine
 from photonics.rcwa.waves import Waves
 
 # Largest error of C^2 + A S^2 = I by rounding, relative to the squared growth of the modes.
 IDENTITY_TOLERANCE = {torch.complex128: 1e-9, torch.complex64: 1e-3}
-# Ratio of permittivities up to which the spectrum of a dielectric pattern is bounded without looking at it.
+# Ratio of permittivities up to which the eigenvalues of a dielectric pattern are bounded without looking at it.
 LARGEST_CONTRAST = 36.0
 # Thickness in units of 1/k0 that thinner layers are planned as, then shrunk: a layer of none has a derivative too.
 THINNEST = 1e-6
@@ -83,16 +84,16 @@ def make_slab(
 ) -> Slab:
     """A patterned layer, before any doubling, of permittivity complex128 (B, H, H); thickness in units of 1/k0.
 
-    With ``look`` the spectrum of P Q is bounded by its norm, not beforehand. Raises SolverError if the permittivity has
-    a singular matrix or the spectrum lies outside of what was expected.
+    With ``look`` the eigenvalues of P Q are bounded by its norm, not beforehand. Raises SolverError if the permittivity
+    has a singular matrix or the eigenvalues lie outside of what was expected.
     """
     P_pp, Q, A = maxwell_matrices(permittivity, waves, numerics, arithmetic.dtype)
-    expected = None if look else bound_spectrum(permittivity.detach(), float(waves.lattice.parallel.max()))
+    expected = None if look else bound_eigenvalues(permittivity.detach(), float(waves.lattice.parallel.max()))
     planned = max(optical_thickness.item(), THINNEST)
-    expansion = plan_expansion(expected or measure_spectrum(A.detach()), planned, arithmetic.tail)
-    C, S = cosine_and_sine(A, expansion, optical_thickness / planned)
-    error = identity_error(A.detach(), C.detach(), S.detach(), expansion, arithmetic)
-    return Slab(P_pp, Q, A, C, S, expansion.doublings, error)
+    series = plan_series(expected or enclose_eigenvalues(A.detach()), planned / 2, arithmetic.tail, BY_TANGENT)
+    C, S = cosine_and_sine(A, series, optical_thickness / planned)
+    error = identity_error(A.detach(), C.detach(), S.detach(), series, arithmetic)
+    return Slab(P_pp, Q, A, C, S, series.doublings, error)
 
 
 def maxwell_matrices(
@@ -114,8 +115,8 @@ def maxwell_matrices(
     return P_pp, Q, torch.cat([P_pp @ Q[..., :N, :], Q[..., N:, :]], dim=-2)
 
 
-def bound_spectrum(permittivity: Tensor, reach: float) -> Spectrum | None:
-    """Where the spectra of P Q lie for dielectrics; None for other patterns. ``reach`` is the largest wavevector.
+def bound_eigenvalues(permittivity: Tensor, reach: float) -> BernsteinEllipse | None:
+    """Where those of P Q lie for dielectrics; None for other patterns. ``reach`` is the largest wavevector.
 
     A bound known before any image, found by trial on 400 random layers (contrast up to 36, stripes, checkers, noise and
     random fields): no eigenvalue left it.
@@ -129,29 +130,29 @@ def bound_spectrum(permittivity: Tensor, reach: float) -> Spectrum | None:
     half_width = (high - low) / 2
     # The ellipse holds the point high + i loss, where modes of an absorber lie, and 0.4 reach^2 in its middle.
     corner = math.sqrt((loss**2 + loss * math.sqrt(loss**2 + 4 * half_width**2)) / 2)
-    return Spectrum(low, high, max(corner, loss + 0.4 * reach**2))
+    return BernsteinEllipse(low, high, max(corner, loss + 0.4 * reach**2))
 
 
-def measure_spectrum(A: Tensor) -> Spectrum:
-    """A disc around the spectra of A (B, n, n), by their norms."""
+def enclose_eigenvalues(A: Tensor) -> BernsteinEllipse:
+    """A disc around those of A (B, n, n), by their norms."""
     size = A.abs()
     norm = torch.sqrt(size.sum(dim=-2).amax(dim=-1) * size.sum(dim=-1).amax(dim=-1)).amax().item()
-    return Spectrum(-norm, norm, norm)
+    return BernsteinEllipse(-norm, norm, norm)
 
 
-def identity_error(A: Tensor, C: Tensor, S: Tensor, expansion: Expansion, arithmetic: Arithmetic) -> Tensor:
+def identity_error(A: Tensor, C: Tensor, S: Tensor, series: Series, arithmetic: Arithmetic) -> Tensor:
     """Error of C^2 + A S^2 = I on a probe, relative to the squared growth of the modes, (B,).
 
-    Raises SolverError if it is beyond rounding: then the spectrum lies outside of what was expected.
+    Raises SolverError if it is beyond rounding: then eigenvalues lie outside of what was expected.
     """
     n = A.shape[-1]
     probe = torch.cos(torch.arange(n, dtype=torch.float64, device=A.device) ** 2)[:, None].to(A.dtype)
     residual = C @ (C @ probe) + A @ (S @ (S @ probe)) - probe
     error = torch.linalg.vector_norm(residual, dim=(-2, -1)) / torch.linalg.vector_norm(probe)
     # Written so that a NaN is refused too.
-    if not bool((error <= (IDENTITY_TOLERANCE[A.dtype] + arithmetic.tail) * expansion.growth**2).all()):
+    if not bool((error <= (IDENTITY_TOLERANCE[A.dtype] + arithmetic.tail) * series.growth**2).all()):
         raise SolverError(
             f"the Chebyshev expansion of the patterned layer misses cos^2 + sin^2 = 1 by {error.max().item():.2g}; "
             f"use solver='eigen'"
         )
-    return error.double() / expansion.growth**2
+    return error.double() / series.growth**2

@@ -15,10 +15,10 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from photonics.rcwa.cascade import Cascade
 from photonics.rcwa.numerics import Numerics
 from photonics.rcwa.powers import TensorPowers
 from photonics.rcwa.tensor_stack import TensorPattern, TensorStack, TensorUniform, require_permittivities
+from photonics.rcwa.transfer.cascade import Cascade
 from photonics.stack import Incidence
 
 __all__ = ["TensorPattern", "TensorPowers", "TensorStack", "TensorUniform", "powers"]

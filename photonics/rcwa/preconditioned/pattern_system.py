@@ -15,13 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from photonics.rcwa.chebyshev import Spectrum
-from photonics.rcwa.exact_operator import DensePatternOperator, Fields, PatternOperator
-from photonics.rcwa.krylov import block_gmres
+from photonics.rcwa.chebyshev import BernsteinEllipse, Series, plan_series
 from photonics.rcwa.numerics import SolverError
-from photonics.rcwa.preconditioner import MatrixSeries, Preconditioner, plan_matrix_series
-from photonics.rcwa.real_basis import RealBasis
-from photonics.rcwa.series import Series, expand
+from photonics.rcwa.preconditioned.exact_operator import ON_FIELDS, DensePatternOperator, Fields, PatternOperator
+from photonics.rcwa.preconditioned.krylov import block_gmres
+from photonics.rcwa.preconditioned.preconditioner import BY_DOUBLE_ANGLE, TAIL, Preconditioner
+from photonics.rcwa.preconditioned.real_basis import RealBasis
 
 MOST_ITERATIONS = 30
 MOST_ROUNDS = 6
@@ -129,7 +128,7 @@ class PatternSystem:
             N,
             {
                 # P Q and S P take a quarter of a product of two (2 N, 2 N) matrices, Q S a whole one.
-                "sgemm": (self._stand_in.products + 1.5) * 2 * n**3,
+                "sgemm": (self._stand_in.cost + 1.5) * 2 * n**3,
                 "dgemm": 5 * N**3,
                 "cgetrf": 8 / 3 * n**3,
                 "thin_single": solution.iterations * (self._single.degree * step + 16 * n**2),
@@ -153,28 +152,36 @@ class PatternSystem:
         return noise(self.thickness, self.basis.parallel.max(), np.float32)
 
     @cached_property
-    def _stand_in(self) -> MatrixSeries:
+    def _stand_in(self) -> Series:
         reach = float(self.basis.parallel.max()) ** 2
-        return plan_matrix_series(-1.25 * reach - 1, self._highest, self.thickness)
+        try:
+            return plan_series(
+                BernsteinEllipse(-1.25 * reach - 1, self._highest), self.thickness, TAIL, BY_DOUBLE_ANGLE
+            )
+        except ValueError as error:
+            raise SolverError(
+                f"a patterned layer of thickness {self.thickness:.3g} / k0 is too thick for the preconditioned "
+                f"solver; use solver='transfer'"
+            ) from error
 
     @cached_property
     def _single(self) -> Series:
-        return expand(self._spectrum, self.thickness, max(self.tolerance, self._noise) / 10)
+        return plan_series(self._ellipse, self.thickness, max(self.tolerance, self._noise) / 10, ON_FIELDS)
 
     @cached_property
     def _double(self) -> Series:
-        return expand(self._spectrum, self.thickness, self.tolerance / 10)
+        return plan_series(self._ellipse, self.thickness, self.tolerance / 10, ON_FIELDS)
 
     @property
     def _highest(self) -> float:
         return 1.04 * max(self.white.real, self.black.real)
 
     @property
-    def _spectrum(self) -> Spectrum:
-        """Where the spectrum of P Q lies: modes of an absorber off the real axis by its loss; see ``slab``."""
+    def _ellipse(self) -> BernsteinEllipse:
+        """Where the eigenvalues of P Q lie: modes of an absorber off the real axis by its loss; see ``slab``."""
         reach = float(self.basis.parallel.max()) ** 2
         low, loss = -1.6 * reach - 1, max(self.white.imag, self.black.imag)
-        return Spectrum(low, self._highest, loss + 0.02 * (self._highest - low) / 2)
+        return BernsteinEllipse(low, self._highest, loss + 0.02 * (self._highest - low) / 2)
 
 
 def noise(thickness: float, parallel: float, real: type) -> float:

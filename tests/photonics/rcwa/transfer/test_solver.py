@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from photonics.rcwa import Numerics, SolverError, solve
-from photonics.rcwa import slab as slab_module
-from photonics.rcwa.chebyshev import Spectrum, plan_expansion
+from photonics.rcwa.chebyshev import BernsteinEllipse, plan_series
+from photonics.rcwa.transfer import slab as slab_module
+from photonics.rcwa.transfer.polynomials import BY_TANGENT
 from photonics.stack import Incidence, Layer, PatternLayer, Stack, UniformLayer
 
 ImageMaker = Callable[..., np.ndarray]
@@ -145,12 +146,12 @@ def test_no_pattern_at_all(incidence: Incidence) -> None:
     assert_agree(Stack(600, 430, 1.2, layers, 0.1 + 4j), images, Numerics(1), incidence, 1e-12)
 
 
-def test_spectrum_beyond_the_bound_is_noticed(
+def test_eigenvalues_beyond_the_bound_is_noticed(
     monkeypatch: pytest.MonkeyPatch, silicon_on_metal: Stack, make_image: ImageMaker
 ) -> None:
     thickness = silicon_on_metal.optical_thickness(silicon_on_metal.layers[0])
-    narrow = plan_expansion(Spectrum(-0.5, 0.5, 0.0), thickness, 1e-9)
-    monkeypatch.setattr(slab_module, "plan_expansion", lambda *_: narrow)
+    narrow = plan_series(BernsteinEllipse(-0.5, 0.5), thickness / 2, 1e-9, BY_TANGENT)
+    monkeypatch.setattr(slab_module, "plan_series", lambda *_: narrow)
     message = r"^image 0 of 1: the Chebyshev expansion of the patterned layer misses cos\^2 \+ sin\^2 = 1 by "
     with pytest.raises(SolverError, match=message):
         solve(silicon_on_metal, make_image(1)[None], Numerics(2, solver="transfer"))

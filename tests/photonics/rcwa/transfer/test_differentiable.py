@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from photonics.rcwa import Numerics, solve
-from photonics.rcwa.differentiable import TensorPattern, TensorPowers, TensorStack, TensorUniform, powers
+from photonics.rcwa.transfer.differentiable import TensorPattern, TensorPowers, TensorStack, TensorUniform, powers
 from photonics.stack import Incidence, PatternLayer, Stack, UniformLayer
 
 ImageMaker = Callable[..., np.ndarray]

@@ -6,12 +6,12 @@ import numpy as np
 import torch
 
 from photonics.rcwa.boundary import Field
-from photonics.rcwa.cascade import Cascade
 from photonics.rcwa.lattice import make_lattice
 from photonics.rcwa.numerics import Numerics
-from photonics.rcwa.pattern_system import PatternSystem, Work, misfit
 from photonics.rcwa.powers import Powers
-from photonics.rcwa.real_basis import RealBasis
+from photonics.rcwa.preconditioned.pattern_system import PatternSystem, Work, misfit
+from photonics.rcwa.preconditioned.real_basis import RealBasis
+from photonics.rcwa.surroundings import Surroundings
 from photonics.rcwa.tensor_stack import TensorStack
 from photonics.stack import Incidence, PatternLayer, Stack
 
@@ -24,17 +24,17 @@ class PreconditionedSolver:
         if reason is not None:
             raise ValueError(f"solver 'preconditioned' needs {reason}; use solver='auto'")
         self._pixels = numerics.pixels
-        self._cascade = Cascade(TensorStack.from_stack(stack), numerics, incidence)
+        self._surroundings = Surroundings(TensorStack.from_stack(stack), numerics, incidence)
         [pattern] = _patterns(stack)
-        drive, below = self._cascade.surroundings
+        drive = self._surroundings.drive
         self._system = PatternSystem(
-            RealBasis(self._cascade.waves.lattice),
+            RealBasis(self._surroundings.waves.lattice),
             stack.optical_thickness(pattern),
             complex(pattern.white_index) ** 2,
             complex(pattern.black_index) ** 2,
             drive.admittance.numpy(),
             drive.source.numpy(),
-            below.numpy(),
+            self._surroundings.admittance.numpy(),
             numerics.accuracy,
         )
 
@@ -42,7 +42,7 @@ class PreconditionedSolver:
         """Power fractions for one image, (1, H, W). Raises SolverError if the iterations do not converge."""
         solution = self._system.solve(patterns[0], self._pixels)
         fields = [Field(torch.from_numpy(e)[None], torch.from_numpy(h)[None]) for e, h in solution[:2]]
-        return self._cascade.powers_of(fields).numbers([solution.error])[0]
+        return self._surroundings.powers(fields).numbers([solution.error])[0]
 
     def work(self, image: np.ndarray) -> Work:
         """Operations that one image (H, W) takes."""

@@ -11,7 +11,7 @@ import torch
 from photonics.rcwa import Numerics
 from photonics.rcwa.convolution import convolution_matrix
 from photonics.rcwa.lattice import make_lattice
-from photonics.rcwa.real_basis import RealBasis
+from photonics.rcwa.preconditioned.real_basis import RealBasis
 from photonics.stack import Incidence, Stack
 
 ImageMaker = Callable[..., np.ndarray]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from photonics.rcwa import SolverError
-from photonics.rcwa.krylov import block_gmres
+from photonics.rcwa.preconditioned.krylov import block_gmres
 
 
 def random_system(n: int, spread: float) -> tuple[np.ndarray, np.ndarray]:

@@ -11,70 +11,44 @@ float32. One complex64 LU factorisation of W remains. GMRES makes up for what is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.linalg import lapack
 
-from photonics.rcwa.exact_operator import PatternOperator
+from photonics.rcwa.chebyshev import Evaluation, Series, divide
 from photonics.rcwa.numerics import SolverError
-from photonics.rcwa.series import chebyshev_coefficients
+from photonics.rcwa.preconditioned.exact_operator import PatternOperator
 
 # Error of the polynomials, relative to the value of either function at x = 0. Larger errors cost more iterations than
 # they save products.
 TAIL = 0.1
-# Thickness, in units of 1/k0, below which a layer has no sine worth an error relative to it.
-THINNEST = 1e-9
 MOST_DOUBLINGS = 8
 HIGHEST_DEGREE = 20
 ROWS = 48
 
 
-@dataclass(frozen=True)
-class MatrixSeries:
-    """Polynomials of ``thickness`` / 2^doublings, in T_k((x - centre) / half_width); ``products`` is their cost."""
-
-    centre: float
-    half_width: float
-    cosine: np.ndarray
-    sine: np.ndarray
-    doublings: int
-    products: int
+def _is_divided(degree: int) -> bool:
+    return degree % 2 == 0 and degree // 2 + 1 <= degree - 1
 
 
-def plan_matrix_series(low: float, high: float, thickness: float) -> MatrixSeries:
-    """The cheapest polynomials on [low, high]; thickness in units of 1/k0.
-
-    A doubling, cos 2x = 2 cos^2 x - 1 and sin 2x = 2 sin x cos x, costs two products and multiplies errors by four.
-    """
-    best: MatrixSeries | None = None
-    for doublings in range(MOST_DOUBLINGS + 1):
-        part = thickness / 2**doublings
-        cosine, sine = chebyshev_coefficients(low, high, part)
-        beyond = np.maximum(np.abs(cosine), np.abs(sine) / max(part, THINNEST))[::-1].cumsum()[::-1]
-        for degree in range(2, HIGHEST_DEGREE + 1):
-            products = _products(degree) + 2 * doublings
-            if beyond[degree + 1] * 4**doublings < TAIL and (best is None or products < best.products):
-                half_width = (high - low) / 2
-                centre = (high + low) / 2
-                best = MatrixSeries(centre, half_width, cosine[: degree + 1], sine[: degree + 1], doublings, products)
-    if best is None:
-        raise SolverError(
-            f"a patterned layer of thickness {thickness:.3g} / k0 is too thick for the preconditioned solver; "
-            f"use solver='transfer'"
-        )
-    return best
+def _products(degree: int) -> float:
+    return degree // 2 + 1 if _is_divided(degree) else degree - 1
 
 
-def _products(degree: int) -> int:
-    """Matrix products for both polynomials: all powers, or those up to half the degree and one division each."""
-    return min(degree - 1, degree // 2 + 1) if degree % 2 == 0 else degree - 1
+# A doubling, cos 2x = 2 cos^2 x - 1 and sin 2x = 2 sin x cos x, takes two products and multiplies errors by four.
+BY_DOUBLE_ANGLE = Evaluation(
+    degrees=(2, 3, 4, 5, *range(6, HIGHEST_DEGREE + 1, 2)),
+    cost=_products,
+    doubling_cost=2.0,
+    doubling_error=4.0,
+    most_doublings=MOST_DOUBLINGS,
+    relative_sine=True,
+)
 
 
 class Preconditioner:
     """W of one pattern, factorised; ``above`` and ``below`` are admittances in the real basis, complex (2 N,)."""
 
-    def __init__(self, operator: PatternOperator, series: MatrixSeries, above: np.ndarray, below: np.ndarray) -> None:
+    def __init__(self, operator: PatternOperator, series: Series, above: np.ndarray, below: np.ndarray) -> None:
         N = operator.basis.size
         E = np.float32(operator.contrast.real) * operator.X32
         E.flat[:: N + 1] += np.float32(operator.black.real)
@@ -110,12 +84,12 @@ def _assemble(C: np.ndarray, QS: np.ndarray, SP: np.ndarray, Ya: np.ndarray, Yb:
     return W
 
 
-def _cosine_and_sine(A: np.ndarray, series: MatrixSeries) -> tuple[np.ndarray, np.ndarray]:
-    """C and S of A, float32; see ``chebyshev.cosine_and_sine`` for the division by T_s."""
-    n, degree = len(A), len(series.cosine) - 1
-    B = A * np.float32(1 / series.half_width)
-    B.flat[:: n + 1] -= np.float32(series.centre / series.half_width)
-    divided = degree % 2 == 0 and degree // 2 + 1 <= degree - 1
+def _cosine_and_sine(A: np.ndarray, series: Series) -> tuple[np.ndarray, np.ndarray]:
+    """C and S of A, float32: from all powers, or from those up to half the degree and one division each."""
+    n, degree = len(A), series.degree
+    B = A * np.float32(1 / series.ellipse.half_width)
+    B.flat[:: n + 1] -= np.float32(series.ellipse.centre / series.ellipse.half_width)
+    divided = _is_divided(degree)
     T = [B]
     for k in range(2, (degree // 2 if divided else degree) + 1):
         following = B @ T[-1]
@@ -136,10 +110,10 @@ def _cosine_and_sine(A: np.ndarray, series: MatrixSeries) -> tuple[np.ndarray, n
 
 
 def _divided_sum(T: list[np.ndarray], c: np.ndarray) -> np.ndarray:
-    """sum of c_k T_k for degree 2 s from T_1 to T_s: r + T_s q, since T_(s+k) = 2 T_s T_k - T_(s-k)."""
-    s = len(T)
-    total = _sum(T, np.append(c[:s] - c[:s:-1], c[s]))
-    total += T[-1] @ _sum(T, np.append(0.0, 2 * c[s + 1 :]))
+    """Sum of c_k T_k for degree 2 s from T_1 to T_s."""
+    remainder, quotient = divide(c)
+    total = _sum(T, remainder)
+    total += T[-1] @ _sum(T, quotient)
     return total
 
 

@@ -8,8 +8,8 @@ a goes down and b goes up. What absorbs or only passes light on then never retur
 and whatever the orders do, evanescent ones too. So the matrices stay bounded for any thickness, and 1 - r R of a layer
 r on a reflector R is singular at a resonance of the stack itself only.
 
-A layer that is symmetric in z is driven evenly or oddly from its two faces. With the notation of
-``photonics.rcwa.slab``, the amplitudes that go in and come out are in the ratios
+A layer that is symmetric in z is driven evenly or oddly from its two faces. With the notation of ``slab``, the
+amplitudes that go in and come out are in the ratios
 
     r_even = 2 C (C - i Yr^-1 Q S)^-1 - 1,    r_odd = 1 - 2 (C - i S P Yr)^-1 C.
 
@@ -26,7 +26,7 @@ from torch import Tensor
 
 from photonics.rcwa.boundary import Drive, Field, Film
 from photonics.rcwa.linear import Factors, add_to_diagonal, one_minus
-from photonics.rcwa.slab import Slab
+from photonics.rcwa.transfer.slab import Slab
 
 
 class Ports(NamedTuple):

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from photonics.rcwa import Numerics, solve
-from photonics.rcwa import cascade as cascade_module
-from photonics.rcwa.arithmetic import Arithmetic, Quality, choose, optical_phase
-from photonics.rcwa.cascade import Cascade
 from photonics.rcwa.tensor_stack import TensorStack
+from photonics.rcwa.transfer import cascade as cascade_module
+from photonics.rcwa.transfer.arithmetic import Arithmetic, Quality, choose, optical_phase
+from photonics.rcwa.transfer.cascade import Cascade
 from photonics.solution import Solution
 from photonics.stack import Incidence, PatternLayer, Stack, UniformLayer
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from photonics.rcwa import Numerics, SolverError
-from photonics.rcwa.arithmetic import double
 from photonics.rcwa.powers import Powers
-from photonics.rcwa.transfer import MATRICES, MATRICES_A_PATTERN, SHARE, TransferSolver, chunk_size
+from photonics.rcwa.transfer.arithmetic import double
+from photonics.rcwa.transfer.solver import MATRICES, MATRICES_A_PATTERN, SHARE, TransferSolver, chunk_size
 from photonics.stack import Incidence, PatternLayer, Stack, UniformLayer
 
 ImageMaker = Callable[..., np.ndarray]

@@ -1,0 +1,1 @@
+"""RCWA without an eigen-decomposition: matrix products and LU factorisations only."""
