@@ -12,7 +12,8 @@ from photonics.rcwa.grazing import nearby_stacks
 from photonics.rcwa.lattice import harmonics
 from photonics.rcwa.numerics import COARSEST, Numerics, SolverError
 from photonics.rcwa.powers import Powers, check_powers, gather
-from photonics.rcwa.preconditioned.solver import PreconditionedSolver, why_not
+from photonics.rcwa.preconditioned.limits import why_not
+from photonics.rcwa.preconditioned.solver import PreconditionedSolver
 from photonics.rcwa.reference import EigenSolver
 from photonics.rcwa.threads import one_blas_thread
 from photonics.rcwa.transfer.arithmetic import optical_phase
