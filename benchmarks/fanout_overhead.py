@@ -145,9 +145,9 @@ def fan_out(
     logs = folder.with_name(f"{folder.name}-logs")
     progress = StageProgress("labels", lambda _, **facts: watch(facts["done"], facts["total"]))
     context = StageContext(folder, resources, progress, rows_per_unit, logs)
-    config = {"physics": {}, "latent": LATENT, "image_px": image_px}
+    physics = optics_of(load_spec(SPEC).spec.physics, ORDERS, image_px)  # which the store says it was simulated with
     started = time.perf_counter()
-    simulate_designs(simulator, config, designs, "labels.zarr", context)
+    simulate_designs(simulator, physics, designs, "labels.zarr", context)
     seconds = time.perf_counter() - started
     assert SimulationStore.open(folder / "labels.zarr").is_complete
     return seconds

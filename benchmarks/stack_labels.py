@@ -16,7 +16,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from campaign.plan.optics import Optics, optics_of, with_orders
+from campaign.plan.optics import Optics, optics_of
 from campaign.spec.load import load_physics
 from campaign.stages.simulator import Simulator
 from ganmdn.authors import load_authors_generator
@@ -48,7 +48,7 @@ def main() -> None:
     images = generate_images(load_authors_generator(arguments.weights), z)
     optics, more = optics_of(physics, orders, IMAGE_PX), round(MORE_ORDERS * orders)
     labels = absorption(optics, images, f"{orders} orders")
-    again = absorption(with_orders(optics, more), images[: arguments.sample], f"{more} orders")
+    again = absorption(optics.with_orders(more), images[: arguments.sample], f"{more} orders")
     moved = np.abs(again - labels[: arguments.sample])
     figures = {
         "images": arguments.count,

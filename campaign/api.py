@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from campaign.cache.stage_cache import StageCache
-from campaign.plan.pipeline import build_pipeline
+from campaign.plan.pipeline import Pipeline
 from campaign.published.compare import calibrate, import_data, validate_physics, verify_authors
 from campaign.record.cancel_request import CancelRequest
 from campaign.record.events import EventLog, Listener
@@ -27,6 +27,7 @@ from campaign.slurm import submission
 from campaign.slurm.queue import queue_of, queues_of
 from campaign.slurm.submission import QueuedRun
 from campaign.spec.profile import Profile, SlurmProfile
+from campaign.stages import KINDS
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -211,7 +212,7 @@ def rewrite_report(run_folder: Path) -> Path:
         Some of its stages have no result.
     """
     submitted = Submission.read(run_folder)
-    pipeline, cache = build_pipeline(submitted.spec, submitted.keys), StageCache(submitted.cache)
+    pipeline, cache = Pipeline.of(submitted.spec, KINDS, submitted.keys), StageCache(submitted.cache)
     missing = [stage.name for stage in pipeline.stages if not cache.has(stage.kind, pipeline.keys[stage.name])]
     if missing:
         raise NotFinishedError(f"{run_folder}: no results of {', '.join(missing)}; `campaign submit` its spec first")

@@ -10,11 +10,22 @@ from pathlib import Path
 from typing import Literal
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.figure import Figure
 
 from results.figures.style import RC
 from results.files import write_atomically
 from results.tables import MEASURES, MethodGroup, TableRow, caption, format_seconds, headline, method_groups
 
+HEADINGS = {  # of sections by anchor, in their order; another section comes before the cores, under its own name
+    "achieved": "Achieved absorption",
+    "gallery": "Best designs",
+    "history": "Optimisation history",
+    "microstructures": "Microstructures and GAN",
+    "labels": "Labels",
+    "training": "Training of the inverse models",
+    "cores": "Cores",
+    "tune": "Tuning",
+}
 SCREEN_DPI = 110  # of CSS' pixels, that a figure is shown with
 WIDTH_IN_PNG = slice(16, 20)  # of its header
 
@@ -46,17 +57,48 @@ class ReportFigure:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A figure on its way into a report: which section shows it, and under which name it lies among the figures."""
+
+    section: str
+    name: str
+    figure: Figure
+    caption: str
+
+
+@dataclass(frozen=True)
 class DataTable:
-    """Any further table: headings and rows of text."""
+    """Any further table: headings and rows of text, and the section that shows it."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     caption: str = ""
+    section: str = ""
 
     def __post_init__(self) -> None:
         lengths = {len(row) for row in self.rows} - {len(self.columns)}
         if lengths:
             raise ValueError(f"every row needs {len(self.columns)} cells, one per column, got {sorted(lengths)}")
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section of a report, by its anchor."""
+
+    anchor: str
+    figures: tuple[ReportFigure, ...] = ()
+    tables: tuple[DataTable, ...] = ()
+
+    @property
+    def heading(self) -> str:
+        """What stands above it."""
+        return HEADINGS.get(self.anchor, self.anchor.replace("-", " ").capitalize())
+
+    @property
+    def place(self) -> int:
+        """Its position among all sections."""
+        known = list(HEADINGS)
+        return known.index(self.anchor if self.anchor in known else "cores")
 
 
 @dataclass(frozen=True)
@@ -71,7 +113,7 @@ class StageLine:
 
 @dataclass(frozen=True)
 class Report:
-    """All that a report shows; a section whose field is empty is left out.
+    """All that a report shows.
 
     ``provenance`` are facts such as git sha, host, seeds; ``packages`` names to versions; ``spec`` the YAML text.
     """
@@ -81,14 +123,7 @@ class Report:
     finished: datetime
     spec: str
     table: tuple[TableRow, ...] = ()
-    gallery: tuple[ReportFigure, ...] = ()
-    achieved: tuple[ReportFigure, ...] = ()
-    history: tuple[ReportFigure, ...] = ()
-    microstructures: tuple[ReportFigure, ...] = ()
-    training: tuple[ReportFigure, ...] = ()
-    labels: tuple[ReportFigure, ...] = ()
-    cores: tuple[ReportFigure, ...] = ()
-    tune: DataTable | None = None
+    sections: tuple[Section, ...] = ()
     failures: DataTable | None = None
     stages: tuple[StageLine, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
@@ -111,7 +146,7 @@ def render_report(report: Report) -> str:
         datasets=_by_dataset(report.table),
         measures=MEASURES,
         table_caption=caption(report.table),
-        figures=_figure_sections(report),
+        sections=sorted(report.sections, key=lambda section: (section.place, section.anchor in HEADINGS)),
     )
 
 
@@ -127,17 +162,3 @@ def _by_dataset(rows: Sequence[TableRow]) -> dict[str, list[MethodGroup]]:
     for group in method_groups(rows):
         sections.setdefault(group.dataset, []).append(group)
     return sections
-
-
-def _figure_sections(report: Report) -> list[tuple[str, str, tuple[ReportFigure, ...]]]:
-    """Anchor, heading and figures of the sections that hold pictures, without the empty ones."""
-    sections = [
-        ("achieved", "Achieved absorption", report.achieved),
-        ("gallery", "Best designs", report.gallery),
-        ("history", "Optimisation history", report.history),
-        ("microstructures", "Microstructures and GAN", report.microstructures),
-        ("labels", "Labels", report.labels),
-        ("training", "Training of the inverse models", report.training),
-        ("cores", "Cores", report.cores),
-    ]
-    return [section for section in sections if section[2]]

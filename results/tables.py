@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -98,6 +99,11 @@ class MethodGroup:
     def printed(self) -> tuple[Line, ...]:
         """The lines to print: an average of one target says nothing new."""
         return (*self.lines, self.average) if len(self.lines) > 1 else self.lines
+
+
+def if_finite(value: float) -> float | None:
+    """A figure as rows hold it: None where every design failed."""
+    return float(value) if math.isfinite(value) else None
 
 
 def format_seconds(seconds: float) -> str:

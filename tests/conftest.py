@@ -16,8 +16,9 @@ from fake_slurm import FakeSlurm
 from slurm_lab import LabUnavailable, SlurmLab
 
 from campaign.plan.keys import PROJECT
-from campaign.plan.pipeline import build_pipeline
+from campaign.plan.pipeline import Pipeline
 from campaign.spec.load import load_spec
+from campaign.stages import KINDS
 
 PUBLISHED_FILES = ("weights.pickle", "MDN_weights.h5", "dataset_z4_part.hdf5")
 LENGTHY = ("ray", "slurm", "long")  # marks of tests that take seconds
@@ -88,7 +89,7 @@ def tiny_run(tiny_spec: Path, on_laptop: Callable[[Path, Path], Path], pytestcon
     Pytest's cache keeps it for as long as the campaign's key is the same: for the workers beside this one, and for
     later sessions.
     """
-    folder = pytestconfig.cache.mkdir("undisturbed") / build_pipeline(load_spec(tiny_spec).spec).key
+    folder = pytestconfig.cache.mkdir("undisturbed") / Pipeline.of(load_spec(tiny_spec).spec, KINDS).key
     runs, name = folder / "runs", folder / "name"
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("w") as lock:

@@ -1,134 +1,26 @@
 """What a stage will cost, in core-seconds: measured on earlier runs where there are any, else estimated.
 
-The constants were measured on one core of a 2026 cloud machine. They are there to tell minutes from days before
-anything has run; simulations are then timed by the cache's own records.
+The estimates were measured on one core of a 2026 cloud machine. They are there to tell minutes from days before
+anything has run; work is then timed by the cache's own records.
 """
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from campaign.cache.stage_cache import RecordIndex
-from campaign.plan.pipeline import Pipeline, Stage
+from campaign.plan.kind import Stage
+from campaign.plan.optics import effort
+from campaign.plan.pipeline import Pipeline
+from campaign.spec.methods import MdnTrainingBlock
 
-# GEMM, LU and eigenproblems grow as N^3.
-SECONDS_PER_HARMONIC_CUBED = {"auto": 6.0e-9, "preconditioned": 6.0e-9, "transfer": 1.5e-8, "eigen": 5.0e-8}
-CIRCLE_IN_SQUARE = 0.785
-SECONDS_PER_TRAINING_PIXEL = 2.4e-6  # one GAN step, forward and backward of both networks, per pixel of the batch
-SECONDS_PER_GENERATED_PIXEL = 1.2e-7
-SECONDS_PER_LABEL_EPOCH = 1.0e-5  # the MDN's hidden layers
-SECONDS_PER_LABEL_EPOCH_OUTPUT = 1.0e-6  # and its mixture of 40 Gaussians, per dimension of the output
-TYPICAL_EPOCHS = 120  # until early stopping
-SECONDS_PER_SUGGESTION_DIMENSION = 0.08  # Bayesian optimisation from 250 to 650 points
 SECONDS_TO_START = 1.0  # a task that does next to nothing
-SCALABLE = ("generator", "latents")  # whose configuration alone says how much there is to do
-
-
-def core_seconds(stage: Stage, pipeline: Pipeline, index: RecordIndex) -> tuple[float, bool]:
-    """Work of ``stage`` on one core, in seconds, and whether it follows from earlier timings or is a rough estimate."""
-    same = [record.core_seconds for record in index.records(stage.kind) if record.config == stage.config]
-    if same and not stage.simulations:
-        return statistics.median(same), True
-    own, timed = _own_seconds(stage, pipeline, index)
-    if stage.simulations:
-        each, timed = seconds_per_simulation(stage, index)
-        own += stage.simulations * each
-    return SECONDS_TO_START + own, timed
-
-
-def _own_seconds(stage: Stage, pipeline: Pipeline, index: RecordIndex) -> tuple[float, bool]:
-    """What a stage does besides simulations; scaled by how long its like took on this machine."""
-    estimate = _ESTIMATES.get(stage.kind)
-    if estimate is None:
-        return 0.0, False
-    seconds = estimate(stage.config, _labels_behind(stage, pipeline))
-    ratios = [
-        record.core_seconds / expected
-        for record in index.records(stage.kind)
-        if stage.kind in SCALABLE
-        and record.config.get("kind") == stage.config.get("kind")
-        and (expected := estimate(record.config, 0)) > 0
-    ]
-    return (seconds * statistics.median(ratios), True) if ratios else (seconds, False)
-
-
-def seconds_per_simulation(stage: Stage, index: RecordIndex) -> tuple[float, bool]:
-    """Seconds that one RCWA simulation of ``stage`` takes on one core, and whether that was measured."""
-    physics = stage.config["physics"]
-    effort = _effort(physics)
-    measured = [
-        record.facts["seconds_per_simulation"]
-        for kind in ("labels", "truncation", "verification")
-        for record in index.records(kind)
-        if "seconds_per_simulation" in record.facts and _effort(record.config["physics"]) == effort
-    ]
-    if measured:
-        return statistics.median(measured), True
-    if stage.seconds_each is not None:
-        return stage.seconds_each, False
-    numerics, wavelengths, patterns = effort
-    harmonics = (2 * numerics["orders"] + 1) ** 2 * (CIRCLE_IN_SQUARE if numerics["truncation"] == "circular" else 1.0)
-    return SECONDS_PER_HARMONIC_CUBED[numerics["solver"]] * harmonics**3 * wavelengths * patterns, False
-
-
-def _effort(physics: Mapping[str, Any]) -> tuple[Mapping[str, Any], int, int]:
-    """What the time of a simulation follows: the numerics, the number of wavelengths and that of pattern layers.
-
-    Of a simulator of somebody else's nothing is known: the same block, the same time.
-    """
-    if "implementation" in physics:
-        return physics, 1, 1
-    patterns = sum(layer["kind"] == "pattern" for layer in physics["layers"])
-    return physics["numerics"], len(physics.get("wavelengths_nm", ())), patterns
-
-
-def _labels_behind(stage: Stage, pipeline: Pipeline) -> int:
-    return pipeline[stage.inputs["labels"]].simulations if "labels" in stage.inputs else 0
-
-
-def _generator_seconds(config: Mapping[str, Any], labels: int) -> float:
-    if config["kind"] != "train":
-        return 0.0
-    return config["steps"] * config["batch_size"] * config["image_px"] ** 2 * SECONDS_PER_TRAINING_PIXEL
-
-
-def _latents_seconds(config: Mapping[str, Any], labels: int) -> float:
-    return config["count"] * config["image_px"] ** 2 * SECONDS_PER_GENERATED_PIXEL
-
-
-def _model_seconds(config: Mapping[str, Any], labels: int) -> float:
-    if "mdn" not in config:
-        return 0.0
-    outputs = config["image_px"] ** 2 if config["kind"] == "direct-mdn" else config["latent"][0] * config["latent"][1]
-    return _fit_seconds(config["mdn"], outputs, labels, min(TYPICAL_EPOCHS, config["mdn"]["max_epochs"]))
-
-
-def _tuning_seconds(config: Mapping[str, Any], labels: int) -> float:
-    tune = config["tune"]
-    epochs = tune["trials"] * min(TYPICAL_EPOCHS, tune["max_epochs"]) / 2  # ASHA stops about half of the work
-    return _fit_seconds(config["mdn"], 9, labels, epochs)
-
-
-def _fit_seconds(mdn: Mapping[str, Any], outputs: int, labels: int, epochs: float) -> float:
-    per_label = SECONDS_PER_LABEL_EPOCH + SECONDS_PER_LABEL_EPOCH_OUTPUT * outputs * mdn["components"] / 40
-    return epochs * labels * per_label
-
-
-def _optimization_seconds(config: Mapping[str, Any], labels: int) -> float:
-    dimension = config["latent"][0] * config["latent"][1]
-    return config["iterations"] * dimension * SECONDS_PER_SUGGESTION_DIMENSION
-
-
-_ESTIMATES: Mapping[str, Callable[[Mapping[str, Any], int], float]] = {
-    "generator": _generator_seconds,
-    "latents": _latents_seconds,
-    "model": _model_seconds,
-    "tuning": _tuning_seconds,
-    "optimization": _optimization_seconds,
-}
-
+TYPICAL_EPOCHS = 120  # of a mixture density network, until early stopping
+RATE_WEIGHT = 0.05  # of the expected rate beside timings, which overrule it as soon as they differ in size
 
 UNIT_S = 10.0  # of work: handing out a unit and writing its shard cost some 50 ms
 SHORTEST_S = 0.5  # even where that leaves workers without a unit
@@ -138,14 +30,88 @@ MOST_UNITS = 20_000  # of one store: each has a file in each of its arrays, see 
 LEAST_SECONDS = 1e-4  # what a simulation costs beside its physics
 
 
-def rows_per_unit(stage: Stage, index: RecordIndex, workers: int, wanted: int | None) -> int:
+def core_seconds(stage: Stage[Any], pipeline: Pipeline, index: RecordIndex) -> tuple[float, bool]:
+    """Work of ``stage`` on one core, in seconds, and whether it follows from earlier timings or is a rough estimate."""
+    config = pipeline.parts[stage.name].config
+    same = [record.core_seconds for record in index.records(stage.kind) if record.config == config]
+    if same and not stage.simulations:
+        return statistics.median(same), True
+    own, timed = _own_seconds(stage, pipeline, index)
+    if stage.simulations:
+        each, timed = seconds_per_simulation(stage, pipeline, index)
+        own += stage.simulations * each
+    return own, timed
+
+
+def _own_seconds(stage: Stage[Any], pipeline: Pipeline, index: RecordIndex) -> tuple[float, bool]:
+    """What a stage does besides simulations."""
+    kind = stage.descriptor
+    expected = kind.work(stage.config, pipeline.inputs_of(stage)) * kind.seconds_per_work
+    timings = [
+        (record.facts["work"] * kind.seconds_per_work, record.facts.get("work_seconds", record.core_seconds))
+        for record in index.records(stage.kind)
+        if "work" in record.facts and (not stage.simulations or "work_seconds" in record.facts)
+    ]
+    if not timings:
+        return SECONDS_TO_START + expected, False
+    start, rate = fit_timings(timings)
+    return start + rate * expected, True
+
+
+def fit_timings(timings: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Start-up, in seconds, and rate of this machine beside the expected one, apart.
+
+    Least squares of the relative errors, start-up not below 0. Timings of one size cannot tell the two apart: the
+    expected rate is then believed, and where it is slower than what was measured, corrected.
+
+    Parameters
+    ----------
+    timings
+        Pairs of expected seconds, start-up left out, and measured ones, above 0.
+    """
+    expected, measured = np.maximum(np.array(timings, dtype=np.float64).T, [[0.0], [LEAST_SECONDS]])
+    rows = np.column_stack([1 / measured, expected / measured])
+    rows = np.vstack([rows, [0.0, RATE_WEIGHT]])  # (rate - 1) is to be small
+    wanted = np.append(np.ones(len(measured)), RATE_WEIGHT)
+    start, rate = np.linalg.lstsq(rows, wanted, rcond=None)[0]
+    if start < 0:
+        start, rate = 0.0, rows[:, 1] @ wanted / (rows[:, 1] @ rows[:, 1])
+    return float(start), float(max(rate, 0.0))
+
+
+def seconds_per_simulation(stage: Stage[Any], pipeline: Pipeline, index: RecordIndex) -> tuple[float, bool]:
+    """Seconds that one simulation of ``stage`` takes on one core, and whether that was measured."""
+    wanted = effort(pipeline.parts[stage.name].config["physics"])
+    kinds = {each.kind for each in pipeline.stages if each.simulations}
+    measured = [
+        record.facts["seconds_per_simulation"]
+        for kind in sorted(kinds)
+        for record in index.records(kind)
+        if "seconds_per_simulation" in record.facts and effort(record.config["physics"]) == wanted
+    ]
+    return (statistics.median(measured), True) if measured else (stage.seconds_each, False)
+
+
+def fitting_work(mdn: MdnTrainingBlock, outputs: int, labels: int, epochs: float) -> float:
+    """Labels that the fit of a mixture density network sees, each counted by what it costs: hidden layers and mixture.
+
+    Parameters
+    ----------
+    outputs
+        Dimensions of what the network predicts.
+    labels
+        How many it learns from.
+    """
+    return epochs * labels * (1 + 0.1 * outputs * mdn.components / 40)
+
+
+def rows_per_unit(stage: Stage[Any], pipeline: Pipeline, index: RecordIndex, workers: int, wanted: int | None) -> int:
     """Simulations in one unit of ``stage``: what is ``wanted``, else what suits their number and their cost."""
-    if wanted is not None:
-        return wanted
-    if not stage.simulations or "physics" not in stage.config:
-        return 1
-    seconds, _ = seconds_per_simulation(stage, index)
-    return suitable_rows(stage.simulations, max(LEAST_SECONDS, seconds), workers)
+    usual = wanted or 1
+    if wanted is None and stage.simulations:
+        seconds, _ = seconds_per_simulation(stage, pipeline, index)
+        usual = suitable_rows(stage.simulations, max(LEAST_SECONDS, seconds), workers)
+    return stage.descriptor.rows_per_unit(stage.config, usual)
 
 
 def suitable_rows(simulations: int, seconds: float, workers: int) -> int:

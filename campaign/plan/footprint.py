@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import ceil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from campaign.plan.pipeline import Stage
+if TYPE_CHECKING:
+    from campaign.plan.kind import Stage
 
 BLOCK_BYTES = 4096  # the least that a file or a folder takes
 ROW_BYTES = 200  # numbers and indices of one simulation; its image apart
 ARRAYS, ARRAYS_WRITTEN = 19, 13  # of a store; those for failures have no shards where nothing fails
-TRAINING_BYTES, TRAINING_FILES = 30 * 2**20, 30  # two checkpoints of GAN and optimisers, and their index
-GENERATOR_BYTES, GENERATOR_FILES = 5 * 2**20, 5
+LATENT_BYTES = 4 * 16
 REPORT_BYTES, REPORT_FILES = 10 * 2**20, 40  # tables, figures, report, log
 SOURCE_BYTES, SOURCE_FILES = 6 * 2**20, 450  # the run's copy of the code, and what Python compiles of it
 
@@ -33,53 +33,24 @@ RUN = Footprint(REPORT_BYTES + SOURCE_BYTES, REPORT_FILES + SOURCE_FILES)
 """What a run's own folder takes."""
 
 
-def footprint(stages: Iterable[Stage], rows_per_unit: Callable[[Stage], int]) -> Footprint:
+def footprint(stages: Iterable[Stage[Any]], rows_per_unit: Callable[[Stage[Any]], int]) -> Footprint:
     """Room for the results of ``stages``; ``rows_per_unit`` simulations of one share a file of each array."""
     return sum((_of_stage(stage, rows_per_unit(stage)) for stage in stages), Footprint())
 
 
-def _of_stage(stage: Stage, rows_per_unit: int) -> Footprint:
-    own = _OTHER.get(stage.kind, lambda config: Footprint())(stage.config)
-    rows = stage.simulations
-    if rows:
-        units = ceil(rows / stage.config.get("batch", rows_per_unit))
-        files = ARRAYS + ARRAYS_WRITTEN * units
-        own += Footprint(rows * (stage.config["image_px"] ** 2 // 8 + ROW_BYTES) + files * BLOCK_BYTES, files)
+def _of_stage(stage: Stage[Any], rows_per_unit: int) -> Footprint:
+    own = stage.descriptor.footprint(stage.config)
+    if stage.simulations:
+        files = ARRAYS + ARRAYS_WRITTEN * ceil(stage.simulations / rows_per_unit)
+        row = _image_bytes(stage.config.image_px) + ROW_BYTES
+        own += Footprint(stage.simulations * row + files * BLOCK_BYTES, files)
     return own + Footprint(BLOCK_BYTES, 1)  # the stage's record
 
 
-def _images(config: Mapping[str, Any]) -> Footprint:
-    rows = config["count"] if "count" in config else len(config["targets"]) * config["designs_per_target"]
-    return Footprint(rows * (config["image_px"] ** 2 // 8 + 4 * 16) + 3 * BLOCK_BYTES, 3)
+def images_footprint(rows: int, image_px: int) -> Footprint:
+    """Room for packed images with their latents."""
+    return Footprint(rows * (_image_bytes(image_px) + LATENT_BYTES) + 3 * BLOCK_BYTES, 3)
 
 
-def _generator(config: Mapping[str, Any]) -> Footprint:
-    weights = Footprint(GENERATOR_BYTES, GENERATOR_FILES)
-    return weights + Footprint(TRAINING_BYTES, TRAINING_FILES) if config["kind"] == "train" else weights
-
-
-def _model(config: Mapping[str, Any]) -> Footprint:
-    """A mixture density network's heads hold nearly all of its weights; PCA keeps its components beside them."""
-    mdn = config.get("mdn")
-    if mdn is None:
-        return Footprint(2**20, 2)
-    latent, pixels = config["latent"][0] * config["latent"][1], config["image_px"] ** 2
-    outputs = pixels if config["kind"] == "direct-mdn" else latent
-    weights = 4 * (mdn["width"] + 1) * mdn["components"] * (2 * outputs + 1)
-    components = 4 * pixels * (latent + 2) if config["kind"] == "pca-mdn" else 0
-    return Footprint(weights + components + 2**16, 4)
-
-
-def _tuning(config: Mapping[str, Any]) -> Footprint:
-    trials = config["tune"]["trials"]
-    return Footprint((trials + 2) * BLOCK_BYTES, trials + 2)
-
-
-_OTHER: Mapping[str, Callable[[Mapping[str, Any]], Footprint]] = {
-    "microstructures": _images,
-    "generator": _generator,
-    "latents": _images,
-    "designs": _images,
-    "model": _model,
-    "tuning": _tuning,
-}
+def _image_bytes(image_px: int) -> int:
+    return image_px**2 // 8

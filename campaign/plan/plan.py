@@ -12,13 +12,13 @@ from campaign.cache.stage_cache import RecordIndex, StageCache, StageRecord
 from campaign.doctor.check import Check
 from campaign.plan.cost import core_seconds, rows_per_unit
 from campaign.plan.footprint import RUN, footprint
-from campaign.plan.pipeline import Pipeline, Stage, build_pipeline
+from campaign.plan.kind import Stage
+from campaign.plan.pipeline import Pipeline
 from campaign.plan.why import Explanation, differences, nearest_result, summary
 from campaign.spec.campaign import Spec
 
 REPORT_FILE = "report.html"  # in a run's folder; written last
 PLAN_FILE = "plan.json"
-SPREAD = ("microstructures", "labels", "truncation", "tuning", "verification")  # over all workers
 STATES = ("cached", "interrupted", "failed", "changed", "new")
 RUNS_SEARCHED = 20  # earlier runs of a campaign, the newest first
 
@@ -93,18 +93,17 @@ def run_folder_of(spec: Spec, key: str, runs: Path) -> Path:
     return runs / f"{spec.campaign}-{key[:8]}"
 
 
-def make_plan(spec: Spec, runs: Path, cache: StageCache, workers: int, rows_wanted: int | None = None) -> Plan:
+def make_plan(pipeline: Pipeline, runs: Path, cache: StageCache, workers: int, rows_wanted: int | None = None) -> Plan:
     """Plan a campaign; reads the cache, writes nothing.
 
     Args:
-        spec: the campaign.
+        pipeline: the campaign's.
         runs: folder of all runs.
         cache: finished stages.
         workers: cores that the run may use, for the wall time.
         rows_wanted: simulations that are to share a file, for the number of files; default: what suits each stage.
     """
-    inquiry = Inquiry(build_pipeline(spec), cache, runs)
-    pipeline = inquiry.pipeline
+    spec, inquiry = pipeline.spec, Inquiry(pipeline, cache, runs)
     stages = tuple(inquiry.planned(stage) for stage in pipeline.stages)
     left = [stage for stage in stages if stage.state != "cached"]
     room = footprint([pipeline[stage.name] for stage in left], lambda stage: inquiry.rows(stage, workers, rows_wanted))
@@ -137,7 +136,7 @@ class Inquiry:
         self._index = RecordIndex(cache)
         self._earlier = _keys_of_earlier_runs(pipeline.spec.campaign, runs)
 
-    def planned(self, stage: Stage) -> PlannedStage:
+    def planned(self, stage: Stage[Any]) -> PlannedStage:
         """One line of the plan."""
         found = self._state(stage)
         seconds, timed = core_seconds(stage, self.pipeline, self._index)
@@ -150,14 +149,14 @@ class Inquiry:
             core_seconds=round(seconds, 2),
             timed=timed,
             reads=tuple(stage.inputs.values()),
-            cores=None if stage.kind in SPREAD else stage.config.get("workers", 1),
+            cores=stage.cores,
         )
 
-    def rows(self, stage: Stage, workers: int, wanted: int | None) -> int:
+    def rows(self, stage: Stage[Any], workers: int, wanted: int | None) -> int:
         """Simulations of one unit of a stage that is to run."""
-        return rows_per_unit(stage, self._index, workers, wanted)
+        return rows_per_unit(stage, self.pipeline, self._index, workers, wanted)
 
-    def explain(self, stage: Stage) -> Explanation:
+    def explain(self, stage: Stage[Any]) -> Explanation:
         """Everything in the stage's key that differs from the nearest result."""
         key, state = self.pipeline.keys[stage.name], self._state(stage).state
         if state == "cached":
@@ -168,7 +167,7 @@ class Inquiry:
         found = differences(nearest, stage, self.pipeline, self._index)
         return Explanation(stage.name, key, state, (nearest.name, nearest.key), found, nearest.schema is not None)
 
-    def _state(self, stage: Stage) -> _Found:
+    def _state(self, stage: Stage[Any]) -> _Found:
         key = self.pipeline.keys[stage.name]
         if self.cache.has(stage.kind, key):
             return _Found("cached", "")
@@ -185,7 +184,7 @@ class Inquiry:
         reason = summary(differences(nearest, stage, self.pipeline, self._index))
         return _Found("changed", reason or "code, or files that it reads")  # of a result that does not say its code
 
-    def _is_of_earlier(self, stage: Stage, record: StageRecord) -> bool:
+    def _is_of_earlier(self, stage: Stage[Any], record: StageRecord) -> bool:
         return any(keys.get(stage.name) == record.key for keys in self._earlier)
 
 

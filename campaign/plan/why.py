@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from campaign.cache.stage_cache import RecordIndex, StageRecord
 from campaign.plan.keys import KeyParts
-from campaign.plan.pipeline import Pipeline, Stage
+from campaign.plan.kind import Stage
+from campaign.plan.pipeline import Pipeline
 from campaign.spec.reading.tree import key_text
 
 NAMED = 3  # fields and modules in one line
@@ -71,7 +72,7 @@ class Explanation:
         return asdict(self)
 
 
-def nearest_result(stage: Stage, parts: KeyParts, index: RecordIndex) -> StageRecord | None:
+def nearest_result(stage: Stage[Any], parts: KeyParts, index: RecordIndex) -> StageRecord | None:
     """The result of the stage's kind in the cache whose key shares most with ``parts``, then the name."""
     records = index.records(stage.kind)
 
@@ -81,7 +82,9 @@ def nearest_result(stage: Stage, parts: KeyParts, index: RecordIndex) -> StageRe
     return min(records, key=distance, default=None)
 
 
-def differences(record: StageRecord, stage: Stage, pipeline: Pipeline, index: RecordIndex) -> tuple[Difference, ...]:
+def differences(
+    record: StageRecord, stage: Stage[Any], pipeline: Pipeline, index: RecordIndex
+) -> tuple[Difference, ...]:
     """What of the stage's key is not as in ``record``; an input leads on to what differs behind it."""
     found = []
     for each in _own_differences(record, pipeline.parts[stage.name]):
@@ -93,7 +96,7 @@ def differences(record: StageRecord, stage: Stage, pipeline: Pipeline, index: Re
     return tuple(found)
 
 
-def _of_input(difference: Difference, source: Stage, pipeline: Pipeline, index: RecordIndex) -> Difference:
+def _of_input(difference: Difference, source: Stage[Any], pipeline: Pipeline, index: RecordIndex) -> Difference:
     old = next((record for record in index.records(source.kind) if record.key == difference.before), None)
     because = differences(old, source, pipeline, index) if old is not None else ()
     return Difference("input", difference.name, difference.before, difference.now, source.name, because)

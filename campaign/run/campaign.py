@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from campaign.cache.stage_cache import StageCache
 from campaign.plan.footprint import Footprint
 from campaign.plan.obstacles import obstacles
-from campaign.plan.pipeline import build_pipeline
+from campaign.plan.pipeline import Pipeline
 from campaign.plan.plan import Inquiry, Plan, make_plan
 from campaign.plan.why import Explanation
 from campaign.record.run_folder import DEFAULT_RUNS, SOURCE_FILE, Submission
 from campaign.spec.load import LoadedSpec, load_profile, load_spec
 from campaign.spec.problems import suggestion
 from campaign.spec.profile import Profile
+from campaign.stages import KINDS
 
 
 class UnknownStageError(LookupError):
@@ -46,10 +48,15 @@ class Campaign:
         cache = StageCache(loaded_profile.cache or runs / "cache")
         return cls(load_spec(spec), loaded_profile, runs, cache)
 
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """Its stages, with keys by code and input files as they were when they were first asked for."""
+        return Pipeline.of(self.loaded.spec, KINDS)
+
     def plan(self) -> Plan:
         """What a submission would do, and what would keep it from starting; writes nothing."""
         profile = self.profile
-        plan = make_plan(self.loaded.spec, self.runs, self.cache, profile.planned_workers(), profile.rows_per_unit)
+        plan = make_plan(self.pipeline, self.runs, self.cache, profile.planned_workers(), profile.rows_per_unit)
         if plan.is_cached:
             return plan
         room = Footprint(plan.disk_bytes, plan.files)
@@ -62,22 +69,22 @@ class Campaign:
         Raises:
             UnknownStageError: the campaign has no stage of that name.
         """
-        inquiry = Inquiry(build_pipeline(self.loaded.spec), self.cache, self.runs)
-        names = [each.name for each in inquiry.pipeline.stages]
+        names = [each.name for each in self.pipeline.stages]
         if stage not in names:
             raise UnknownStageError(f"{self.loaded.path} has no stage '{stage}'; {suggestion(stage, names)}")
-        return inquiry.explain(inquiry.pipeline[stage])
+        return Inquiry(self.pipeline, self.cache, self.runs).explain(self.pipeline[stage])
 
 
 def frozen_campaign(run_folder: Path, profile: Path | None = None) -> Campaign:
     """The campaign of a run as it was submitted, under the profile that it last had or another one."""
     submitted = Submission.read(run_folder)
+    place = load_profile(profile) if profile is not None else submitted.profile
+    found = Campaign(submitted.loaded(), place, run_folder.parent, StageCache(place.cache or submitted.cache))
     keys = submitted.keys
-    changed = [name for name, key in build_pipeline(submitted.spec).keys.items() if keys.get(name) != key]
+    changed = [name for name, key in found.pipeline.keys.items() if keys.get(name) != key]
     if changed:
         raise CodeChangedError(
             f"{run_folder}: the code or the input files behind {', '.join(changed)} changed since it was submitted; "
             f"put them back, or `campaign submit` its spec ({run_folder / SOURCE_FILE}) for a run as they are now"
         )
-    place = load_profile(profile) if profile is not None else submitted.profile
-    return Campaign(submitted.loaded(), place, run_folder.parent, StageCache(place.cache or submitted.cache))
+    return found

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from campaign.cache.stage_cache import StageCache
-from campaign.plan.pipeline import Pipeline, Stage
+from campaign.plan.kind import Stage
+from campaign.plan.pipeline import Pipeline
 from campaign.record.driver import driver_facts, repeating
 from campaign.record.events import EventLog, Listener
 from campaign.record.logs import log_event
@@ -108,7 +109,7 @@ class Executor:
         """Have workers once a stage needs them."""
         self._resources = Resources(
             self.profile,
-            training_workers(self.pipeline),
+            self.pipeline.training_workers,
             self._budget,
             (self.cache.root, self.run_folder),
             self._source,
@@ -286,8 +287,3 @@ class Executor:
         self._resources.budget.save()
         if state:
             self._events.write("run-ended", state=state)
-
-
-def training_workers(pipeline: Pipeline) -> int:
-    """The largest number of data-parallel workers that a stage trains with."""
-    return max((stage.config.get("workers", 1) for stage in pipeline.stages), default=1)

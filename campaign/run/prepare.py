@@ -8,7 +8,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from campaign.cache.lease import LeaseBusyError
-from campaign.plan.pipeline import build_pipeline
 from campaign.plan.plan import Plan
 from campaign.record.driver import count_earlier_driver_as_dead, drive_alone
 from campaign.record.liveness import run_status
@@ -69,7 +68,7 @@ def prepared(
     (folder / LOGS_FOLDER).mkdir(parents=True, exist_ok=True)
     with only_one(folder, interrupt, while_waiting), driver_log(folder / LOGS_FOLDER / DRIVER_LOG):
         count_earlier_driver_as_dead(folder)
-        frozen = freeze(build_pipeline(campaign.loaded.spec), campaign.cache, folder)
+        frozen = freeze(campaign.pipeline, campaign.cache, folder)
         interrupt.raise_if_pressed()
         keep_submission(folder, campaign.loaded, campaign.profile, campaign.cache.root, plan)
         interrupt.raise_if_pressed()

@@ -114,7 +114,7 @@ def _simulate(physics: Mapping[str, Any], image: np.ndarray, limit_s: float) -> 
 
 
 def _solve(sender: Connection, physics: Mapping[str, Any], image: np.ndarray, note: Path, limit_s: float) -> None:
-    simulator = Simulator.from_config(physics)
+    simulator = Simulator.from_stored(physics)
     started = time.perf_counter()
     with Watchdog(note, limit_s) as watchdog:
         watchdog.begin(0)

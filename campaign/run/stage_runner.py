@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import time
 import traceback
@@ -15,7 +14,8 @@ from campaign.cache.lease import Lease, LeaseBusyError
 from campaign.cache.owner import Owner
 from campaign.cache.stage_cache import RecordIndex, StageCache
 from campaign.plan.cost import rows_per_unit
-from campaign.plan.pipeline import Pipeline, Stage
+from campaign.plan.kind import Stage
+from campaign.plan.pipeline import Pipeline
 from campaign.record.events import EventLog
 from campaign.record.run_folder import link_stage
 from campaign.record.worker_log import stage_logs
@@ -106,9 +106,10 @@ class StageRunner:
         # Workers of a standing cluster have working directories of their own.
         inputs = {role: path.absolute() for role, path in inputs.items()}
         try:
-            importlib.import_module(f"campaign.stages.{stage.kind}").run(stage.config, inputs, context)
+            stage.run(inputs, context)
         finally:
             progress.flush()
+        context.facts["work"] = stage.descriptor.work(stage.config, self._pipeline.inputs_of(stage))
         seconds = time.monotonic() - started
         parts = self._pipeline.parts[stage.name]
         record = parts.record(stage.name, key, seconds, progress.core_seconds, context.facts)
@@ -117,7 +118,9 @@ class StageRunner:
 
     def _rows_per_unit(self, stage: Stage) -> int:
         profile = self._resources.profile
-        return rows_per_unit(stage, RecordIndex(self._cache), profile.planned_workers(), profile.rows_per_unit)
+        return rows_per_unit(
+            stage, self._pipeline, RecordIndex(self._cache), profile.planned_workers(), profile.rows_per_unit
+        )
 
     def _folder(self, name: str) -> Path:
         return self._cache.folder(self._pipeline[name].kind, self._pipeline.keys[name])

@@ -2,28 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from campaign.stages.simulator import Simulator
-from campaign.work.context import StageContext
-from campaign.work.simulations import simulate_designs
+from campaign.plan.finished import StageResults
+from campaign.plan.kind import Stage, StageKind
+from campaign.plan.optics import simulation_of
+from campaign.spec.campaign import Spec
+from campaign.stages.simulator import SimulationConfig, Simulator
 from results.layout import Status
-from results.store import SimulationStore
+
+if TYPE_CHECKING:
+    from campaign.work.context import StageContext
 
 STORE = "labels.zarr"
 
 
-def run(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+class LabelsConfig(SimulationConfig):
+    """What labels are, for the latents that are read."""
+
+
+def run(config: LabelsConfig, inputs: Mapping[str, Path], context: StageContext) -> None:
     """Simulate the latents' images into ``labels.zarr``."""
-    simulate_designs(Simulator.from_config(config["physics"]), config, inputs["latents"], STORE, context)
+    from campaign.work.simulations import simulate_designs
+
+    simulate_designs(Simulator.from_config(config.physics), config.physics, inputs["latents"], STORE, context)
 
 
 def read_labels(store: Path) -> dict[str, np.ndarray]:
     """``y``, ``z`` and ``image`` of all labels that did not fail."""
+    from results.store import SimulationStore
+
     columns = SimulationStore.open(store).read("y", "z", "image", "status")
     done = columns.pop("status") == Status.DONE
     return {name: column[done] for name, column in columns.items()}
+
+
+class LabelsKind(StageKind[LabelsConfig]):
+    """The labelled images that methods learn from and search from."""
+
+    name = "labels"
+    schema_version = 3
+    store = STORE
+
+    def stages(self, spec: Spec) -> Iterator[Stage[LabelsConfig]]:
+        """One a data set."""
+        for dataset in spec.datasets:
+            simulation = simulation_of(spec, dataset)
+            yield Stage(
+                self,
+                LabelsConfig.make(spec, dataset, physics=simulation.physics),
+                dataset,
+                inputs={"latents": f"latents/{dataset}"},
+                simulations=spec.labels.count,
+                seconds_each=simulation.seconds_each,
+                providers=simulation.providers,
+            )
+
+    def cores(self, config: LabelsConfig) -> None:
+        """All."""
+
+    def report(self, stages: Sequence[Stage[LabelsConfig]], results: StageResults) -> Iterator[object]:
+        """What was learnt from: the images and their property."""
+        from ganmdn.statistics import volume_fraction
+        from results.figures.morphology import STATISTICS_IMAGES, ImageSet, LabelDistribution, label_distribution
+        from results.report import Picture
+        from results.store import SimulationStore
+
+        distributions = []
+        for stage in stages:
+            store = SimulationStore.open(results.folder(stage.name) / STORE)
+            yield ImageSet(f"{stage.dataset}, generated", store.images(slice(STATISTICS_IMAGES)), stage.dataset)
+            known = read_labels(store.path)
+            fraction = volume_fraction(known["image"])[:, 0]
+            distributions.append(LabelDistribution(stage.dataset, known["y"], fraction))
+        figure = label_distribution(distributions, results.spec.targets)
+        caption = "Simulated absorption of the labelled microstructures, with the targets, and against volume fraction."
+        yield Picture("labels", "labels", figure, caption)

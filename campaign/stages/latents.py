@@ -2,30 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from campaign.plan.config import DataSetConfig
+from campaign.plan.footprint import Footprint, images_footprint
+from campaign.plan.kind import Stage, StageKind
+from campaign.spec.base import Count, Seed
+from campaign.spec.campaign import Spec
+from campaign.spec.generator import Latent
 from campaign.stages.generator import WEIGHTS_FILE
 from campaign.stages.seeds import seed_for
-from campaign.work.context import StageContext
-from ganmdn.latents import draw_latents
-from ganmdn.networks import generate_images, load_generator
 from results.designs.design_set import DesignSet
 from results.designs.packed_images import pack_images
 
+if TYPE_CHECKING:
+    from campaign.work.context import StageContext
 
-def run(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
-    """Draw ``config["count"]`` latents; columns ``z`` and ``image`` (packed bits)."""
-    low, high = config["distribution"]["low"], config["distribution"]["high"]
-    seed = seed_for(config["seed"], "latents", config["dataset"])
-    z = draw_latents(tuple(config["latent"]), low, high, seed, range(config["count"]))
+
+class LatentsConfig(DataSetConfig):
+    """How many latents are drawn, and from what."""
+
+    seed: Seed
+    count: Count
+    distribution: Latent
+
+
+def run(config: LatentsConfig, inputs: Mapping[str, Path], context: StageContext) -> None:
+    """Draw the latents; columns ``z`` and ``image`` (packed bits)."""
+    from ganmdn.latents import draw_latents
+
+    distribution, seed = config.distribution, seed_for(config.seed, "latents", config.dataset)
+    z = draw_latents(config.latent, distribution.low, distribution.high, seed, range(config.count))
     packed = context.task(generate_packed, inputs["generator"] / WEIGHTS_FILE, z)
     DesignSet({"z": z, "image": packed}).save(context.folder)
 
 
 def generate_packed(weights: Path, z: np.ndarray) -> np.ndarray:
-    """Images of latents ``z`` (n, h, w) as packed bits."""
+    """Images of latents ``z`` (n, h, w) as packed bits; runs on a worker."""
+    from ganmdn.networks import generate_images, load_generator
+
     return pack_images(generate_images(load_generator(weights), z))
+
+
+class LatentsKind(StageKind[LatentsConfig]):
+    """The latents that are to be labelled, data set by data set."""
+
+    name = "latents"
+    schema_version = 2
+    seconds_per_work = 1.2e-7  # a generated pixel
+
+    def stages(self, spec: Spec) -> Iterator[Stage[LatentsConfig]]:
+        """One a data set."""
+        for dataset in spec.datasets:
+            config = LatentsConfig.make(
+                spec, dataset, seed=spec.seed, count=spec.labels.count, distribution=spec.latent
+            )
+            yield Stage(self, config, dataset, inputs={"generator": "generator"})
+
+    def work(self, config: LatentsConfig, inputs: Mapping[str, Stage[Any]]) -> float:
+        """Pixels that are generated."""
+        return config.count * config.image_px**2
+
+    def footprint(self, config: LatentsConfig) -> Footprint:
+        """Latents and images."""
+        return images_footprint(config.count, config.image_px)

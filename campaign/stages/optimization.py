@@ -2,36 +2,63 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from campaign.spec.plugin import implementation_of
+from campaign.plan.config import PluggedPart, Search, searches
+from campaign.plan.finished import StageResults
+from campaign.plan.kind import Stage, StageKind
+from campaign.plan.optics import simulation_of
+from campaign.spec.base import Count, Seed
+from campaign.spec.campaign import Spec
+from campaign.spec.entry_points import provider_of
+from campaign.spec.generator import Latent
+from campaign.spec.plugin import OptimizerConfig, implementation_of
 from campaign.stages.generator import WEIGHTS_FILE
 from campaign.stages.labels import STORE as LABELS
 from campaign.stages.seeds import seed_for
-from campaign.stages.simulator import Simulator
-from campaign.work.context import StageContext
-from campaign.work.simulations import simulate_apart
-from ganmdn.metrics import RepSummary
-from ganmdn.networks import generate_images, load_generator
+from campaign.stages.simulator import SimulationConfig, Simulator
 from results.layout import Status
-from results.store import SimulationStore
+
+if TYPE_CHECKING:
+    from campaign.work.context import StageContext
+    from results.figures.gallery import BestDesign
+    from results.figures.targets import SearchHistory
+    from results.store import SimulationStore
+    from results.tables import TableRow
 
 STORE = "trials.zarr"
 
 
-def run(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
-    """Search for ``config["target"]`` from the first labels on; one row of ``trials.zarr`` an iteration.
+class OptimizationConfig(SimulationConfig):
+    """One search: from the first ``initial`` labels on, ``batch`` suggestions at a time; ``plugged`` says whose."""
+
+    kind: str
+    seed: Seed
+    distribution: Latent
+    initial: Count
+    iterations: Count
+    batch: Count
+    target: float
+    plugged: PluggedPart | None = None
+
+
+def run(config: OptimizationConfig, inputs: Mapping[str, Path], context: StageContext) -> None:
+    """Search for the target; one row of ``trials.zarr`` an iteration.
 
     A batch of suggestions is one unit of the store. Every batch depends on the finished rows alone, so a search that
     was killed goes on as if it had not been.
     """
+    from results.store import SimulationStore
+
     search = _Search(config, inputs["generator"] / WEIGHTS_FILE, context)
-    search.learn(SimulationStore.open(inputs["labels"] / LABELS).read("z", "y", rows=slice(config["initial"])))
+    search.learn(SimulationStore.open(inputs["labels"] / LABELS).read("z", "y", rows=slice(config.initial)))
     store = _open_or_create(config, search.simulator, context)
     missing = set(store.missing_units())
     for unit in range(store.unit_count):
@@ -48,11 +75,11 @@ def run(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageCon
 class _Search:
     """Pairs (z, y) known so far, and the next batch that follows from them."""
 
-    def __init__(self, config: Mapping[str, Any], weights: Path, context: StageContext) -> None:
+    def __init__(self, config: OptimizationConfig, weights: Path, context: StageContext) -> None:
         self.config = config
         self.weights = weights
         self.context = context
-        self.simulator = Simulator.from_config(config["physics"])
+        self.simulator = Simulator.from_config(config.physics)
         self._z: list[np.ndarray] = []
         self._y: list[np.ndarray] = []
 
@@ -64,27 +91,29 @@ class _Search:
     @property
     def best_rep(self) -> float | None:
         """Smallest residual error percentage so far; None when every simulation failed."""
-        best = RepSummary.of(np.concatenate(self._y), self.config["target"]).minimum
+        from ganmdn.metrics import RepSummary
+
+        best = RepSummary.of(np.concatenate(self._y), self.config.target).minimum
         return best if np.isfinite(best) else None
 
     def iterate(self, iterations: range) -> dict[str, Any]:
         """Suggest, generate and simulate one batch; columns of the store."""
+        from campaign.work.simulations import simulate_apart
+
         config = self.config
-        target = config["target"]
+        words = ("optimization", config.dataset, repr(config.target), str(iterations.start))
         proposal = self.context.task(
             propose,
+            config,
             self.weights,
             np.concatenate(self._z),
             np.concatenate(self._y),
-            target,
             len(iterations),
-            seed_for(config["seed"], "optimization", config["dataset"], repr(target), str(iterations.start)),
-            (config["distribution"]["low"], config["distribution"]["high"]),
-            (config["implementation"], config["options"]) if "implementation" in config else None,
+            seed_for(config.seed, *words),
         )
         images = proposal["image"]
         return {
-            "z": proposal["z"].reshape(len(images), *config["latent"]),
+            "z": proposal["z"].reshape(len(images), *config.latent),
             "image": images,
             "iteration": np.asarray(iterations, dtype=np.int64),
             "suggestion_seconds": np.full(len(images), proposal["seconds"] / len(images)),
@@ -93,51 +122,150 @@ class _Search:
 
 
 def propose(
-    weights: Path,
-    z: np.ndarray,
-    y: np.ndarray,
-    target: float,
-    count: int,
-    seed: np.random.SeedSequence,
-    bounds: tuple[float, float],
-    plugged: tuple[str, Mapping[str, Any]] | None = None,
+    config: OptimizationConfig, weights: Path, z: np.ndarray, y: np.ndarray, count: int, seed: np.random.SeedSequence
 ) -> dict[str, Any]:
-    """The next ``count`` latents to try and their images, as Ax or a ``plugged`` search says; runs on a worker."""
+    """The next ``count`` latents to try and their images, as Ax or a plugged search says; runs on a worker."""
+    from ganmdn.networks import generate_images, load_generator
+
     started = time.perf_counter()
-    if plugged is None:
+    question = (z, y, config.target, count, seed, config.distribution.low, config.distribution.high)
+    if config.plugged is None:
         from ganmdn.bayesian import suggest  # Ax takes seconds to import, and is for workers only
 
-        suggested = suggest(z, y, target, count, seed, *bounds).z.astype(np.float32)
+        suggested = suggest(*question).z.astype(np.float32)
     else:
-        suggested = _asked(plugged, (z, y, target, count, seed, *bounds))
+        suggested = _asked(config.plugged, question)
     seconds = time.perf_counter() - started
-    side = int(np.sqrt(suggested.shape[1]))
-    images = generate_images(load_generator(weights), suggested.reshape(count, side, side))
+    images = generate_images(load_generator(weights), suggested.reshape(count, *config.latent))
     return {"z": suggested, "image": images, "seconds": seconds}
 
 
-def _asked(plugged: tuple[str, Mapping[str, Any]], question: tuple[Any, ...]) -> np.ndarray:
+def _asked(plugged: PluggedPart, question: tuple[Any, ...]) -> np.ndarray:
     """Suggestions of somebody else's optimiser, (count, M) float32; ValueError where they are not."""
-    reference, options = plugged
     z, count = question[0], question[3]
-    answer = np.asarray(implementation_of(reference)(*question, **options), dtype=np.float32)
+    answer = np.asarray(implementation_of(plugged.implementation)(*question, **plugged.options), dtype=np.float32)
     if answer.shape != (count, z.shape[1]) or not np.isfinite(answer).all():
-        raise ValueError(f"{reference} must suggest finite latents ({count}, {z.shape[1]}), got shape {answer.shape}")
+        wanted = f"must suggest finite latents ({count}, {z.shape[1]})"
+        raise ValueError(f"{plugged.implementation} {wanted}, got shape {answer.shape}")
     return answer
 
 
-def _open_or_create(config: Mapping[str, Any], simulator: Simulator, context: StageContext) -> SimulationStore:
+def _open_or_create(config: OptimizationConfig, simulator: Simulator, context: StageContext) -> SimulationStore:
+    from results.store import SimulationStore
+
     path = context.folder / STORE
     if path.is_dir():
         return SimulationStore.open(path, mode="r+")
     return SimulationStore.create(
         path,
-        capacity=config["iterations"],
-        latent_shape=tuple(config["latent"]),
-        image_px=config["image_px"],
-        rows_per_unit=config["batch"],
+        capacity=config.iterations,
+        latent_shape=config.latent,
+        image_px=config.image_px,
+        rows_per_unit=config.batch,
         layers=simulator.layer_names,
         wavelengths_nm=simulator.wavelengths_nm,
         inputs={"iteration": "int64", "suggestion_seconds": "float64"},
-        attributes={"physics": config["physics"], "target": config["target"]},
+        attributes={"physics": config.physics.model_dump(mode="json"), "target": config.target},
     )
+
+
+class OptimizationKind(StageKind[OptimizationConfig]):
+    """One search a target: its best simulation is its design."""
+
+    name = "optimization"
+    schema_version = 4
+    store = STORE
+    seconds_per_work = 0.08  # a suggestion and dimension of the latent, from 250 to 650 points
+
+    def stages(self, spec: Spec) -> Iterator[Stage[OptimizationConfig]]:
+        """One a search, data set and target."""
+        for dataset in spec.datasets:
+            for method in searches(spec):
+                for target in spec.targets:
+                    yield self._stage(spec, dataset, method, target)
+
+    def _stage(self, spec: Spec, dataset: str, method: Search, target: float) -> Stage[OptimizationConfig]:
+        simulation = simulation_of(spec, dataset)
+        plugged = method if isinstance(method, OptimizerConfig) else None
+        config = OptimizationConfig.make(
+            spec,
+            dataset,
+            physics=simulation.physics,
+            kind=method.kind,
+            seed=spec.seed,
+            distribution=spec.latent,
+            initial=method.initial,
+            iterations=method.iterations,
+            batch=method.batch,
+            target=target,
+            plugged=PluggedPart.of(plugged) if plugged else None,
+        )
+        return Stage(
+            self,
+            config,
+            dataset,
+            method.kind,
+            f"{target:g}",
+            inputs={"labels": f"labels/{dataset}", "generator": "generator"},
+            simulations=method.iterations,
+            seconds_each=simulation.seconds_each,
+            providers=(*simulation.providers, *((provider_of(plugged),) if plugged else ())),
+        )
+
+    def work(self, config: OptimizationConfig, inputs: Mapping[str, Stage[Any]]) -> float:
+        """Suggestions, as many times as the latent has dimensions."""
+        return config.iterations * math.prod(config.latent)
+
+    def rows_per_unit(self, config: OptimizationConfig, usual: int) -> int:
+        """One batch."""
+        return config.batch
+
+    def report(self, stages: Sequence[Stage[OptimizationConfig]], results: StageResults) -> Iterator[object]:
+        """Rows of the table, the best designs, and how every search went."""
+        from results.figures.gallery import MethodDesigns
+        from results.figures.targets import optimization_history
+        from results.report import Picture
+
+        histories: list[SearchHistory] = []
+        best: dict[tuple[str, str], list[BestDesign]] = {}
+        for stage in stages:
+            row, design, history = self._found(stage, results)
+            yield row
+            best.setdefault((stage.dataset, stage.method), []).append(design)
+            several = len({each.method for each in stages}) > 1
+            histories.append(replace(history, dataset=f"{stage.dataset}, {stage.method}") if several else history)
+        for (dataset, method), designs in best.items():
+            yield MethodDesigns(dataset, method, tuple(designs))
+        caption = (
+            "Bayesian optimisation: residual error of every simulated microstructure and the best so far, from "
+            "the starting pairs on (the paper's Figure 3)."
+        )
+        yield Picture("history", "optimization-history", optimization_history(histories), caption)
+
+    def _found(
+        self, stage: Stage[OptimizationConfig], results: StageResults
+    ) -> tuple[TableRow, BestDesign, SearchHistory]:
+        """What one search came to; its starting pairs are part of it."""
+        from ganmdn.metrics import RepSummary, residual_error_percentage
+        from results.figures.gallery import nearest_design
+        from results.figures.targets import SearchHistory
+        from results.store import SimulationStore
+        from results.tables import TableRow, if_finite
+
+        config, target = stage.config, stage.config.target
+        labels = SimulationStore.open(results.folder(stage.inputs["labels"]) / LABELS)
+        trials = SimulationStore.open(results.folder(stage.name) / STORE)
+        y = np.concatenate([labels.read("y", rows=slice(config.initial))["y"], trials.read("y")["y"]])
+        summary = RepSummary.of(y, target)
+        seconds = results.record(stage.name).facts["search_seconds"]
+        seconds += config.initial * results.record(stage.inputs["labels"]).facts["seconds_per_simulation"]
+        best = if_finite(summary.minimum)
+        row = TableRow(
+            stage.dataset, stage.method, target, best, None, None, seconds, designs=len(y), failed=summary.failed
+        )
+        candidates = (
+            nearest_design(trials, slice(None), target),
+            nearest_design(labels, slice(config.initial), target),
+        )
+        design = min(candidates, key=lambda each: each.distance)
+        return row, design, SearchHistory(stage.dataset, target, residual_error_percentage(y, target), config.initial)

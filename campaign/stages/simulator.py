@@ -7,31 +7,44 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
+from campaign.plan.config import DataSetConfig
+from campaign.plan.optics import Optics, PluggedPhysics, SimulatedPhysics
+from campaign.spec.physics import LayerBlock, PatternLayerBlock
 from campaign.spec.plugin import implementation_of
-from photonics.rcwa import Numerics, SolverError, solve_spectrum
-from photonics.solution import POLARIZATIONS
-from photonics.stack import Incidence, PatternLayer, Stack, UniformLayer
 from results.layout import Status
 
+if TYPE_CHECKING:
+    from photonics.rcwa import Numerics
+    from photonics.stack import Incidence, Layer, Stack
+
 ENERGY_TOLERANCE = 1e-6
-QUARANTINED = (SolverError, ArithmeticError, np.linalg.LinAlgError)  # what an image may do to the numerics
+
+
+class SimulationConfig(DataSetConfig):
+    """Configuration of a stage that simulates images of one data set."""
+
+    physics: SimulatedPhysics
 
 
 class Simulator(ABC):
     """Turns images into rows of a store; layers and wavelengths are those of its arrays, none where it has none."""
 
     @staticmethod
-    def from_config(physics: Mapping[str, Any]) -> Simulator:
-        """Build from the ``physics`` block of a stage's configuration: this project's RCWA, or a package's own."""
-        return (
-            PluggedSimulator.from_physics(physics)
-            if "implementation" in physics
-            else RcwaSimulator.from_physics(physics)
-        )
+    def from_config(physics: SimulatedPhysics) -> Simulator:
+        """Build from the physics of a stage's configuration: this project's RCWA, or a package's own."""
+        if isinstance(physics, PluggedPhysics):
+            return PluggedSimulator(physics.implementation, physics.options, physics.image_px)
+        return RcwaSimulator.from_optics(physics)
+
+    @staticmethod
+    def from_stored(physics: Mapping[str, Any]) -> Simulator:
+        """Build from the physics that a store keeps, as plain data."""
+        return Simulator.from_config(TypeAdapter(SimulatedPhysics).validate_python(physics))
 
     @property
     @abstractmethod
@@ -50,13 +63,15 @@ class Simulator(ABC):
     def row(self, image: np.ndarray) -> dict[str, Any]:
         """Simulate one image, (H, W) of 0 and 1, to one row of a store.
 
-        Equations without a solution that can be trusted (``QUARANTINED``) make a row too, of status FAILED. Any other
-        exception is a mistake in the code or in its inputs, which the next image would meet as well: it is raised.
+        Equations without a solution that can be trusted make a row too, of status FAILED. Any other exception is a
+        mistake in the code or in its inputs, which the next image would meet as well: it is raised.
         """
+        from photonics.rcwa import SolverError
+
         started = time.perf_counter()
         try:
             values = self.solve(image)
-        except QUARANTINED as error:
+        except (SolverError, ArithmeticError, np.linalg.LinAlgError) as error:  # what an image may do to the numerics
             return self.failed_row(type(error).__name__, str(error), time.perf_counter() - started)
         outcome = {"status": int(Status.DONE), "error_class": "", "error_message": ""}
         return {**values, **outcome, "seconds": time.perf_counter() - started}
@@ -76,7 +91,7 @@ class Simulator(ABC):
 
 @dataclass(frozen=True)
 class RcwaSimulator(Simulator):
-    """The physics of one data set, ready to solve; built from the canonical configuration of a stage.
+    """The physics of one data set, ready to solve.
 
     ``stacks`` holds one stack a wavelength, whose layers have the indices that the materials have there.
     """
@@ -88,15 +103,17 @@ class RcwaSimulator(Simulator):
     wanted: str
 
     @classmethod
-    def from_physics(cls, physics: Mapping[str, Any]) -> RcwaSimulator:
-        """Build from the ``physics`` block of a stage's configuration (see ``optics.optics_of``)."""
-        stacks = [_stack(physics, position) for position in range(len(physics["wavelengths_nm"]))]
+    def from_optics(cls, optics: Optics) -> RcwaSimulator:
+        """Build from resolved physics: the one place where it becomes what ``photonics`` takes."""
+        from photonics.rcwa import Numerics
+        from photonics.stack import Incidence
+
         return cls(
-            tuple(stacks),
-            Numerics(**physics["numerics"]),
-            Incidence(**physics["incidence"]),
-            physics["polarization"],
-            physics["property"],
+            tuple(_stack(optics, position) for position in range(len(optics.wavelengths_nm))),
+            Numerics(**optics.numerics.model_dump()),
+            Incidence(optics.incidence.polar_deg, optics.incidence.azimuth_deg),
+            optics.polarization,
+            optics.property,
         )
 
     @property
@@ -111,6 +128,8 @@ class RcwaSimulator(Simulator):
 
     def solve(self, image: np.ndarray) -> dict[str, Any]:
         """The numbers of one image's row; raises what the solver raises, FloatingPointError without energy balance."""
+        from photonics.rcwa import solve_spectrum
+
         solutions = solve_spectrum(self.stacks, image[None], self.numerics, self.incidence)
         reflection, transmission, layers = (  # leading axis: wavelength
             np.stack([self._polarised(getattr(solution, name)) for solution in solutions])
@@ -133,6 +152,8 @@ class RcwaSimulator(Simulator):
 
     def _polarised(self, fractions: np.ndarray) -> np.ndarray:
         """The one image's fractions (1, 2, ...) in the polarisation of the light, (...)."""
+        from photonics.solution import POLARIZATIONS
+
         return np.tensordot(POLARIZATIONS[self.polarization], fractions[0], axes=1)
 
 
@@ -145,11 +166,6 @@ class PluggedSimulator(Simulator):
     image_px: int
     layer_names = ()  # type: ignore[assignment]
     wavelengths_nm = ()  # type: ignore[assignment]
-
-    @classmethod
-    def from_physics(cls, physics: Mapping[str, Any]) -> PluggedSimulator:
-        """Build from the ``physics`` block of a stage's configuration."""
-        return cls(physics["implementation"], physics["options"], physics["image_px"])
 
     def solve(self, image: np.ndarray) -> dict[str, Any]:
         """The property of one image; FloatingPointError where it is not finite."""
@@ -166,19 +182,23 @@ class PluggedSimulator(Simulator):
         return {name: value for name, value in self.__dict__.items() if name != "_function"}
 
 
-def _stack(physics: Mapping[str, Any], position: int) -> Stack:
+def _stack(optics: Optics, position: int) -> Stack:
     """The stack at one of the wavelengths."""
-    index = {name: complex(m["n"][position], m["k"][position]) for name, m in physics["materials"].items()}
+    from photonics.stack import Stack
+
+    index = {name: complex(each.n[position], each.k[position]) for name, each in optics.materials.items()}
     return Stack(
-        wavelength_nm=physics["wavelengths_nm"][position],
-        period_nm=physics["period_nm"],
-        incident_index=index[physics["incident"]],
-        layers=tuple(_layer(layer, index) for layer in physics["layers"]),
-        substrate_index=index[physics["substrate"]],
+        wavelength_nm=optics.wavelengths_nm[position],
+        period_nm=optics.period_nm,
+        incident_index=index[optics.incident],
+        layers=tuple(_layer(layer, index) for layer in optics.layers),
+        substrate_index=index[optics.substrate],
     )
 
 
-def _layer(layer: Mapping[str, Any], index: Mapping[str, complex]) -> PatternLayer | UniformLayer:
-    if layer["kind"] == "pattern":
-        return PatternLayer(layer["name"], layer["thickness_nm"], index[layer["white"]], index[layer["black"]])
-    return UniformLayer(layer["name"], layer["thickness_nm"], index[layer["material"]])
+def _layer(layer: LayerBlock, index: Mapping[str, complex]) -> Layer:
+    from photonics.stack import PatternLayer, UniformLayer
+
+    if isinstance(layer, PatternLayerBlock):
+        return PatternLayer(layer.name, layer.thickness_nm, index[layer.white], index[layer.black])
+    return UniformLayer(layer.name, layer.thickness_nm, index[layer.material])

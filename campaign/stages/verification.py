@@ -2,17 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from campaign.stages.simulator import Simulator
-from campaign.work.context import StageContext
-from campaign.work.simulations import simulate_designs
+from campaign.plan.config import inverse_methods
+from campaign.plan.finished import StageResults
+from campaign.plan.kind import Stage, StageKind
+from campaign.plan.optics import simulation_of
+from campaign.spec.campaign import Spec
+from campaign.stages.designs import DESIGNS_FOLDER
+from campaign.stages.simulator import SimulationConfig, Simulator
+
+if TYPE_CHECKING:
+    from campaign.work.context import StageContext
+    from results.figures.gallery import MethodDesigns
+    from results.figures.targets import Achieved
+    from results.store import SimulationStore
+    from results.tables import TableRow
 
 STORE = "designs.zarr"
 
 
-def run(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+class VerificationConfig(SimulationConfig):
+    """With what physics the designs that are read are judged."""
+
+
+def run(config: VerificationConfig, inputs: Mapping[str, Path], context: StageContext) -> None:
     """Simulate the designs into ``designs.zarr``, which keeps each design's target."""
-    simulate_designs(Simulator.from_config(config["physics"]), config, inputs["designs"] / "designs", STORE, context)
+    from campaign.work.simulations import simulate_designs
+
+    designs = inputs["designs"] / DESIGNS_FOLDER
+    simulate_designs(Simulator.from_config(config.physics), config.physics, designs, STORE, context)
+
+
+class VerificationKind(StageKind[VerificationConfig]):
+    """What a method's designs achieve."""
+
+    name = "verification"
+    schema_version = 3
+    store = STORE
+
+    def stages(self, spec: Spec) -> Iterator[Stage[VerificationConfig]]:
+        """One an inverse model and data set."""
+        for dataset in spec.datasets:
+            simulation = simulation_of(spec, dataset)
+            for method in inverse_methods(spec):
+                yield Stage(
+                    self,
+                    VerificationConfig.make(spec, dataset, physics=simulation.physics),
+                    dataset,
+                    method.kind,
+                    inputs={"designs": f"designs/{method.kind}/{dataset}"},
+                    simulations=len(spec.targets) * spec.designs_per_target,
+                    seconds_each=simulation.seconds_each,
+                    providers=simulation.providers,
+                )
+
+    def cores(self, config: VerificationConfig) -> None:
+        """All."""
+
+    def report(self, stages: Sequence[Stage[VerificationConfig]], results: StageResults) -> Iterator[object]:
+        """Rows of the table, the best designs, and where all of them landed."""
+        from results.figures.targets import Achieved, achieved_against_target
+        from results.report import Picture
+        from results.store import SimulationStore
+
+        achieved = []
+        for stage in stages:
+            store = SimulationStore.open(results.folder(stage.name) / STORE)
+            columns = store.read("y", "target")
+            seconds = results.record(stage.inputs["designs"]).facts["design_seconds"]
+            own = [
+                Achieved(stage.dataset, stage.method, target, columns["y"][columns["target"] == target])
+                for target in results.spec.targets
+            ]
+            yield from (self._row(each, seconds[f"{each.target:g}"]) for each in own)
+            yield self._best(stage, store, results.spec)
+            achieved += own
+        caption = "Simulated absorption of every design against the absorption that was asked for."
+        yield Picture("achieved", "achieved", achieved_against_target(achieved), caption)
+
+    def _row(self, achieved: Achieved, seconds: float) -> TableRow:
+        from ganmdn.metrics import RepSummary
+        from results.tables import TableRow, if_finite
+
+        summary = RepSummary.of(achieved.achieved, achieved.target)
+        return TableRow(
+            achieved.dataset,
+            achieved.method,
+            achieved.target,
+            if_finite(summary.minimum),
+            if_finite(summary.mean),
+            if_finite(summary.standard_deviation),
+            seconds=seconds,
+            designs=len(achieved.achieved),
+            failed=summary.failed,
+        )
+
+    def _best(self, stage: Stage[VerificationConfig], store: SimulationStore, spec: Spec) -> MethodDesigns:
+        from results.figures.gallery import MethodDesigns, nearest_design
+
+        count = spec.designs_per_target
+        rows = [slice(first, first + count) for first in range(0, len(spec.targets) * count, count)]
+        best = [nearest_design(store, each, target) for each, target in zip(rows, spec.targets, strict=True)]
+        return MethodDesigns(stage.dataset, stage.method, tuple(best))

@@ -21,6 +21,7 @@ from results.layout import Status
 from results.store import SimulationStore
 
 if TYPE_CHECKING:
+    from campaign.plan.optics import SimulatedPhysics
     from campaign.stages.simulator import Simulator
     from cluster.driver.errors import WorkerLostError
 
@@ -32,13 +33,13 @@ GRACE_S = 120.0  # for reading and writing, beside the simulations' own time
 
 
 def simulate_designs(
-    simulator: Simulator, config: Mapping[str, Any], designs: Path, name: str, context: StageContext
+    simulator: Simulator, physics: SimulatedPhysics, designs: Path, name: str, context: StageContext
 ) -> None:
     """Simulate every design of the folder ``designs`` into the store ``name``; does only what is missing.
 
     Args:
         simulator: the physics; made by the stage, so that the stage's fingerprint holds the code of it.
-        config: configuration of the stage: ``physics``, ``latent`` and ``image_px``.
+        physics: what the simulator was made from; the store keeps it, so that a simulation can be run again.
         designs: folder of a ``DesignSet``.
         name: file name of the store inside the stage's folder.
         context: the running stage.
@@ -50,7 +51,7 @@ def simulate_designs(
     """
     limit_s, shares_process = context.limits.simulation_s, context.shares_process
     job = SimulationJob(simulator, designs, context.folder / name, limit_s, shares_process)
-    store = _open_or_create(config, job, context)
+    store = _open_or_create(physics, job, context)
     _prepare(store, context)
     _StoreFanOut(job, store, context).run()
     columns = SimulationStore.open(job.store).read("seconds", "status")
@@ -211,18 +212,22 @@ class BestRep:
             self._best = min(self._best, np.nanmin(rep, initial=np.inf))
 
 
-def _open_or_create(config: Mapping[str, Any], job: SimulationJob, context: StageContext) -> SimulationStore:
+def _open_or_create(physics: SimulatedPhysics, job: SimulationJob, context: StageContext) -> SimulationStore:
     if job.store.is_dir():
         return SimulationStore.open(job.store, mode="r+")
-    columns = DesignSet.open(job.designs).columns
+    designs = DesignSet.open(job.designs)
+    columns = designs.columns
     return SimulationStore.create(
         job.store,
-        capacity=len(columns["image"]),
-        latent_shape=tuple(config["latent"]),
-        image_px=config["image_px"],
+        capacity=len(designs),
+        latent_shape=columns["z"].shape[1:],
+        image_px=designs.image_px,
         rows_per_unit=context.rows_per_unit,
         layers=job.simulator.layer_names,
         wavelengths_nm=job.simulator.wavelengths_nm,
         inputs={name: column.dtype for name, column in columns.items() if name not in STORE_COLUMNS},
-        attributes={"physics": config["physics"], DESIGNS_ATTRIBUTE: os.path.relpath(job.designs, job.store.parent)},
+        attributes={
+            "physics": physics.model_dump(mode="json"),
+            DESIGNS_ATTRIBUTE: os.path.relpath(job.designs, job.store.parent),
+        },
     )

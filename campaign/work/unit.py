@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from campaign.stages.simulator import Simulator
 
 UNFINISHED_FOLDER = "unfinished"  # beside a store; gone when it is complete
+SECONDS_AT_RISK = 5.0  # work that a death may cost: rows are kept as often
+NOTE_FILE = "note"
+POSITION = "position"  # of a row in its unit
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,57 @@ class SimulationJob:
     def checkpoint(self, unit: int) -> UnitCheckpoint:
         """Where rows of a unit wait for the others."""
         return UnitCheckpoint(self.store.parent / UNFINISHED_FOLDER / self.store.stem / str(unit))
+
+
+class UnitCheckpoint:
+    """A folder of finished rows, by their position in the unit; rows of several processes add up.
+
+    Attributes:
+        rows: all that are known so far, by position.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Read the rows that are there."""
+        self.folder = folder
+        self.rows: dict[int, Mapping[str, Any]] = {}
+        self._unkept: list[int] = []
+        self._kept_at = time.monotonic()
+        for path in sorted(folder.glob("rows-*.npz")):
+            self._read(path)
+
+    @property
+    def note(self) -> Path:
+        """Where the watchdog of the unit leaves its note."""
+        return self.folder / NOTE_FILE
+
+    def add(self, position: int, row: Mapping[str, Any]) -> None:
+        """Take in one more row; it is on disk with the first one that comes ``SECONDS_AT_RISK`` later."""
+        self.rows[position] = row
+        self._unkept.append(position)
+        if time.monotonic() - self._kept_at > SECONDS_AT_RISK:
+            self.keep()
+
+    def keep(self) -> None:
+        """Write what is not on disk yet."""
+        if self._unkept:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            columns: dict[str, Any] = columns_of([self.rows[position] for position in self._unkept])
+            columns[POSITION] = np.array(self._unkept)
+            with atomic_path(self.folder / f"rows-{uuid.uuid4().hex}.npz") as temporary:
+                np.savez(temporary, allow_pickle=False, **columns)
+        self._unkept = []
+        self._kept_at = time.monotonic()
+
+    def clear(self) -> None:
+        """Forget everything; the unit is whole and stands in its store."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _read(self, path: Path) -> None:
+        with np.load(path) as file:
+            columns = {name: file[name] for name in file.files}
+        positions = columns.pop(POSITION)
+        for place, position in enumerate(positions.tolist()):
+            self.rows[position] = {name: column[place] for name, column in columns.items()}
 
 
 @dataclass(frozen=True)
@@ -99,59 +153,3 @@ def _summary(status: np.ndarray) -> UnitSummary:
 def columns_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
     """Columns of a store, from one row or more."""
     return {name: np.asarray([row[name] for row in rows]) for name in rows[0]}
-
-
-SECONDS_AT_RISK = 5.0  # work that a death may cost: rows are kept as often
-NOTE_FILE = "note"
-POSITION = "position"  # of a row in its unit
-
-
-class UnitCheckpoint:
-    """A folder of finished rows, by their position in the unit; rows of several processes add up.
-
-    Attributes:
-        rows: all that are known so far, by position.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        """Read the rows that are there."""
-        self.folder = folder
-        self.rows: dict[int, Mapping[str, Any]] = {}
-        self._unkept: list[int] = []
-        self._kept_at = time.monotonic()
-        for path in sorted(folder.glob("rows-*.npz")):
-            self._read(path)
-
-    @property
-    def note(self) -> Path:
-        """Where the watchdog of the unit leaves its note."""
-        return self.folder / NOTE_FILE
-
-    def add(self, position: int, row: Mapping[str, Any]) -> None:
-        """Take in one more row; it is on disk with the first one that comes ``SECONDS_AT_RISK`` later."""
-        self.rows[position] = row
-        self._unkept.append(position)
-        if time.monotonic() - self._kept_at > SECONDS_AT_RISK:
-            self.keep()
-
-    def keep(self) -> None:
-        """Write what is not on disk yet."""
-        if self._unkept:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            columns: dict[str, Any] = columns_of([self.rows[position] for position in self._unkept])
-            columns[POSITION] = np.array(self._unkept)
-            with atomic_path(self.folder / f"rows-{uuid.uuid4().hex}.npz") as temporary:
-                np.savez(temporary, allow_pickle=False, **columns)
-        self._unkept = []
-        self._kept_at = time.monotonic()
-
-    def clear(self) -> None:
-        """Forget everything; the unit is whole and stands in its store."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _read(self, path: Path) -> None:
-        with np.load(path) as file:
-            columns = {name: file[name] for name in file.files}
-        positions = columns.pop(POSITION)
-        for place, position in enumerate(positions.tolist()):
-            self.rows[position] = {name: column[place] for name, column in columns.items()}

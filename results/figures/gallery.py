@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,6 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 
 from results.figures.style import FAINT, bare, method_colours, require, styled
+
+if TYPE_CHECKING:
+    from results.store import SimulationStore
 
 CELL_IN = 1.05  # side of one picture
 LABEL_IN = 1.45
@@ -28,12 +32,27 @@ class BestDesign:
     image: np.ndarray | None
     achieved: float | None
 
+    @property
+    def distance(self) -> float:
+        """From the target; infinite if all failed."""
+        return np.inf if self.achieved is None else abs(self.achieved - self.target)
+
     def caption(self) -> str:
         """Achieved absorption and its REP (equation 1 of the paper)."""
         if self.achieved is None:
             return "all designs failed"
         rep = abs(self.achieved - self.target) / self.target * 100
         return f"{self.achieved:.4f} · {rep:.2f} %"
+
+
+def nearest_design(store: SimulationStore, rows: slice, target: float) -> BestDesign:
+    """The design nearest to a target among some rows of a store."""
+    y = store.read("y", rows=rows)["y"]
+    if not np.isfinite(y).any():
+        return BestDesign(target, None, None)
+    place = int(np.nanargmin(np.abs(y - target)))
+    row = (rows.start or 0) + place
+    return BestDesign(target, store.images(slice(row, row + 1))[0], float(y[place]))
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,18 @@ class StatisticCurve:
     std: np.ndarray | None = None
 
 
+STATISTICS_IMAGES = 1000  # of a set: enough for means and spreads; all of a large one would only take longer
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images (n, px, px) of 0/1, by the name that figures give them; ``dataset`` where they are of one."""
+
+    label: str
+    images: np.ndarray
+    dataset: str = ""
+
+
 @dataclass(frozen=True)
 class Morphology:
     """Statistics of one set of images, white phase; distances in pixels, frequencies in cycles per pixel."""

@@ -17,7 +17,7 @@ from matplotlib.image import imread
 
 from results.figures.style import save_figure
 from results.figures.training import gan_losses
-from results.report import SCREEN_DPI, DataTable, Report, ReportFigure, StageLine, render_report, write_report
+from results.report import SCREEN_DPI, DataTable, Report, ReportFigure, Section, StageLine, render_report, write_report
 from results.tables import TableRow
 
 ROWS = (
@@ -25,6 +25,7 @@ ROWS = (
     TableRow("data-ii", "gan-mdn", 0.60, 0.4, 4.0, 2.0, 0.035, 30),
     TableRow("data-i", "bayesian-optimization", 0.60, 0.9, None, None, 911.0, 1),
 )
+CORES = Section("cores")
 SPEC = "campaign: quickstart\nnote: </pre><script>alert('a & b')</script>\n"
 
 
@@ -38,8 +39,11 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
         finished=datetime(2026, 3, 1, 12, 30, tzinfo=UTC),
         spec=SPEC,
         table=ROWS,
-        training=(ReportFigure.from_file(losses_png, "Style loss per update."),),
-        tune=DataTable(("trial", "learning rate"), (("1", "0.001"),), "ASHA, one trial"),
+        sections=(
+            Section("tune", tables=(DataTable(("trial", "learning rate"), (("1", "0.001"),), "ASHA, one trial"),)),
+            Section("training", (ReportFigure.from_file(losses_png, "Style loss per update."),)),
+            Section("angle-dependence", tables=(DataTable(("angle",), (("10",),)),)),
+        ),
         failures=DataTable(("row", "class"), (("31", "SolverError"),)),
         stages=(StageLine("gan", "computed", 12.3, "600 updates"), StageLine("labels", "cached", 0.0)),
         provenance={"git sha": "3f2c1d", "seed": "2020"},
@@ -72,7 +76,13 @@ def test_every_link_has_its_section(report: Report) -> None:
     html = render_report(report)
     links = set(re.findall(r'href="#([^"]+)"', html))
     assert links == set(re.findall(r'<section id="([^"]+)"', html))
-    assert {"table", "training", "tune", "failures", "stages", "provenance", "spec"} == links
+    assert {"table", "training", "angle-dependence", "tune", "failures", "stages", "provenance", "spec"} == links
+
+
+def test_a_section_that_is_not_known_stands_before_the_cores_under_its_own_name(report: Report) -> None:
+    anchors = re.findall(r'<section id="([^"]+)"', render_report(replace(report, sections=(*report.sections, CORES))))
+    assert anchors[1:5] == ["training", "angle-dependence", "cores", "tune"]
+    assert "<h2>Angle dependence</h2>" in render_report(report)
 
 
 def test_empty_sections_are_left_out(report: Report) -> None:
@@ -97,7 +107,7 @@ def test_nothing_is_fetched(report: Report) -> None:
 
 
 def test_pictures_are_embedded_as_they_are(report: Report, tmp_path: Path) -> None:
-    (figure,) = report.training
+    (figure,) = report.sections[1].figures
     html = render_report(report)
     embedded = re.findall(r'src="data:image/png;base64,([^"]+)"', html)
     [width] = re.findall(r'<img [^>]*width="(\d+)"', html)

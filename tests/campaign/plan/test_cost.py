@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from campaign.plan.cost import MOST_ROWS, MOST_UNITS, UNITS_A_WORKER, suitable_rows
+from campaign.plan.cost import MOST_ROWS, MOST_UNITS, UNITS_A_WORKER, fit_timings, suitable_rows
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,41 @@ def test_units_are_neither_empty_nor_larger_than_the_store(simulations: int, sec
     assert simulations / rows <= MOST_UNITS
     if rows * seconds > 0.5 and rows > 1:
         assert simulations / rows >= workers * UNITS_A_WORKER
+
+
+def predicted(timings: list[tuple[float, float]], expected: float) -> float:
+    start, rate = fit_timings(timings)
+    assert start >= 0
+    assert rate >= 0
+    return start + rate * expected
+
+
+def test_one_timing_is_met_and_its_excess_taken_for_start_up() -> None:
+    assert fit_timings([(0.5, 40.0)]) == pytest.approx((39.5, 1.0))
+    assert predicted([(0.5, 40.0)], 1000.0) == pytest.approx(1039.5)
+
+
+def test_one_timing_below_what_was_expected_corrects_the_rate() -> None:
+    assert predicted([(100.0, 25.0)], 1000.0) == pytest.approx(250.0, rel=0.03)
+
+
+def test_timings_of_one_size_do_not_make_up_a_rate_from_their_noise() -> None:
+    assert predicted([(10.0, 30.0), (10.001, 36.0), (10.0, 33.0)], 1000.0) == pytest.approx(1023.0, rel=0.02)
+
+
+@given(
+    start=st.floats(0, 60),
+    slower=st.floats(0.2, 5),
+    sizes=st.lists(st.floats(1, 1e4), min_size=2, max_size=6),
+    noise=st.lists(st.floats(0.9, 1.1), min_size=6, max_size=6),
+    wanted=st.floats(1, 1e4),
+)
+def test_a_few_timings_predict_other_sizes_between_them_within_a_factor_of_two(
+    start: float, slower: float, sizes: list[float], noise: list[float], wanted: float
+) -> None:
+    low, high = min(sizes), max(sizes)
+    assume(high > 10 * low)
+    timings = [(size, each * (start + slower * size)) for size, each in zip(sizes, noise, strict=False)]
+    size = min(max(wanted, low), high)
+    true = start + slower * size
+    assert true / 2 < predicted(timings, size) < 2 * true

@@ -3,34 +3,43 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from campaign.cache.stage_cache import StageCache
 from campaign.plan.keys import KeyParts
-from campaign.plan.pipeline import Stage, build_pipeline
+from campaign.plan.kind import Stage
+from campaign.plan.pipeline import Pipeline
 from campaign.plan.plan import Inquiry, Plan, make_plan
 from campaign.spec.campaign import Spec
+from campaign.stages import KINDS
+from campaign.stages.generator import GeneratorKind
 from results.files import write_json
 
 MakeSpec = Callable[..., Spec]
 
 
-def finish(cache: StageCache, stage: Stage, parts: KeyParts, **facts: float) -> None:
+def stages_of(spec: Spec) -> Pipeline:
+    return Pipeline.of(spec, KINDS)
+
+
+def finish(cache: StageCache, stage: Stage, parts: KeyParts, core_seconds: float = 2.5, **facts: float) -> None:
     with cache.lease(stage.kind, parts.key, while_waiting=lambda busy: None) as lease:
-        cache.finish(lease, stage.kind, parts.record(stage.name, parts.key, 3.0, 2.5, facts))
+        cache.finish(lease, stage.kind, parts.record(stage.name, parts.key, 3.0, core_seconds, facts))
 
 
 def finish_all(spec: Spec, runs: Path, cache: StageCache) -> Plan:
     """Leave a finished run of ``spec``, without results."""
-    pipeline = build_pipeline(spec)
+    pipeline = stages_of(spec)
     for stage in pipeline.stages:
         finish(cache, stage, pipeline.parts[stage.name])
-    plan = make_plan(spec, runs, cache, 2)
+    plan = make_plan(pipeline, runs, cache, 2)
     Path(plan.run_folder).mkdir(parents=True)
     write_json(Path(plan.run_folder) / "plan.json", plan.to_dict())
     return plan
 
 
 def test_a_new_campaign_is_new_all_over(make_spec: MakeSpec, tmp_path: Path) -> None:
-    plan = make_plan(make_spec(), tmp_path / "runs", StageCache(tmp_path / "cache"), workers=2)
+    plan = make_plan(stages_of(make_spec()), tmp_path / "runs", StageCache(tmp_path / "cache"), workers=2)
     assert {stage.state for stage in plan.stages} == {"new"}
     assert plan.simulations == 2 * (80 + 32 + 3 * 2 * 3 + 2 * 4)
     assert {stage.reason for stage in plan.stages} == {"was not computed before"}
@@ -40,10 +49,10 @@ def test_a_new_campaign_is_new_all_over(make_spec: MakeSpec, tmp_path: Path) -> 
 
 def test_finished_and_interrupted_stages_are_told_apart(make_spec: MakeSpec, tmp_path: Path) -> None:
     cache, spec = StageCache(tmp_path / "cache"), make_spec()
-    pipeline = build_pipeline(spec)
+    pipeline = stages_of(spec)
     finish(cache, pipeline["microstructures"], pipeline.parts["microstructures"])
     cache.partial("generator", pipeline.keys["generator"]).mkdir(parents=True)
-    states = {stage.name: stage.state for stage in make_plan(spec, tmp_path, cache, 2).stages}
+    states = {stage.name: stage.state for stage in make_plan(pipeline, tmp_path, cache, 2).stages}
     assert states["microstructures"] == "cached"
     assert states["generator"] == "interrupted"
     assert states["labels/data-i"] == "new"
@@ -51,18 +60,18 @@ def test_finished_and_interrupted_stages_are_told_apart(make_spec: MakeSpec, tmp
 
 def test_cost_follows_measured_simulations(make_spec: MakeSpec, tmp_path: Path) -> None:
     cache, spec = StageCache(tmp_path / "cache"), make_spec()
-    pipeline = build_pipeline(spec)
+    pipeline = stages_of(spec)
     finish(cache, pipeline["labels/data-i"], pipeline.parts["labels/data-i"], seconds_per_simulation=2.0)
     other = make_spec(**{"labels.count": 100})  # other labels, the same simulations
-    planned = {stage.name: stage for stage in make_plan(other, tmp_path, cache, 2).stages}
+    planned = {stage.name: stage for stage in make_plan(stages_of(other), tmp_path, cache, 2).stages}
     assert planned["labels/data-i"].core_seconds == 201.0
     assert planned["labels/data-ii"].core_seconds < 2.0
 
 
 def test_the_wall_time_is_shorter_on_more_workers(make_spec: MakeSpec, tmp_path: Path) -> None:
     cache = StageCache(tmp_path / "cache")
-    spec = make_spec(**{"labels.count": 4000, "physics.numerics.orders": 9})
-    one, many = (make_plan(spec, tmp_path, cache, workers) for workers in (1, 16))
+    pipeline = stages_of(make_spec(**{"labels.count": 4000, "physics.numerics.orders": 9}))
+    one, many = (make_plan(pipeline, tmp_path, cache, workers) for workers in (1, 16))
     assert many.wall_seconds < one.wall_seconds
     assert many.core_seconds == one.core_seconds
     assert many.key == one.key
@@ -70,28 +79,28 @@ def test_the_wall_time_is_shorter_on_more_workers(make_spec: MakeSpec, tmp_path:
 
 def test_a_failed_stage_says_why_and_is_tried_again(make_spec: MakeSpec, tmp_path: Path) -> None:
     cache, spec = StageCache(tmp_path / "cache"), make_spec()
-    pipeline = build_pipeline(spec)
+    pipeline = stages_of(spec)
     stage, key = pipeline["microstructures"], pipeline.keys["microstructures"]
     with cache.lease(stage.kind, key, while_waiting=lambda busy: None) as lease:
         cache.note_failure(lease, "ValueError: no such luck")
-    planned = make_plan(spec, tmp_path, cache, 2).stages[0]
+    planned = make_plan(pipeline, tmp_path, cache, 2).stages[0]
     assert (planned.state, planned.reason) == ("failed", "is tried again; last time: ValueError: no such luck")
     with cache.lease(stage.kind, key, while_waiting=lambda busy: None) as lease:
         cache.forget_failure(lease)
-    assert make_plan(spec, tmp_path, cache, 2).stages[0].state == "interrupted"
+    assert make_plan(pipeline, tmp_path, cache, 2).stages[0].state == "interrupted"
 
 
 def test_what_changed_since_the_last_run_is_named(make_spec: MakeSpec, tmp_path: Path) -> None:
     cache = StageCache(tmp_path / "cache")
     assert finish_all(make_spec(), tmp_path, cache).is_cached
     edited = make_spec(**{"physics.numerics.orders": {"data-i": 3, "data-ii": 1}, "designs_per_target": 4})
-    planned = {stage.name: stage for stage in make_plan(edited, tmp_path, cache, 2).stages}
+    planned = {stage.name: stage for stage in make_plan(stages_of(edited), tmp_path, cache, 2).stages}
     assert planned["latents/data-i"].state == "cached"
     assert planned["labels/data-i"].state == "changed"
     assert planned["labels/data-i"].reason == "physics.numerics.orders 2 -> 3"
     assert planned["model/gan-mdn/data-i"].reason == "physics.numerics.orders 2 -> 3"
     assert planned["designs/gan-mdn/data-ii"].reason == "designs_per_target 3 -> 4"
-    assert make_plan(edited, tmp_path, cache, 2).counts["changed"] == sum(
+    assert make_plan(stages_of(edited), tmp_path, cache, 2).counts["changed"] == sum(
         stage.state == "changed" for stage in planned.values()
     )
 
@@ -100,14 +109,14 @@ def test_another_campaign_that_shares_the_cache_is_new(make_spec: MakeSpec, tmp_
     cache = StageCache(tmp_path / "cache")
     finish_all(make_spec(), tmp_path, cache)
     other = make_spec(campaign="other", seed=2)
-    assert {stage.state for stage in make_plan(other, tmp_path, cache, 2).stages} == {"new"}
+    assert {stage.state for stage in make_plan(stages_of(other), tmp_path, cache, 2).stages} == {"new"}
 
 
 def test_why_follows_inputs_to_what_was_edited(make_spec: MakeSpec, tmp_path: Path) -> None:
     cache = StageCache(tmp_path / "cache")
     finish_all(make_spec(), tmp_path, cache)
     edited = make_spec(**{"labels.count": 90, "mdn.components": 7})
-    inquiry = Inquiry(build_pipeline(edited), cache, tmp_path)
+    inquiry = Inquiry(stages_of(edited), cache, tmp_path)
     explanation = inquiry.explain(inquiry.pipeline["model/pca-mdn/data-i"])
     assert explanation.state == "changed"
     assert explanation.nearest is not None
@@ -123,7 +132,7 @@ def test_why_follows_inputs_to_what_was_edited(make_spec: MakeSpec, tmp_path: Pa
 
 def test_why_names_code_files_and_versions(make_spec: MakeSpec, tmp_path: Path) -> None:
     cache, spec = StageCache(tmp_path / "cache"), make_spec()
-    pipeline = build_pipeline(spec)
+    pipeline = stages_of(spec)
     stage, parts = pipeline["labels/data-i"], pipeline.parts["labels/data-i"]
     code = {**parts.code, "photonics.rcwa.solver": "other", "photonics.gone": "old"}
     del code["campaign.stages.simulator"]
@@ -143,24 +152,32 @@ def test_the_nearest_result_is_the_one_that_shares_most(make_spec: MakeSpec, tmp
     cache = StageCache(tmp_path / "cache")
     for seed, count in ((1, 70), (2, 80)):
         finish_all(make_spec(campaign=f"c{seed}", seed=seed, **{"labels.count": count}), tmp_path, cache)
-    inquiry = Inquiry(build_pipeline(make_spec(seed=1, **{"labels.count": 75})), cache, tmp_path)
+    inquiry = Inquiry(stages_of(make_spec(seed=1, **{"labels.count": 75})), cache, tmp_path)
     assert [str(each) for each in inquiry.explain(inquiry.pipeline["latents/data-i"]).differences] == ["count 70 -> 75"]
 
 
-def test_timings_of_other_sizes_scale_the_estimate(make_spec: MakeSpec, tmp_path: Path) -> None:
-    cache, spec = StageCache(tmp_path / "cache"), make_spec()
-    pipeline = build_pipeline(spec)
-    finish(cache, pipeline["generator"], pipeline.parts["generator"])
-    longer = make_spec(**{"generator.training": {**spec.generator.training.model_dump(), "steps": 60}})  # type: ignore[union-attr]
-    planned = {stage.name: stage for stage in make_plan(longer, tmp_path, cache, 2).stages}
+def test_timings_of_other_sizes_tell_start_up_and_rate_apart(make_spec: MakeSpec, tmp_path: Path) -> None:
+    cache, training = StageCache(tmp_path / "cache"), make_spec().generator.training.model_dump()  # type: ignore[union-attr]
+
+    def trained(steps: int) -> Pipeline:
+        return stages_of(make_spec(**{"generator.training": {**training, "steps": steps}}))
+
+    expected = GeneratorKind.seconds_per_work * 16 * 32**2
+    for steps in (600, 6000):
+        pipeline = trained(steps)
+        timing = 20.0 + 3 * expected * steps  # on a machine of a third of the speed that starts in 20 s
+        finish(cache, pipeline["generator"], pipeline.parts["generator"], timing, work=16 * 32**2 * steps)
+    planned = {stage.name: stage for stage in make_plan(trained(60_000), tmp_path, cache, 2).stages}
     assert planned["generator"].timed
-    assert 25 < planned["generator"].core_seconds < 27  # ten times 2.5 s
+    assert planned["generator"].core_seconds == pytest.approx(20.0 + 3 * expected * 60_000, rel=0.1)
     assert not planned["latents/data-i"].timed
 
 
 def test_room_grows_with_what_is_left(make_spec: MakeSpec, tmp_path: Path) -> None:
     cache = StageCache(tmp_path / "cache")
-    small, large = (make_plan(make_spec(**{"labels.count": n}), tmp_path, cache, 2, rows_wanted=32) for n in (80, 8000))
+    small, large = (
+        make_plan(stages_of(make_spec(**{"labels.count": n})), tmp_path, cache, 2, rows_wanted=32) for n in (80, 8000)
+    )
     assert large.disk_bytes > small.disk_bytes + 2 * 7920 * 500
     assert large.files == small.files + 2 * 247 * 13
     finished = finish_all(make_spec(), tmp_path, cache)

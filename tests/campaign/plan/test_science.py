@@ -10,8 +10,9 @@ import pytest
 
 from campaign.plan import fingerprint
 from campaign.plan.fingerprint import PACKAGES, PROJECT, SCIENCE
-from campaign.plan.pipeline import build_pipeline
+from campaign.plan.pipeline import Pipeline
 from campaign.spec.campaign import Spec
+from campaign.stages import KINDS
 
 # Science that computes no stage: it calibrates, describes images for the report, or is read while a stage is planned.
 OF_NO_STAGE = {
@@ -19,7 +20,7 @@ OF_NO_STAGE = {
     "photonics.calibration",
     "photonics.materials",
     "photonics.materials.tables",
-    "photonics.rcwa.differentiable",
+    "photonics.rcwa.transfer.differentiable",
 }
 pytestmark = pytest.mark.long
 AFTER_LABELS = {"labels", "truncation", "tuning", "model", "designs", "verification", "optimization"}
@@ -70,7 +71,7 @@ def moved(tree: Path, make_spec: Callable[..., Spec]) -> Callable[[], set[str]]:
     )
 
     def keys() -> dict[str, str]:
-        return dict(build_pipeline(spec).keys)
+        return dict(Pipeline.of(spec, KINDS).keys)
 
     before = keys()
 

@@ -6,13 +6,11 @@ import json
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -20,7 +18,8 @@ import pytest
 
 from campaign.cache.stage_cache import StageCache
 from campaign.plan.keys import KeyParts
-from campaign.plan.pipeline import Pipeline, Stage
+from campaign.plan.kind import Stage, StageKind
+from campaign.plan.pipeline import Pipeline
 from campaign.record.cancel_request import CancelRequest
 from campaign.record.events import read_events
 from campaign.record.liveness import run_status
@@ -29,12 +28,14 @@ from campaign.run import stop
 from campaign.run.endings import CampaignFailedError, RunCancelledError
 from campaign.run.executor import Executor
 from campaign.run.interrupt import Interrupt, ctrl_c
+from campaign.spec.base import Model
+from campaign.spec.campaign import Spec
 from campaign.spec.profile import LAPTOP
 from campaign.work.context import StageContext
 from results.layout import StoreError
 from results.store import SimulationStore
 
-Run = Callable[[Mapping[str, Any], Mapping[str, Path], StageContext], None]
+Run = Callable[[Model, Mapping[str, Path], StageContext], None]
 
 
 class StagesOnly(Pipeline):
@@ -46,19 +47,31 @@ class StagesOnly(Pipeline):
 
     @property
     def parts(self) -> dict[str, KeyParts]:  # type: ignore[override]
-        return {stage.name: KeyParts(stage.kind, stage.config, {}, {}, 1, {}) for stage in self.stages}
+        return {stage.name: KeyParts(stage.kind, {}, {}, {}, 1, {}) for stage in self.stages}
+
+
+class KindOfTest(StageKind[Model]):
+    """A kind that does what a test says."""
+
+    schema_version = 1
+
+    def __init__(self, name: str, run: Run) -> None:
+        self.name = name  # type: ignore[misc]
+        self.run = run  # type: ignore[method-assign]
+
+    def stages(self, spec: Spec) -> list[Stage[Model]]:
+        return []
 
 
 @pytest.fixture
-def stages(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Stage, ...]]:
+def stages() -> Callable[..., tuple[Stage, ...]]:
     """Makes stages from ``name=(run, inputs)``; each becomes its own kind."""
 
     def make(**runs: tuple[Run, list[str]]) -> tuple[Stage, ...]:
-        for kind, (run, _) in runs.items():
-            module = ModuleType(f"campaign.stages.{kind}")
-            module.run = run  # type: ignore[attr-defined]
-            monkeypatch.setitem(sys.modules, module.__name__, module)
-        return tuple(Stage(kind, (), {}, {name: name for name in inputs}) for kind, (_, inputs) in runs.items())
+        return tuple(
+            Stage(KindOfTest(kind, run), Model(), inputs={name: name for name in inputs})
+            for kind, (run, inputs) in runs.items()
+        )
 
     return make
 
@@ -78,14 +91,14 @@ def execute(
 
 
 def writes(text: str) -> Run:
-    def run(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+    def run(config: Model, inputs: Mapping[str, Path], context: StageContext) -> None:
         read = "".join((inputs[name] / "out").read_text() for name in sorted(inputs))
         (context.folder / "out").write_text(read + text)
 
     return run
 
 
-def fails(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+def fails(config: Model, inputs: Mapping[str, Path], context: StageContext) -> None:
     (context.folder / "half").write_text("kept")
     raise ValueError("no such luck")
 
@@ -117,7 +130,7 @@ def test_a_failed_stage_holds_up_only_what_reads_it(tmp_path: Path, stages: Any)
 def test_a_working_stage_can_be_watched_in_the_run_folder(tmp_path: Path, stages: Any) -> None:
     seen = []
 
-    def writes_as_it_goes(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+    def writes_as_it_goes(config: Model, inputs: Mapping[str, Path], context: StageContext) -> None:
         (context.folder / "sample").write_text("so far")
         seen.append((tmp_path / "run" / "stages" / "a" / "sample").read_text())
 
@@ -130,7 +143,7 @@ def test_a_failed_stage_goes_on_where_it_stopped(tmp_path: Path, stages: Any) ->
     with pytest.raises(CampaignFailedError):
         execute(tmp_path, stages(a=(fails, [])))
 
-    def finish(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+    def finish(config: Model, inputs: Mapping[str, Path], context: StageContext) -> None:
         (context.folder / "out").write_text((context.folder / "half").read_text())
 
     execute(tmp_path, stages(a=(finish, [])))
@@ -140,19 +153,19 @@ def test_a_failed_stage_goes_on_where_it_stopped(tmp_path: Path, stages: Any) ->
 def test_independent_stages_run_at_the_same_time(tmp_path: Path, stages: Any) -> None:
     meeting = threading.Barrier(2, timeout=20)
 
-    def meet(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+    def meet(config: Model, inputs: Mapping[str, Path], context: StageContext) -> None:
         meeting.wait()
 
     execute(tmp_path, stages(a=(meet, []), b=(meet, [])))
 
 
 def test_progress_reaches_the_log(tmp_path: Path, stages: Any) -> None:
-    def counts(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+    def counts(config: Model, inputs: Mapping[str, Path], context: StageContext) -> None:
         context.progress(5, 5, failed=2, message="simulations")
         context.facts["failed"] = 2
 
     executor = execute(tmp_path, stages(a=(counts, [])))
-    assert executor.outcomes["a"].facts == {"failed": 2}
+    assert executor.outcomes["a"].facts == {"failed": 2, "work": 0.0}
     progress = [event for event in read_events(tmp_path / "run") if event["event"] == "progress"]
     assert [(event["done"], event["total"], event["failed"]) for event in progress] == [(5, 5, 2)]
 
@@ -161,7 +174,7 @@ def test_two_runs_compute_a_shared_stage_once(tmp_path: Path, stages: Any) -> No
     calls = []
     started, release = threading.Event(), threading.Event()
 
-    def slow(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+    def slow(config: Model, inputs: Mapping[str, Path], context: StageContext) -> None:
         calls.append(1)
         started.set()
         release.wait(timeout=20)
@@ -186,7 +199,7 @@ def test_two_runs_compute_a_shared_stage_once(tmp_path: Path, stages: Any) -> No
 
 
 def counts_until_stopped(started: threading.Event) -> Run:
-    def run(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+    def run(config: Model, inputs: Mapping[str, Path], context: StageContext) -> None:
         for done in range(10**9):
             (context.folder / "rows").write_text(str(done))
             context.progress(done, 10**9, message="simulations")
@@ -221,7 +234,7 @@ def test_an_orderly_cancel_lets_work_in_flight_finish_and_what_finished_all_is_d
 ) -> None:
     started, seen = threading.Event(), threading.Event()
 
-    def finishes_regardless(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+    def finishes_regardless(config: Model, inputs: Mapping[str, Path], context: StageContext) -> None:
         started.set()
         assert context.resources.stop.wait(60)
         seen.set()
@@ -236,7 +249,7 @@ def test_cancel_now_does_not_wait_for_stages(tmp_path: Path, stages: Any, monkey
     started, never = threading.Event(), threading.Event()
     monkeypatch.setattr(run_module, "LEAVE_SECONDS", 0.1)
 
-    def hangs(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+    def hangs(config: Model, inputs: Mapping[str, Path], context: StageContext) -> None:
         started.set()
         never.wait(300)
 
@@ -248,7 +261,7 @@ def test_cancel_now_does_not_wait_for_stages(tmp_path: Path, stages: Any, monkey
 
 
 def test_the_last_progress_of_a_stage_is_written_however_soon_it_came(tmp_path: Path, stages: Any) -> None:
-    def stops_short(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+    def stops_short(config: Model, inputs: Mapping[str, Path], context: StageContext) -> None:
         for done in range(5):
             context.progress(done, 100, message="simulations")
         raise ValueError("no such luck")
@@ -295,7 +308,7 @@ class Moments:
     def counts(self, units: int, worked: list[tuple[Path, int]]) -> Run:
         """A stage of so many units, which goes on where it stopped and notes what it does."""
 
-        def run(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+        def run(config: Model, inputs: Mapping[str, Path], context: StageContext) -> None:
             for unit in range(units):
                 if not (context.folder / str(unit)).exists():
                     self.here()
@@ -355,7 +368,7 @@ def test_ctrl_c_ends_a_run_at_every_moment(tmp_path: Path, stages: Any) -> None:
 def test_the_first_ctrl_c_lets_work_in_flight_finish(tmp_path: Path, stages: Any) -> None:
     interrupt = Interrupt()
 
-    def finishes(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+    def finishes(config: Model, inputs: Mapping[str, Path], context: StageContext) -> None:
         interrupt.press()
         assert context.resources.stop.wait(60)
         (context.folder / "out").write_text("whole")
@@ -374,7 +387,7 @@ def test_ctrl_c_waits_for_no_stage_that_hangs(
     monkeypatch.setattr(stop, "GRACE_SECONDS", 0.1 if presses == 1 else 300)
     monkeypatch.setattr(run_module, "HASTE_SECONDS", 0.1)
 
-    def hangs(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+    def hangs(config: Model, inputs: Mapping[str, Path], context: StageContext) -> None:
         for _ in range(presses):
             with suppress(KeyboardInterrupt):  # the handler would raise it in the main thread
                 interrupt.press()
@@ -393,7 +406,7 @@ def test_ctrl_c_waits_for_no_stage_that_hangs(
 def simulates_into(written: list[int]) -> Run:
     """A stage with a store of three units, which notes those that it writes."""
 
-    def run(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+    def run(config: Model, inputs: Mapping[str, Path], context: StageContext) -> None:
         path = context.folder / "labels.zarr"
         if not path.is_dir():
             SimulationStore.create(path, capacity=6, latent_shape=None, image_px=8, rows_per_unit=2)
@@ -415,7 +428,7 @@ def test_a_store_that_a_stage_finds_damaged_is_repaired(tmp_path: Path, stages: 
     written: list[int] = []
     simulates = simulates_into(written)
 
-    def reads(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+    def reads(config: Model, inputs: Mapping[str, Path], context: StageContext) -> None:
         total = SimulationStore.open(inputs["a"] / "labels.zarr").read("y")["y"].sum()
         (context.folder / "out").write_text(str(total))
 
@@ -467,7 +480,7 @@ def test_a_stage_that_was_taken_over_waits_for_its_new_owner(tmp_path: Path, sta
     """As if another machine had taken this process for dead."""
     calls: list[Path] = []
 
-    def loses_its_folder(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+    def loses_its_folder(config: Model, inputs: Mapping[str, Path], context: StageContext) -> None:
         calls.append(context.folder)
         if len(calls) == 1:
             context.folder.rename(context.folder.parent / "a")  # the other one finishes it at once
@@ -486,7 +499,7 @@ def test_the_second_of_two_processes_goes_on_where_the_first_was_killed(tmp_path
     """Two campaigns that share a stage: one computes it while the other waits; a killed one is replaced."""
     starts, gate = tmp_path / "starts", tmp_path / "gate"
 
-    def counts_to_three(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
+    def counts_to_three(config: Model, inputs: Mapping[str, Path], context: StageContext) -> None:
         with starts.open("a") as stream:
             stream.write(f"{os.getpid()}\n")
         for number in range(3):

@@ -17,7 +17,7 @@ import campaign
 from campaign.cache.stage_cache import StageCache
 from campaign.plan import fingerprint
 from campaign.plan.fingerprint import PACKAGES, PROJECT
-from campaign.plan.pipeline import Pipeline, build_pipeline
+from campaign.plan.pipeline import Pipeline
 from campaign.run import freeze as frozen
 from campaign.run.campaign import Campaign
 from campaign.run.drive import execute
@@ -26,13 +26,14 @@ from campaign.run.freeze import FrozenRun, SourceChangedError, freeze
 from campaign.spec.campaign import Spec
 from campaign.spec.load import LoadedSpec
 from campaign.spec.profile import RayProfile
+from campaign.stages import KINDS
 from cluster.driver.source import Source
 
 
 @pytest.fixture
 def pipeline(make_spec: Callable[..., Spec], tmp_path: Path) -> Pipeline:
     (tmp_path / "weights.pickle").write_bytes(b"first")
-    return build_pipeline(make_spec(generator={"kind": "authors", "weights": tmp_path / "weights.pickle"}))
+    return Pipeline.of(make_spec(generator={"kind": "authors", "weights": tmp_path / "weights.pickle"}), KINDS)
 
 
 def test_the_copy_holds_every_source_file_and_is_kept_while_it_is_right(pipeline: Pipeline, tmp_path: Path) -> None:
@@ -79,7 +80,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_code_edited_after_the_keys_were_made_is_refused(
     project: Path, make_spec: Callable[..., Spec], tmp_path: Path
 ) -> None:
-    pipeline = build_pipeline(make_spec())
+    pipeline = Pipeline.of(make_spec(), KINDS)
     assert pipeline.keys
     with (project / "ganmdn" / "latents.py").open("a") as stream:
         stream.write("EDITED = True\n")
@@ -96,7 +97,7 @@ def test_a_loaded_module_that_is_no_longer_what_its_file_says_is_refused(
     module.__file__ = str(project / "cluster" / "extra.py")
     (project / "cluster" / "extra.py").write_text("x = 1\n")
     monkeypatch.setitem(sys.modules, "cluster.extra", module)
-    pipeline, cache = build_pipeline(make_spec()), StageCache(tmp_path / "cache")
+    pipeline, cache = Pipeline.of(make_spec(), KINDS), StageCache(tmp_path / "cache")
     os.utime(module.__file__, (0, campaign.LOADED_AT - 10))
     freeze(pipeline, cache, tmp_path / "run")
     os.utime(module.__file__, (0, campaign.LOADED_AT + 10))
@@ -129,7 +130,7 @@ def test_a_standing_cluster_is_sent_the_copy(
     monkeypatch.setattr("cluster.driver.runtime.join", join)
     monkeypatch.setattr(FrozenRun, "imports", lambda self: nullcontext())  # other tests import the project as it is
     spec, cache, place = make_spec(), StageCache(tmp_path / "cache"), RayProfile(kind="ray", address="nowhere:1")
-    frozen_run = freeze(build_pipeline(spec), cache, tmp_path / "run")
+    frozen_run = freeze(Pipeline.of(spec, KINDS), cache, tmp_path / "run")
     campaign = Campaign(LoadedSpec(spec, tmp_path / "spec.yaml", "", ()), place, tmp_path, cache)
     with pytest.raises(CampaignFailedError, match="no Ray answers"):
         execute(campaign, frozen_run, tmp_path / "run", place)

@@ -20,11 +20,12 @@ from ruamel.yaml import YAML
 from campaign import conformance
 from campaign.conformance import check_config, check_implementation
 from campaign.plan.fingerprint import PACKAGES, PROJECT
-from campaign.plan.pipeline import build_pipeline
+from campaign.plan.pipeline import Pipeline
 from campaign.plugin import InverseModelConfig, LabelledImages, OptimizerConfig, PluginConfig, SimulatorConfig
 from campaign.spec.entry_points import PluginError, find_plugin, read_spec
 from campaign.spec.json_schema import spec_json_schema
 from campaign.spec.load import SpecError, load_spec
+from campaign.stages import KINDS
 from ganmdn.inverse import Designs
 
 EXAMPLE = PROJECT / "docs" / "examples" / "ganmdn-neighbours"
@@ -158,17 +159,17 @@ def test_reading_and_planning_load_neither_torch_nor_ray(package: Path, tmp_path
 
 
 def test_their_code_and_version_are_in_the_key(site: Path) -> None:
-    before = build_pipeline(load_spec(SPEC).spec)
+    before = Pipeline.of(load_spec(SPEC).spec, KINDS)
     code = before.parts["model/nearest-neighbours/data-ii"].code
     assert {"ganmdn_neighbours.config", "ganmdn_neighbours.inverse", "ganmdn.inverse"} <= set(code)
     assert code["version of ganmdn-neighbours"] == "0.1.0"
     assert "ganmdn_neighbours.simulator" in before.parts["optimization/local-search/data-ii/0.4"].code
     with (site / "ganmdn_neighbours" / "inverse.py").open("a") as stream:
         stream.write("# a remark\n")
-    assert build_pipeline(load_spec(SPEC).spec).keys == before.keys
+    assert Pipeline.of(load_spec(SPEC).spec, KINDS).keys == before.keys
     with (site / "ganmdn_neighbours" / "inverse.py").open("a") as stream:
         stream.write("EDITED = True\n")
-    after = build_pipeline(load_spec(SPEC).spec).keys
+    after = Pipeline.of(load_spec(SPEC).spec, KINDS).keys
     changed = {name for name in after if after[name] != before.keys[name]}
     assert changed == {f"{kind}/nearest-neighbours/data-ii" for kind in ("model", "designs", "verification")}
 

@@ -1,0 +1,56 @@
+"""What configurations of stages have in common. All of a configuration is science: it is in the stage's key."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from campaign.spec.base import Count, Model
+from campaign.spec.campaign import Spec
+from campaign.spec.methods import BayesianOptimizationBlock
+from campaign.spec.plugin import OptimizerConfig, PluginConfig
+
+Search = BayesianOptimizationBlock | OptimizerConfig
+"""A method that searches the latent space, one search a target; the other methods learn an inverse model."""
+
+
+class PluggedPart(Model):
+    """A part that somebody else's package brings, as stages hold it."""
+
+    kind: str
+    implementation: str
+    options: dict[str, Any]
+
+    @classmethod
+    def of(cls, config: PluginConfig) -> PluggedPart:
+        """The part that a block of a spec asks for."""
+        return PluggedPart(kind=config.kind, implementation=config.implementation, options=config.options())
+
+
+class DataSetConfig(Model):
+    """Configuration of a stage of one data set: its name and the sizes of its images and latents."""
+
+    dataset: str
+    image_px: Count
+    latent: tuple[Count, Count]
+
+    @classmethod
+    def make(cls, spec: Spec, dataset: str, **more: Any) -> Self:
+        """The data set's sizes, with the fields that a class derived from this one adds."""
+        sizes = spec.datasets[dataset]
+        return cls(dataset=dataset, image_px=sizes.image_px, latent=sizes.latent, **more)
+
+
+def place_of(spec: Spec, dataset: str, method: str = "") -> tuple[int, int]:
+    """Positions of a data set and of a method in a spec, by which stages, tables and figures are ordered."""
+    methods = [str(each.kind) for each in spec.methods]
+    return list(spec.datasets).index(dataset), methods.index(method) if method else -1
+
+
+def inverse_methods(spec: Spec) -> list[Any]:
+    """The methods of a spec that learn an inverse model, or bring one; in its order."""
+    return [method for method in spec.methods if not isinstance(method, Search)]
+
+
+def searches(spec: Spec) -> list[Search]:
+    """The methods of a spec that search; in its order."""
+    return [method for method in spec.methods if isinstance(method, Search)]
