@@ -18,7 +18,9 @@ from campaign.spec.profile import LocalProfile, Profile, RayProfile
 PROBE_SECONDS = 5.0
 
 
-def obstacles(profile: Profile, runs: Path, cache: Path, needed: Footprint) -> tuple[Check, ...]:
+def obstacles(
+    profile: Profile, runs: Path, cache: Path, needed: Footprint, simulation_bytes: int = 0
+) -> tuple[Check, ...]:
     """Checks that fail, each with what to do about it; empty where the run can start.
 
     Args:
@@ -26,8 +28,13 @@ def obstacles(profile: Profile, runs: Path, cache: Path, needed: Footprint) -> t
         runs: folder of all runs, which need not be there yet.
         cache: folder of finished stages, likewise.
         needed: room for what is left to do, the run's own folder included.
+        simulation_bytes: memory of one simulation.
     """
-    found = [*_unwritable(runs, cache, profile), *_no_room(runs, cache, needed), check_memory(profile)]
+    found = [
+        *_unwritable(runs, cache, profile),
+        *_no_room(runs, cache, needed),
+        check_memory(profile, simulation_bytes),
+    ]
     if isinstance(profile, LocalProfile):
         found += [*_no_gpu(profile)]
         if profile.temp_dir is not None:

@@ -53,7 +53,7 @@ class Campaign:
         if plan.is_cached:
             return plan
         room = Footprint(plan.disk_bytes, plan.files)
-        return replace(plan, obstacles=obstacles(profile, self.runs, self.cache.root, room))
+        return replace(plan, obstacles=obstacles(profile, self.runs, self.cache.root, room, plan.simulation_bytes))
 
     def why(self, stage: str) -> Explanation:
         """Why a stage is cached or not: every item of its key that differs from the nearest result in the cache.
