@@ -12,7 +12,8 @@ import numpy as np
 from scipy.linalg import lapack
 
 from photonics.rcwa import Numerics
-from photonics.rcwa.preconditioned.solver import PreconditionedSolver, why_not
+from photonics.rcwa.preconditioned.limits import why_not
+from photonics.rcwa.preconditioned.solver import PreconditionedSolver
 from photonics.stack import Incidence, Stack
 
 THIN = 8  # real columns of a thin product: two polarisations, two kinds of field, real and imaginary parts

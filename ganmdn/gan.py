@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ganmdn.features import make_features
 from ganmdn.gan_checkpoint import TrainingHistory, read_checkpoint, write_checkpoint
 from ganmdn.gan_config import GanConfig
+from ganmdn.limits import SAMPLES, check_gan_images
 from ganmdn.losses import adversarial_loss, collapse_loss, feature_products, gram_matrices, style_loss
 from ganmdn.networks import Discriminator, Generator, generate_images, latent_shape
 from ganmdn.real_style import RealStyle, as_grey
@@ -20,7 +21,6 @@ from ganmdn.session import Module, TrainingSession
 
 BETA2 = 0.999
 HISTORY_EVERY = 10  # generator updates between entries of the loss history, and between reports
-SAMPLES = 8  # images on a contact sheet
 # First element of a draw's spawn key: what is drawn.
 INITIAL_WEIGHTS, BATCHES, SAMPLE_LATENTS = range(3)
 
@@ -208,11 +208,7 @@ def _placed(network: Module, session: TrainingSession) -> Module:
 def _check_inputs(config: GanConfig, images: np.ndarray, session: TrainingSession) -> None:
     if images.ndim != 3 or images.shape[1] != images.shape[2] or images.dtype != np.uint8:
         raise ValueError(f"images must be square uint8 images (N, H, H), got {images.dtype} {images.shape}")
-    if len(images) < max(config.batch_size // config.workers, SAMPLES):
-        raise ValueError(
-            f"there must be at least batch_size / workers and {SAMPLES} images, got {len(images)} "
-            f"for batch_size {config.batch_size}, workers {config.workers}"
-        )
+    check_gan_images(len(images), config.batch_size, config.workers)
     if session.world_size != config.workers:
         raise ValueError(
             f"workers must equal the session's world size, as it changes the result, got workers {config.workers} "

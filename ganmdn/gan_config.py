@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ganmdn.features import FeatureConfig, RandomFeatures, feature_config
+from ganmdn.limits import check_gan_batch
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,7 @@ class GanConfig:
         for name in ("steps", "workers", "discriminator_updates", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.batch_size % self.workers or self.batch_size < 2 * self.workers:
-            raise ValueError(
-                "batch_size must be a multiple of workers with at least 2 images for each, "
-                f"got batch_size {self.batch_size}, workers {self.workers}"
-            )
+        check_gan_batch(self.batch_size, self.workers)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> GanConfig:

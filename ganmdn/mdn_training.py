@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ganmdn.limits import check_mdn_batch, check_mdn_split, held_out
 from ganmdn.mdn import MdnShape, MixtureDensityNetwork
 
 EpochReport = Callable[[int, dict[str, float]], None]
@@ -36,8 +37,7 @@ class MdnTraining:
         for name in ("components", "width", "patience", "max_epochs"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.batch_size < 2:
-            raise ValueError(f"batch_size must be at least 2 for batch norm, got {self.batch_size}")
+        check_mdn_batch(self.batch_size)
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
         if not 0 < self.validation_fraction < 1:
@@ -101,20 +101,16 @@ def fit_mdn(
     initial = torch.Generator().manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1))
     shape = MdnShape(targets.shape[1], config.components, config.width)
     mdn = MixtureDensityNetwork(shape, initial).to(device)
-    held_out = (y_all[validation], targets_all[validation])
-    return _descend(mdn, (y_all[train], targets_all[train]), held_out, config, seed, report)
+    return _descend(
+        mdn, (y_all[train], targets_all[train]), (y_all[validation], targets_all[validation]), config, seed, report
+    )
 
 
 def split_labels(count: int, config: MdnTraining, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the training and the validation labels, drawn at random without replacement."""
-    held_out = max(1, round(count * config.validation_fraction))
-    if count - held_out < config.batch_size:
-        raise ValueError(
-            f"batch_size must not exceed the labels left for training, got batch_size {config.batch_size} "
-            f"for {count} labels of which {held_out} are held out; give more labels or a smaller batch"
-        )
-    order = rng.permutation(count)
-    return order[held_out:], order[:held_out]
+    check_mdn_split(count, config.validation_fraction, config.batch_size)
+    order, validation = rng.permutation(count), held_out(count, config.validation_fraction)
+    return order[validation:], order[:validation]
 
 
 def _descend(

@@ -63,6 +63,11 @@ class Owner:
         except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
             return None
 
+    @property
+    def process_key(self) -> tuple[str, int, str, str]:
+        """What tells its process from all others."""
+        return self.host, self.process, self.process_started, self.machine
+
     def write(self, path: Path) -> None:
         """Leave this at ``path``, whole."""
         write_json(path, asdict(self))
@@ -81,6 +86,14 @@ class Owner:
         return f"process {self.process} on {self.host}"
 
 
+_ENDED: set[tuple[str, int, str, str]] = set()  # processes that count as dead, whatever their heartbeat
+
+
+def count_as_dead(owner: Owner) -> None:
+    """Wait for heartbeats of an owner elsewhere no longer, on any of its folders: it is known to have ended."""
+    _ENDED.add(owner.process_key)
+
+
 class Watch:
     """Observes the files of owners from time to time, and says what became of them."""
 
@@ -92,6 +105,8 @@ class Watch:
         owner = Owner.read(path)
         if owner is not None and owner.is_here:
             return Life.ALIVE if owner.has_process else Life.DEAD
+        if owner is not None and owner.process_key in _ENDED:
+            return Life.DEAD
         sight, now = (owner, _beat(path)), time.monotonic()
         before = self._seen.get(path)
         if before is None or before.sight != sight:

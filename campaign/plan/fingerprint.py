@@ -25,30 +25,68 @@ class SourceMissingError(LookupError):
 
 
 def code_behind(*modules: str, science: Sequence[str] = SCIENCE, root: Path | None = None) -> dict[str, str]:
-    """Digests of modules and of what they import of ``science``, at any depth, by name.
+    """Digests of modules and of what they import of ``science``, at any depth, by name; see :class:`CodeReader`."""
+    return CodeReader(root).behind(*modules, science=science)
 
-    Args:
-        modules: where to begin.
-        science: packages and modules that count.
-        root: folder that holds all packages, as a frozen copy does; None looks where they are installed.
 
-    Raises:
-        SourceMissingError: one of ``modules`` is not there, or is no Python source.
-    """
-    digests: dict[str, str] = {}
-    left = list(modules)
-    while left:
-        name = left.pop()
-        if name in digests:
-            continue
-        path = _source_of(name, root)
+class CodeReader:
+    """Reads the code behind one stage after the other; what several of them import is looked up once."""
+
+    def __init__(self, root: Path | None = None) -> None:
+        """Read nothing yet.
+
+        Parameters
+        ----------
+        root
+            Folder that holds all packages, as a frozen copy does; None looks where they are installed.
+        """
+        self._root = root
+        self._found: dict[tuple[str, tuple[str, ...]], tuple[str, tuple[str, ...]] | None] = {}
+
+    def behind(self, *modules: str, science: Sequence[str] = SCIENCE) -> dict[str, str]:
+        """Digests of modules and of what they import, at any depth, by name.
+
+        Parameters
+        ----------
+        modules
+            Where to begin.
+        science
+            Packages and modules that count.
+
+        Raises
+        ------
+        SourceMissingError
+            One of ``modules`` is not there, or is no Python source.
+        """
+        digests: dict[str, str] = {}
+        left = list(modules)
+        while left:
+            name = left.pop()
+            if name in digests:
+                continue
+            found = self._module(name, tuple(science))
+            if found is None:
+                if name in modules:
+                    raise SourceMissingError(f"{name}: there is no source at {_source_of(name, self._root)}")
+                continue  # an imported name that is no module
+            digests[name], imported = found
+            left += imported
+        return digests
+
+    def _module(self, name: str, science: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | None:
+        """Digest of a module, and names within ``science`` that it may import; None: no module."""
+        if (name, science) not in self._found:
+            self._found[name, science] = self._read(name, science)
+        return self._found[name, science]
+
+    def _read(self, name: str, science: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | None:
+        path = _source_of(name, self._root)
         if not path.is_file():
-            raise SourceMissingError(f"{name}: there is no source at {path}")
+            return None
         status = path.stat()
-        digests[name], imported = _parsed(name, path, status.st_mtime_ns, status.st_size, tuple(science))
-        read = [part for each in imported for part in _with_packages(each)]  # as Python runs a package's own code
-        left += [each for each in read if _within(each, science) and _source_of(each, root).is_file()]
-    return digests
+        digest, imported = _parsed(name, path, status.st_mtime_ns, status.st_size, science)
+        read = {part for each in imported for part in _with_packages(each)}  # as Python runs a package's own code
+        return digest, tuple(sorted(each for each in read if _within(each, science)))
 
 
 def package_folder(name: str) -> Path:

@@ -14,11 +14,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from campaign.plan.config import place_of
-from campaign.plan.fingerprint import SCIENCE, code_behind
+from campaign.plan.fingerprint import SCIENCE, CodeReader
 from campaign.plan.keys import KeyParts, digest, file_digest
 from campaign.plan.kind import Stage, StageKind
 from campaign.spec.campaign import Spec
@@ -65,6 +64,7 @@ class Pipeline:
         if self.frozen_parts is not None:
             return self.frozen_parts
         parts: dict[str, KeyParts] = {}
+        reader = CodeReader()
         for stage in self.stages:
             parts[stage.name] = KeyParts(
                 stage.kind,
@@ -72,18 +72,15 @@ class Pipeline:
                 {role: parts[name].key for role, name in stage.inputs.items()},
                 {role: file_digest(path) for role, path in stage.files.items()},
                 stage.descriptor.schema_version,
-                self.code_of(stage),
+                self.code_of(stage, reader),
             )
         return parts
 
-    def code_of(self, stage: Stage[Any], root: Path | None = None) -> Mapping[str, str]:
-        """Digests of the modules that compute ``stage``, and versions of the packages that plug in.
-
-        Modules are those below ``root`` if it holds a copy of all of them.
-        """
+    def code_of(self, stage: Stage[Any], reader: CodeReader) -> Mapping[str, str]:
+        """Digests of the modules that compute ``stage``, and versions of the packages that plug in."""
         modules = [module for provider in stage.providers for module in provider.modules]
         science = (*SCIENCE, *(name for provider in stage.providers for name in provider.roots))
-        code = code_behind(stage.descriptor.module, *modules, science=science, root=root)
+        code = reader.behind(stage.descriptor.module, *modules, science=science)
         return code | {f"version of {provider.package}": provider.version for provider in stage.providers}
 
     @property

@@ -7,10 +7,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from campaign.cache.lease import Lease, LeaseBusyError, leased, owner_files
-from campaign.cache.owner import Life, Owner
+from campaign.cache.owner import Life, Owner, count_as_dead
+from campaign.record.events import read_events
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +48,30 @@ def drive_alone(run_folder: Path, while_waiting: Callable[[], None] = lambda: No
             raise busy
 
     return leased(run_folder / OWNER_NAME, give_up)
+
+
+def driver_facts() -> dict[str, Any]:
+    """What ``run-started`` says of this process."""
+    facts = asdict(Owner.here(""))
+    del facts["token"]
+    return facts
+
+
+def count_earlier_driver_as_dead(run_folder: Path) -> None:
+    """Wait for no heartbeats of a driver that was killed, on folders of stages that it was at.
+
+    For whoever has the run's lease: a driver that left without its last event, and the lease with it, has ended.
+    """
+    ends = [event for event in read_events(run_folder) if event["event"] in {"run-started", "run-ended"}]
+    if ends and ends[-1]["event"] == "run-started":
+        count_as_dead(Owner(token="", **{name: ends[-1][name] for name in driver_facts()}))
+
+
+def count_driver_as_dead(run_folder: Path) -> None:
+    """Wait for no heartbeats of the present driver: the queue has no job that it could be part of."""
+    for path in owner_files(run_folder / OWNER_NAME):
+        if (owner := Owner.read(path)) is not None:
+            count_as_dead(owner)
 
 
 def has_driver(run_folder: Path) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import platform
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 from campaign.cache.stage_cache import StageCache
 from campaign.plan.kind import Stage
 from campaign.plan.pipeline import Pipeline
-from campaign.record.driver import repeating
+from campaign.record.driver import driver_facts, repeating
 from campaign.record.events import EventLog, Listener
 from campaign.record.logs import log_event
 from campaign.record.run_folder import link_stage
@@ -149,7 +148,7 @@ class Executor:
         state: str | None = "done"
         with self._events, repeating(self._now_and_then):
             names = [stage.name for stage in self.pipeline.stages]
-            self._events.write("run-started", stages=names, host=platform.node(), process=os.getpid())
+            self._events.write("run-started", stages=names, **driver_facts())
             try:
                 self._complete(write_report)
             except BaseException as error:

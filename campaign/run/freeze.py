@@ -12,7 +12,7 @@ from pathlib import Path
 
 import campaign
 from campaign.cache.stage_cache import StageCache
-from campaign.plan.fingerprint import PACKAGES, package_folder
+from campaign.plan.fingerprint import PACKAGES, CodeReader, package_folder
 from campaign.plan.keys import file_digest
 from campaign.plan.kind import Stage
 from campaign.plan.pipeline import Pipeline
@@ -52,8 +52,9 @@ def freeze(pipeline: Pipeline, cache: StageCache, folder: Path) -> FrozenRun:
     """
     packages = (*PACKAGES, *pipeline.packages)
     code = _copy_source(folder / CODE_FOLDER, packages)
+    reader = CodeReader(code)
     for stage in pipeline.stages:
-        if pipeline.code_of(stage, root=code) != pipeline.parts[stage.name].code:
+        if pipeline.code_of(stage, reader) != pipeline.parts[stage.name].code:
             raise SourceChangedError(
                 f"the code of stage {stage.name} was edited while the run was starting; submit again"
             )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from campaign.cache.lease import LeaseBusyError
 from campaign.plan.plan import Plan
-from campaign.record.driver import drive_alone
+from campaign.record.driver import count_earlier_driver_as_dead, drive_alone
 from campaign.record.liveness import run_status
 from campaign.record.logs import driver_log
 from campaign.record.run_folder import keep_submission
@@ -34,7 +34,12 @@ class CannotStartError(Exception):
 
 
 @contextmanager
-def prepared(campaign: Campaign, plan: Plan, interrupt: Interrupt | None = None) -> Iterator[FrozenRun]:
+def prepared(
+    campaign: Campaign,
+    plan: Plan,
+    interrupt: Interrupt | None = None,
+    while_waiting: Callable[[], None] = lambda: None,
+) -> Iterator[FrozenRun]:
     """Own the run's folder, with everything in it that its driver works from.
 
     Parameters
@@ -43,6 +48,8 @@ def prepared(campaign: Campaign, plan: Plan, interrupt: Interrupt | None = None)
         What is to run, and what that will do.
     interrupt
         Whether the user pressed Ctrl-C; default: never.
+    while_waiting
+        Called now and then while it is not known whether an earlier driver lives.
 
     Raises
     ------
@@ -59,7 +66,8 @@ def prepared(campaign: Campaign, plan: Plan, interrupt: Interrupt | None = None)
     if plan.obstacles:
         raise CannotStartError(plan)
     (folder / LOGS_FOLDER).mkdir(parents=True, exist_ok=True)
-    with only_one(folder, interrupt), driver_log(folder / LOGS_FOLDER / DRIVER_LOG):
+    with only_one(folder, interrupt, while_waiting), driver_log(folder / LOGS_FOLDER / DRIVER_LOG):
+        count_earlier_driver_as_dead(folder)
         frozen = freeze(campaign.pipeline, campaign.cache, folder)
         interrupt.raise_if_pressed()
         keep_submission(folder, campaign.loaded, campaign.profile, campaign.cache.root, plan)
@@ -68,13 +76,18 @@ def prepared(campaign: Campaign, plan: Plan, interrupt: Interrupt | None = None)
 
 
 @contextmanager
-def only_one(folder: Path, interrupt: Interrupt) -> Iterator[None]:
+def only_one(folder: Path, interrupt: Interrupt, while_waiting: Callable[[], None]) -> Iterator[None]:
     """Own a run's folder; raises ``RunBusyError`` when another process has it and does not leave."""
     deadline = time.monotonic() + LEAVE_SECONDS
+
+    def wait() -> None:
+        interrupt.raise_if_pressed()
+        while_waiting()
+
     with ExitStack() as stack:
         while True:
             try:
-                stack.enter_context(drive_alone(folder, interrupt.raise_if_pressed))
+                stack.enter_context(drive_alone(folder, wait))
                 break
             except LeaseBusyError as busy:
                 # A driver that has written its last event is about to leave: `campaign cancel` ends a moment before it.

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from campaign.record.cancel_request import clear_request
+from campaign.record.driver import count_driver_as_dead
 from campaign.record.events import EventLog
 from campaign.run.campaign import Campaign
 from campaign.run.drive import FinishedRun, is_finished
 from campaign.run.interrupt import ctrl_c
 from campaign.run.prepare import prepared
+from campaign.slurm.queue import is_slurm_run
 from campaign.slurm.request import job_name, job_names, request_of
 from campaign.spec.profile import SlurmProfile
 from cluster.slurm.controller import JobState, SlurmError, cancel, jobs_named, patiently
@@ -54,7 +56,7 @@ def send(campaign: Campaign) -> QueuedRun | FinishedRun:
         if is_finished(plan):
             return FinishedRun(folder, plan, from_cache=True)
         interrupt.raise_if_pressed()
-        with prepared(campaign, plan, interrupt):
+        with prepared(campaign, plan, interrupt, _DriverOfEndedJob(folder)):
             jobs = patiently(lambda: _jobs_of(folder), "squeue", interrupt.sleep)
             for job in jobs:
                 if job.name == job_name(folder):
@@ -71,6 +73,25 @@ def send(campaign: Campaign) -> QueuedRun | FinishedRun:
                     events.write("run-ended", state="interrupted")
                     raise
     return QueuedRun(folder, job_id, is_new=True)
+
+
+class _DriverOfEndedJob:
+    """Called while a driver elsewhere may live: counts it as dead, once, if its run has no job that it could be in."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._has_looked = False
+
+    def __call__(self) -> None:
+        if self._has_looked or not is_slurm_run(self._folder):
+            return
+        self._has_looked = True
+        try:
+            jobs = jobs_named(job_names([self._folder]))
+        except SlurmError:
+            return  # its heartbeat will tell
+        if not any(job.is_alive or job.is_ending for job in jobs):
+            count_driver_as_dead(self._folder)
 
 
 def cancel_jobs(folder: Path, is_driven: bool) -> list[JobState]:

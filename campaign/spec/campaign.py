@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
@@ -18,6 +19,8 @@ from campaign.spec.generator import DataSet, GeneratorBlock, Latent
 from campaign.spec.methods import LEARNED_MODELS, LabelsBlock, MdnTrainingBlock, Method, Tune
 from campaign.spec.physics import Physics, of_dataset
 from campaign.spec.problems import Violation
+from campaign.spec.solves import why_refused
+from ganmdn.limits import held_out
 
 
 class Spec(Model):
@@ -46,7 +49,8 @@ class Spec(Model):
         yield from repeats(kinds, "methods", "must stand once among the methods")
         yield from repeats(self.targets, "targets", "must stand once among the targets")
         if self.physics.kind == "rcwa":
-            yield from _order_violations(self)
+            orders = list(_order_violations(self))
+            yield from orders or _solve_violations(self)
         yield from _label_violations(self)
         if self.tune is not None and "gan-mdn" not in kinds:
             rule = "needs 'gan-mdn' among the methods, whose MDN it tunes"
@@ -118,13 +122,23 @@ def _pixel_violations(
         yield Violation(_of(written, at, name), rule, f"write {most} or less, or pixels: exact", str(orders))
 
 
+def _solve_violations(spec: Spec) -> Iterator[Violation]:
+    """No solve that the spec causes would be refused: of labels, designs and searches, and of the truncation sample."""
+    for name, dataset in spec.datasets.items():
+        sample = [spec.truncation_orders_of(name)] if spec.labels.truncation_sample else []
+        for orders in (spec.physics.orders_of(name), *sample):
+            if (violation := why_refused(spec.physics, dataset.image_px, orders)) is not None:
+                yield replace(violation, at=("physics", *violation.at))
+                return
+
+
 def _of(written: int | Mapping[str, int] | None, at: tuple[str, ...], dataset: str) -> tuple[str, ...]:
     return (*at, dataset) if isinstance(written, Mapping) else at
 
 
 def _label_violations(spec: Spec) -> Iterator[Violation]:
     count = spec.labels.count
-    training = int(count * (1 - spec.mdn.validation_fraction))
+    training = count - held_out(count, spec.mdn.validation_fraction)
     rule = f"must not exceed the {training} labels left for training"
     fix = f"write {training} or less, or a larger labels.count"
     if spec.mdn.batch_size > training and LEARNED_MODELS & {method.kind for method in spec.methods}:

@@ -10,6 +10,8 @@ from pydantic import Field
 from campaign.spec.base import NO_TEXT, Count, Model, NotNegative, Positive, Range, Real, Seed
 from campaign.spec.paths import InputFile
 from campaign.spec.problems import Violation
+from ganmdn.limits import LEAST_BATCH, SAMPLES
+from ganmdn.microstructures import NYQUIST_PER_PX
 
 PIXELS_PER_LATENT = 32  # five stride-2 layers: one latent cell becomes 32 x 32 pixels
 
@@ -66,11 +68,11 @@ class Microstructures(Model):
         fraction, mean, deviation = self.volume_fraction, self.frequency_mean_per_px, self.frequency_std_per_px
         if fraction.low <= 0 or fraction.high >= 1:
             yield Violation(("volume_fraction",), "must lie between 0 and 1", "for example [0.3, 0.7]")
-        if mean.low <= 0 or mean.high > 0.5:
-            rule = "must lie above 0 and up to 0.5, the finest wave that pixels can hold"
+        rule = f"must lie above 0 and below {NYQUIST_PER_PX}, the finest wave that pixels can hold"
+        if mean.low <= 0 or mean.high >= NYQUIST_PER_PX:
             yield Violation(("frequency_mean_per_px",), rule, "for example [0.04, 0.10]")
-        if deviation.low <= 0:
-            yield Violation(("frequency_std_per_px",), "must lie above 0", "for example [0.005, 0.02]")
+        if deviation.low <= 0 or deviation.high >= NYQUIST_PER_PX:
+            yield Violation(("frequency_std_per_px",), rule, "for example [0.005, 0.02]")
 
 
 class RandomFeaturesBlock(Model):
@@ -113,9 +115,10 @@ class GanTrainingBlock(Model):
     def violations(self) -> Iterator[Violation]:
         """The batch splits evenly over the workers, and batch normalisation has something to average."""
         size, workers = self.batch_size, self.workers
-        if size < 2 * workers:
-            rule = f"must give each of the {workers} workers at least 2 images for batch normalisation"
-            yield Violation(("batch_size",), rule, f"write {2 * workers} or more, or fewer workers", str(size))
+        least = LEAST_BATCH * workers
+        if size < least:
+            rule = f"must give each of the {workers} workers at least {LEAST_BATCH} images for batch normalisation"
+            yield Violation(("batch_size",), rule, f"write {least} or more, or fewer workers", str(size))
         elif size % workers:
             rule = f"must be a multiple of workers, {workers}"
             yield Violation(("batch_size",), rule, f"write {size - size % workers}", str(size))
@@ -133,7 +136,10 @@ class TrainedGenerator(Model):
         """The training images fit the networks and fill a batch."""
         yield from _multiple_violations(self.image_px)
         size, count = self.training.batch_size, self.microstructures.count
-        if size > count:
+        if count < SAMPLES:
+            rule = f"must be at least {SAMPLES}, the images of a contact sheet"
+            yield Violation(("microstructures", "count"), rule, f"write {SAMPLES} or more", str(count))
+        elif size > count:
             rule = f"must not exceed microstructures.count, {count}"
             yield Violation(("training", "batch_size"), rule, f"write {count} or less, or make more images", str(size))
 

@@ -9,16 +9,19 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from campaign.spec.base import Model, NotNegative
+from campaign.spec.base import NO_TEXT, Model
 from campaign.spec.problems import Violation, refusal, suggestion
 from photonics.materials import TABLES, table
+
+# Larger than of any medium, and small enough for the solvers' arithmetic.
+IndexPart = Annotated[float, Field(ge=0, le=1e6), NO_TEXT]
 
 
 class ConstantIndex(Model):
     """A material of complex refractive index n + ik, the same at every wavelength; k >= 0 absorbs."""
 
-    n: NotNegative = Field(description="refractive index; or name a table instead, as in {table: a-Si}")
-    k: NotNegative = 0.0
+    n: IndexPart = Field(description="refractive index; or name a table instead, as in {table: a-Si}")
+    k: IndexPart = 0.0
     source: str | None = Field(default=None, description="where the value comes from")
 
     def violations(self) -> Iterator[Violation]:

@@ -11,7 +11,9 @@ from campaign.spec.base import NO_TEXT, Count, Fraction, Model, Positive, Range
 from campaign.spec.paths import InputFile
 from campaign.spec.physics import Orders
 from campaign.spec.problems import Violation
+from ganmdn.limits import LEAST_BATCH
 
+Batch = Annotated[int, Field(ge=LEAST_BATCH), NO_TEXT]
 LEARNED_MODELS = {"gan-mdn", "pca-mdn", "direct-mdn"}  # methods that train an MDN on the labels
 
 
@@ -33,7 +35,7 @@ class MdnTrainingBlock(Model):
     components: Count = Field(default=40, description="Gaussians in the mixture, K in equation 5")
     width: Count = Field(default=16, description="neurons in each of the four densely connected layers")
     learning_rate: Positive = 1e-3
-    batch_size: Count = 128
+    batch_size: Batch = 128
     patience: Count = Field(default=50, description="epochs without improvement before training stops")
     max_epochs: Count = 2000
     validation_fraction: Fraction = 0.1
@@ -103,7 +105,7 @@ class Tune(Model):
     grace_epochs: Count = Field(default=20, description="epochs before a trial may be stopped")
     reduction_factor: Annotated[int, Field(ge=2), NO_TEXT] = 3
     learning_rate: Range = Range(low=3e-4, high=1e-2)
-    batch_size: Annotated[tuple[Count, ...], Field(min_length=1)] = (64, 128, 256)
+    batch_size: Annotated[tuple[Batch, ...], Field(min_length=1)] = (64, 128, 256)
     components: Annotated[tuple[Count, ...], Field(min_length=1)] = (10, 20, 40)
     width: Annotated[tuple[Count, ...], Field(min_length=1)] = (16, 32, 64)
 

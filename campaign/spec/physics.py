@@ -42,6 +42,7 @@ class FilmLayerBlock(Model):
 
 
 LayerBlock = Annotated[PatternLayerBlock | FilmLayerBlock, Field(discriminator="kind")]
+LEAST_INCIDENT = 0.01  # refractive index
 Orders = Annotated[
     Annotated[Count, Tag("number")] | Annotated[dict[Name, Count], Tag("mapping")],
     Discriminator(lambda value: "mapping" if isinstance(value, dict) else "number"),
@@ -51,7 +52,7 @@ Orders = Annotated[
 class IncidenceBlock(Model):
     """Direction of the light: angle from the normal, in the incident medium, and azimuth from the image's x axis."""
 
-    polar_deg: Annotated[float, Field(ge=0, lt=90), NO_TEXT] = 0.0
+    polar_deg: Annotated[float, Field(ge=0, le=89.999), NO_TEXT] = 0.0
     azimuth_deg: Real = 0.0
 
 
@@ -173,8 +174,8 @@ def _table_range_violations(physics: Physics) -> Iterator[Violation]:
 def _incident_violations(physics: Physics) -> Iterator[Violation]:
     for wavelength in physics.wavelengths_nm():
         index = physics.materials[physics.incident].index(wavelength)
-        if index.imag > 0 or index.real == 0:
-            rule = "must be a material that does not absorb (k 0, n above 0)"
+        if index.imag > 0 or index.real < LEAST_INCIDENT:
+            rule = f"must be a material that does not absorb (k 0, n at least {LEAST_INCIDENT})"
             value = f"'{physics.incident}' of n {index.real:g}, k {index.imag:g}"
             where = f" at {wavelength:g} nm" if len(physics.wavelengths_nm()) > 1 else ""
             yield Violation(("incident",), rule, "light comes from there, name air or glass", value + where)

@@ -100,7 +100,7 @@ class DesignsKind(StageKind[DesignsConfig]):
     """What a method proposes for the targets."""
 
     name = "designs"
-    schema_version = 1
+    schema_version = 2
 
     def stages(self, spec: Spec) -> Iterator[Stage[DesignsConfig]]:
         """One an inverse model and data set."""

@@ -102,7 +102,7 @@ class GeneratorKind(StageKind[GeneratorConfig]):
     """One generator for all data sets."""
 
     name = "generator"
-    schema_version = 2
+    schema_version = 3
     seconds_per_work = 2.4e-6  # one step, forward and backward of both networks, a pixel of the batch
 
     def stages(self, spec: Spec) -> Iterator[Stage[GeneratorConfig]]:

@@ -52,7 +52,7 @@ class LatentsKind(StageKind[LatentsConfig]):
     """The latents that are to be labelled, data set by data set."""
 
     name = "latents"
-    schema_version = 1
+    schema_version = 2
     seconds_per_work = 1.2e-7  # a generated pixel
 
     def stages(self, spec: Spec) -> Iterator[Stage[LatentsConfig]]:

@@ -143,7 +143,7 @@ class ModelKind(StageKind[ModelConfig]):
     """What a method has learnt."""
 
     name = "model"
-    schema_version = 1
+    schema_version = 2
     seconds_per_work = 1.0e-5
 
     def stages(self, spec: Spec) -> Iterator[Stage[ModelConfig]]:

@@ -173,7 +173,7 @@ class OptimizationKind(StageKind[OptimizationConfig]):
     """One search a target: its best simulation is its design."""
 
     name = "optimization"
-    schema_version = 3
+    schema_version = 4
     store = STORE
     seconds_per_work = 0.08  # a suggestion and dimension of the latent, from 250 to 650 points
 

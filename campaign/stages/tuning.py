@@ -97,7 +97,7 @@ class TuningKind(StageKind[TuningConfig]):
     """The hyperparameters that the paper's method takes."""
 
     name = "tuning"
-    schema_version = 1
+    schema_version = 2
     seconds_per_work = 1.0e-5  # see work()
 
     def stages(self, spec: Spec) -> Iterator[Stage[TuningConfig]]:

@@ -86,8 +86,8 @@ def check_space(space: SearchSpace) -> None:
         if kind == "choice":
             if len(bounds) != 1 or not bounds[0]:
                 raise ValueError(f"space[{name!r}] must be ('choice', values) with some values; got {dimension!r}")
-        elif len(bounds) != 2 or not bounds[0] < bounds[1] or (kind == "loguniform" and bounds[0] <= 0):
-            positive = "0 < low < high" if kind == "loguniform" else "low < high"
+        elif len(bounds) != 2 or not bounds[0] <= bounds[1] or (kind == "loguniform" and bounds[0] <= 0):
+            positive = "0 < low <= high" if kind == "loguniform" else "low <= high"
             raise ValueError(f"space[{name!r}] must be ({kind!r}, low, high) with {positive}; got {dimension!r}")
 
 

@@ -10,8 +10,9 @@ import numpy as np
 from photonics.rcwa.numerics import Numerics
 from photonics.stack import Incidence, Stack, UniformLayer
 
-# Below this axial wavevector, in units of k0, a plane wave grazes: its admittance eps/kz or kz loses its meaning.
-GRAZING = 1e-6
+# Below this axial wavevector, in units of k0, a plane wave grazes: its admittance eps/kz or kz loses its meaning. The
+# solution has a limit there, see ``photonics.rcwa.grazing``.
+GRAZING = 1e-8
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,12 @@ from typing import Protocol
 
 import numpy as np
 
+from photonics.rcwa.grazing import nearby_stacks
 from photonics.rcwa.lattice import harmonics
 from photonics.rcwa.numerics import COARSEST, Numerics, SolverError
 from photonics.rcwa.powers import Powers, check_powers, gather
-from photonics.rcwa.preconditioned.solver import PreconditionedSolver, why_not
+from photonics.rcwa.preconditioned.limits import why_not
+from photonics.rcwa.preconditioned.solver import PreconditionedSolver
 from photonics.rcwa.reference import EigenSolver
 from photonics.rcwa.threads import one_blas_thread
 from photonics.rcwa.transfer.arithmetic import optical_phase
@@ -70,11 +72,23 @@ def solve(
     where orders are few: more threads bring little or cost, a process on every core is quickest, as campaigns
     have it (``benchmarks/rcwa_batch.py``).
 
-    Raises ValueError for images that are not square, not uint8, not 0 and 1, or too coarse for the orders; for a stack
-    or device that the chosen solver cannot take; and for an order that grazes. Raises SolverError, naming the image by
-    its position in the batch, if its solution cannot be trusted.
+    Where a diffraction order grazes, the solution is the limit from its neighbours; see ``photonics.rcwa.grazing``.
+
+    Raises ValueError for images that are not square, not uint8, not 0 and 1, or too coarse for the orders, and for a
+    stack or device that the chosen solver cannot take. Raises SolverError, naming the image by its position in the
+    batch, if its solution cannot be trusted.
     """
     patterns = _patterns(stack, images, numerics)
+    nearby = nearby_stacks(stack, numerics, incidence)
+    if nearby is None:
+        return _solve_patterns(stack, patterns, numerics, incidence, device)
+    return nearby.limit([_solve_patterns(each, patterns, numerics, incidence, device) for each in nearby.stacks])
+
+
+def _solve_patterns(
+    stack: Stack, patterns: np.ndarray, numerics: Numerics, incidence: Incidence, device: str
+) -> Solution:
+    """``solve`` for checked images (B, P, H, W) and a stack in which no order grazes."""
     with one_blas_thread():
         solver = _make_solver(stack, numerics, incidence, device)
         if isinstance(solver, TransferSolver):

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from secure_shell import SecureShell, why_not
 
+from campaign.cache import owner
 from campaign.cache.lease import owner_file
 from campaign.cache.owner import Owner
 from campaign.cache.stage_cache import StageCache
@@ -168,6 +169,11 @@ def context(tmp_path: Path) -> Iterator[StageContext]:
     progress = StageProgress("stage", lambda *_, **__: None)
     yield StageContext(tmp_path / "stage", resources, progress, rows_per_unit=6, log_folder=tmp_path / "logs")
     resources.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_owner_is_known_to_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owner, "_ENDED", set())
 
 
 @pytest.fixture

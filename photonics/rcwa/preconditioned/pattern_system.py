@@ -9,7 +9,6 @@ SIAM J. Sci. Comput. 40, A817 (2018)).
 
 from __future__ import annotations
 
-import math
 from functools import cached_property, partial
 from typing import NamedTuple
 
@@ -19,22 +18,14 @@ from photonics.rcwa.chebyshev import BernsteinEllipse, Series, plan_series
 from photonics.rcwa.numerics import SolverError
 from photonics.rcwa.preconditioned.exact_operator import ON_FIELDS, DensePatternOperator, Fields, PatternOperator
 from photonics.rcwa.preconditioned.krylov import block_gmres
+from photonics.rcwa.preconditioned.limits import SAFETY, noise
 from photonics.rcwa.preconditioned.preconditioner import BY_DOUBLE_ANGLE, TAIL, Preconditioner
 from photonics.rcwa.preconditioned.real_basis import RealBasis
 
 MOST_ITERATIONS = 30
 MOST_ROUNDS = 6
-# Relative error of one application in single precision, in units of its rounding and of the growth of the modes.
-ROUNDING = 5.0
 # Harmonics up to which P Q as one matrix is quicker than P and Q apart.
 DENSE = 180
-# Noise of single precision above which a round gains too little.
-LARGEST_NOISE = 0.02
-# The absorbed fraction misses by less than this times the relative residual, over random stacks up to resonances.
-SAFETY = 3.0
-# Permittivities that the real stand-in resembles: dielectrics whose loss tangent stays below this.
-LARGEST_LOSS_TANGENT = 0.3
-LARGEST_CONTRAST = 36.0
 
 
 class PatternSolution(NamedTuple):
@@ -182,31 +173,3 @@ class PatternSystem:
         reach = float(self.basis.parallel.max()) ** 2
         low, loss = -1.6 * reach - 1, max(self.white.imag, self.black.imag)
         return BernsteinEllipse(low, self._highest, loss + 0.02 * (self._highest - low) / 2)
-
-
-def noise(thickness: float, parallel: float, real: type) -> float:
-    """Relative error of the operator in ``real``: rounding, amplified by exp(kappa d) of the fastest evanescent mode.
-
-    The thickness is in units of 1/k0, the longest in-plane wavevector ``parallel`` in k0.
-    """
-    return ROUNDING * float(np.finfo(real).eps) * math.exp(min(thickness * parallel, 700.0))
-
-
-def misfit(white: complex, black: complex, thickness: float, parallel: float, accuracy: float) -> str | None:
-    """What a pattern would need for this method, or None if it is made for it.
-
-    ``white`` and ``black`` are permittivities, ``thickness`` is in 1/k0, ``parallel`` the longest in-plane wavevector.
-    """
-    eps = white, black
-    if not all(e.real > 0 and 0 <= e.imag <= LARGEST_LOSS_TANGENT * e.real for e in eps):
-        got = f"got permittivities {white:.3g}, {black:.3g}"
-        return f"two dielectrics of loss tangents up to {LARGEST_LOSS_TANGENT}, {got}"
-    if max(map(abs, eps)) > LARGEST_CONTRAST * min(map(abs, eps)):
-        return f"permittivities whose ratio is at most {LARGEST_CONTRAST:g}, got {white:.3g} and {black:.3g}"
-    single, double = (noise(thickness, parallel, real) for real in (np.float32, np.float64))
-    if single > LARGEST_NOISE or double > accuracy / SAFETY:
-        return (
-            f"a thinner pattern, fewer orders or less accuracy: evanescent waves decay by "
-            f"exp({thickness * parallel:.3g}) in the pattern, beyond an accuracy of {accuracy:g}"
-        )
-    return None

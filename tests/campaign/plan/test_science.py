@@ -20,7 +20,7 @@ OF_NO_STAGE = {
     "photonics.calibration",
     "photonics.materials",
     "photonics.materials.tables",
-    "photonics.rcwa.differentiable",
+    "photonics.rcwa.transfer.differentiable",
 }
 pytestmark = pytest.mark.long
 AFTER_LABELS = {"labels", "truncation", "tuning", "model", "designs", "verification", "optimization"}

@@ -227,7 +227,8 @@ def test_orders_to_try_scale_those_of_other_data_sets(
 
 def test_a_physics_file_alone_frees_everything_around_its_values() -> None:
     calibration, orders = load_calibration(PROJECT / "specs" / "physics" / "shallow-silicon.yaml", 64)
-    [made] = Calibrator(calibration, orders, np.zeros((1, 64, 64), np.uint8), np.zeros(1)).families
+    images, published = np.zeros((5, 64, 64), np.uint8), np.linspace(0, 1, 5)
+    [made] = Calibrator(calibration, orders, images, published).families
     assert set(made.free) == {"wavelength_nm", "period_nm", "etch", "film", "spacer"}
     low, high = made.bounds["wavelength_nm"]
     assert low < 980 < high

@@ -11,10 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from campaign.cache.lease import LeaseBusyError
+from campaign.cache.lease import LeaseBusyError, leased
 from campaign.cache.owner import Owner
 from campaign.record import driver
-from campaign.record.driver import drive_alone, has_driver, repeating
+from campaign.record.driver import (
+    count_driver_as_dead,
+    count_earlier_driver_as_dead,
+    drive_alone,
+    has_driver,
+    repeating,
+)
+from campaign.record.events import EventLog
 
 Drive = Callable[..., Path]
 
@@ -99,4 +106,55 @@ def test_waiting_for_a_driver_that_may_live_can_be_given_up(tmp_path: Path, driv
         raise TiredOfWaitingError
 
     with pytest.raises(TiredOfWaitingError), drive_alone(tmp_path, give_up):
+        pass
+
+
+ELSEWHERE = {"host": "node7", "process": 2**22 + 1, "process_started": "1", "machine": "another"}
+
+
+def elsewhere(base: Path, drive: Drive) -> None:
+    """Somebody on another machine owns a folder."""
+    drive(base.parent, **ELSEWHERE).parent.rename(base.with_name(f"{base.name}-token"))
+
+
+def takes(base: Path) -> bool:
+    """Whether a folder can be had without waiting for heartbeats."""
+
+    def give_up(busy: LeaseBusyError) -> None:
+        raise busy
+
+    try:
+        with leased(base, give_up):
+            return True
+    except LeaseBusyError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("last_events", "is_dead"),
+    [((), False), (("run-started",), True), (("run-started", "run-ended"), False), (("run-started", "x"), True)],
+)
+def test_a_driver_that_was_killed_keeps_no_stage_waiting(
+    tmp_path: Path, drive: Drive, last_events: tuple[str, ...], is_dead: bool
+) -> None:
+    (tmp_path / "cache").mkdir()
+    stage = tmp_path / "cache" / "a.partial"
+    elsewhere(stage, drive)
+    with EventLog(tmp_path) as log:
+        for name in last_events:
+            log.write(name, stages=[], **ELSEWHERE)
+    count_earlier_driver_as_dead(tmp_path)
+    assert takes(stage) is is_dead
+
+
+def test_a_driver_whose_job_is_gone_is_not_waited_for(tmp_path: Path, drive: Drive) -> None:
+    drive(tmp_path, **ELSEWHERE)
+    with drive_alone(tmp_path, lambda: count_driver_as_dead(tmp_path)):
+        pass
+
+
+def test_one_that_is_here_is_judged_by_its_process(tmp_path: Path, drive: Drive) -> None:
+    drive(tmp_path)
+    count_driver_as_dead(tmp_path)
+    with pytest.raises(LeaseBusyError), drive_alone(tmp_path):
         pass

@@ -6,12 +6,14 @@ import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 from fake_slurm import FakeSlurm
 
 from campaign import api
+from campaign.cache import lease
 from campaign.record import liveness
 from campaign.record.cancel_request import pending_request
 from campaign.record.events import EventLog, read_events
@@ -145,3 +147,30 @@ def test_cancel_leaves_the_job_of_a_driver_to_end_by_itself(
     assert request is not None
     assert request.now
     assert api.status(folder).state == "running"
+
+
+def test_a_driver_whose_job_was_cancelled_is_not_waited_for(
+    campaign: api.Campaign, fake_slurm: FakeSlurm, drive: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) > 3:
+            raise WaitedError
+
+    monkeypatch.setattr(lease, "time", SimpleNamespace(sleep=sleep))
+    folder = sent(campaign).folder
+    drive(folder, host="node7", machine="another", process=2**22 + 1)  # its heartbeat is fresh
+    name = job_name(folder)
+    fake_slurm.jobs(("17", name, "CANCELLED"))
+    assert sent(campaign).is_new
+    assert len(waits) == 1
+    drive(folder, host="node7", machine="yet another", process=2**22 + 1)
+    fake_slurm.jobs(("17", name, "COMPLETING node7"))
+    with pytest.raises(WaitedError):
+        api.submit(campaign)
+
+
+class WaitedError(Exception):
+    pass

@@ -282,7 +282,7 @@ MISTAKES = [
     (
         "property: total",
         "incidence: {polar_deg: 95}",
-        "32:26: physics.incidence.polar_deg: must be less than 90, got 95; the default is 0",
+        "32:26: physics.incidence.polar_deg: must be at most 89.999, got 95; the default is 0",
     ),
     (
         "property: total",
@@ -374,7 +374,7 @@ MISTAKES = [
     (
         "incident: air",
         "incident: silver",
-        "27:13: physics.incident: must be a material that does not absorb (k 0, n above 0), "
+        "27:13: physics.incident: must be a material that does not absorb (k 0, n at least 0.01), "
         "got 'silver' of n 0.04, k 6.9; light comes from there, name air or glass",
     ),
     (

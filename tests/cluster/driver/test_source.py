@@ -81,6 +81,7 @@ def test_afterwards_all_is_as_before(trees: tuple[Path, Path]) -> None:
     assert worker_setup_hook() is None
 
 
+@pytest.mark.slow  # with every change, test_whole_path.py edits the tree beside a run
 @pytest.mark.ray
 def test_workers_import_the_copy_where_the_driver_stands_in_the_tree(trees: tuple[Path, Path], tmp_path: Path) -> None:
     live, copy = trees

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from cluster.driver.runtime import RayRuntime
 from cluster.node.allocation import Allocation
-from cluster.node.command import NodeSize, node_environment, start_command
+from cluster.node.command import LOOPBACK_VARIABLE, NodeSize, node_environment, start_command
 from cluster.node.keeper import address_towards, public_address
 from cluster.node.ports import PortBlock
 from cluster.node.processes import descendants
@@ -91,7 +92,16 @@ def test_two_drivers_start_at_the_same_time_and_both_finish() -> None:
 
 
 @pytest.mark.ray
-@pytest.mark.long
+def test_who_has_no_token_is_kept_out(ray_runtime: RayRuntime) -> None:
+    assert ray_runtime.token_file is not None
+    assert stat.S_IMODE(ray_runtime.token_file.stat().st_mode) == 0o600
+    environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "not-the-token", LOOPBACK_VARIABLE: "0"}
+    strange = python(STRANGER, ray_runtime.address, **environment)
+    assert strange.communicate(timeout=120)[0].strip() in {"AuthenticationError", "ConnectionError"}
+
+
+@pytest.mark.slow  # with every change, tests/slurm/test_campaign.py makes such clusters and ends them
+@pytest.mark.ray
 @pytest.mark.heavy(2)
 def test_a_cluster_of_two_nodes_asks_for_its_token_and_leaves_nothing_behind(tmp_path: Path) -> None:
     driver = python(HOLDING_DRIVER, tmp_path)

@@ -59,6 +59,12 @@ def kind(request: pytest.FixtureRequest) -> Kind:
     return KINDS[request.param]
 
 
+# For what the queue promises, which is the same code whatever the workers are: on Ray that is tried now and then.
+QUEUE = pytest.mark.parametrize(
+    "kind", ["in-process", pytest.param("ray", marks=[pytest.mark.ray, pytest.mark.slow])], indirect=True
+)
+
+
 @pytest.fixture(scope="module")
 def pool(kind: Kind) -> Iterator[WorkerPool]:
     with kind.make(2) as shared:
@@ -137,6 +143,7 @@ def test_torch_has_one_thread_whoever_imports_it(pool: WorkerPool) -> None:
     assert pool.submit(threads, torch.zeros(1)).result() == 1
 
 
+@QUEUE
 def test_submitting_threads_are_served_in_turn(kind: Kind, gate: Gate) -> None:
     served: list[str] = []
     all_submitted = threading.Barrier(3)
@@ -182,6 +189,7 @@ def test_a_task_that_kills_its_workers_fails_by_name(kind: Kind, capfd: pytest.C
     assert capfd.readouterr() == ("", "")
 
 
+@QUEUE
 def test_a_function_may_be_allowed_fewer_deaths(pool: WorkerPool, kind: Kind) -> None:
     with pytest.raises(WorkerLostError, match="lost its worker once"):
         pool.submit(pool.share(kind.die, max_attempts=1)).result()
@@ -243,6 +251,7 @@ def test_a_worker_that_takes_too_long_is_ended(pool: WorkerPool, gate: Gate) -> 
     assert pool.submit(str, 6).result(timeout=60) == "6"
 
 
+@QUEUE
 def test_lending_waits_for_the_running_tasks_and_holds_the_others(kind: Kind, gate: Gate) -> None:
     with kind.make(2) as pool:
         running = pool.submit(gate)
@@ -259,6 +268,7 @@ def test_lending_waits_for_the_running_tasks_and_holds_the_others(kind: Kind, ga
             assert pool.submit(str, "meanwhile").result() == "meanwhile"
 
 
+@QUEUE
 def test_borrowers_wait_for_each_other(kind: Kind) -> None:
     lent: list[int] = []
     most: list[int] = []
@@ -309,6 +319,7 @@ def test_ctrl_c_ends_running_tasks_and_a_normal_exit_waits_for_them(kind: Kind, 
     assert wait(futures, timeout=0).not_done == set()
 
 
+@QUEUE
 def test_a_cancelled_future_is_skipped(kind: Kind, gate: Gate, tmp_path: Path) -> None:
     with kind.make(1) as pool:
         pool.submit(gate)
@@ -320,6 +331,7 @@ def test_a_cancelled_future_is_skipped(kind: Kind, gate: Gate, tmp_path: Path) -
     assert not (tmp_path / "trace").exists()
 
 
+@QUEUE
 def test_a_pool_follows_a_cluster_that_grows_and_shrinks(kind: Kind, gate: Gate) -> None:
     with kind.make(1) as growing:
         growing.fit(2)
@@ -337,6 +349,7 @@ def test_a_pool_follows_a_cluster_that_grows_and_shrinks(kind: Kind, gate: Gate)
         assert growing.workers == 1
 
 
+@QUEUE
 def test_a_borrower_gets_other_places_when_the_cluster_has_shrunk(kind: Kind) -> None:
     with kind.make(2) as pool:
         with pool.lend(1):
@@ -347,6 +360,7 @@ def test_a_borrower_gets_other_places_when_the_cluster_has_shrunk(kind: Kind) ->
         assert pool.workers == 1
 
 
+@QUEUE
 def test_numbers_out_of_range(kind: Kind) -> None:
     with pytest.raises(ValueError, match=r"workers must be .*, got 0"):
         kind.make(0)

@@ -71,6 +71,7 @@ def test_so_does_one_that_takes_too_long(tmp_path: Path) -> None:
         wait_until(lambda: (tmp_path / "ended").exists() or not (tmp_path / "began").exists())
 
 
+@pytest.mark.long
 def test_a_process_may_end_whatever_its_workers_do() -> None:
     environment = os.environ | {"PYTHONPATH": str(PROJECT)}
     done = subprocess.run([sys.executable, "-c", ENDING], env=environment, capture_output=True, text=True, timeout=120)

@@ -1,13 +1,8 @@
-"""Gradients of three ranks: their mean is the same whichever rank holds which share.
-
-Each rank is this file as a program: python test_averaging.py FOLDER RANK
-"""
+"""Gradients of three ranks: their mean is the same whichever rank holds which share."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import multiprocessing
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +13,6 @@ from torch import distributed, nn
 from cluster.train.process_groups import average_exactly
 
 RANKS, WEIGHTS = 3, 5000
-PROJECT = Path(__file__).parents[3]
 
 
 class Weighted(nn.Module):
@@ -38,7 +32,7 @@ def shares() -> torch.Tensor:
     return torch.randn(RANKS, WEIGHTS, generator=draw) * 10 ** torch.randn(RANKS, WEIGHTS, generator=draw)
 
 
-def main(folder: Path, rank: int) -> None:
+def average(folder: Path, rank: int) -> None:
     """Average every share once, whichever rank it is with, and leave what came out."""
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", f"file://{folder}/meeting", world_size=RANKS, rank=rank)
@@ -51,12 +45,15 @@ def main(folder: Path, rank: int) -> None:
     distributed.destroy_process_group()
 
 
-@pytest.mark.long
-def test_a_mean_over_ranks_does_not_depend_on_their_order(tmp_path: Path) -> None:
-    environment = os.environ | {"PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
-    command = [sys.executable, __file__, str(tmp_path)]
-    processes = [subprocess.Popen([*command, str(rank)], env=environment) for rank in range(RANKS)]
-    assert [process.wait(timeout=300) for process in processes] == [0] * RANKS
+def test_a_mean_over_ranks_does_not_depend_on_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
+    fork = multiprocessing.get_context("fork")  # torch is loaded here
+    ranks = [fork.Process(target=average, args=(tmp_path, rank)) for rank in range(RANKS)]
+    for rank in ranks:
+        rank.start()
+    for rank in ranks:
+        rank.join(timeout=300)
+    assert [rank.exitcode for rank in ranks] == [0] * RANKS
     expected = shares().double().mean(dim=0).float().numpy()
     for shift in range(RANKS):
         np.testing.assert_array_equal(np.load(tmp_path / f"{shift}.npy"), expected)
@@ -65,7 +62,3 @@ def test_a_mean_over_ranks_does_not_depend_on_their_order(tmp_path: Path) -> Non
 def test_one_rank_has_nothing_to_average() -> None:
     module = Weighted()
     assert average_exactly(module) is module
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))

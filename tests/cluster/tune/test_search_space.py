@@ -40,6 +40,13 @@ def test_samples_fill_their_ranges() -> None:
     assert np.mean([config["dropout"] for config in configs]) == pytest.approx(0.25, abs=0.02)
 
 
+def test_a_range_of_no_width_is_its_value() -> None:
+    [config] = sample_configs(
+        {"rate": ("loguniform", 1e-3, 1e-3), "x": ("uniform", 2.0, 2.0)}, 1, np.random.SeedSequence(1)
+    )
+    assert config == {"rate": pytest.approx(1e-3, rel=1e-15), "x": 2.0}
+
+
 @pytest.mark.parametrize(
     ("space", "message"),
     [
@@ -48,8 +55,8 @@ def test_samples_fill_their_ranges() -> None:
             {"x": ("normal", 0, 1)},
             "space['x'] must be one of uniform, loguniform, integer, choice; got 'normal'",
         ),
-        ({"x": ("uniform", 2, 1)}, "space['x'] must be ('uniform', low, high) with low < high"),
-        ({"x": ("loguniform", 0, 1)}, "space['x'] must be ('loguniform', low, high) with 0 < low < high"),
+        ({"x": ("uniform", 2, 1)}, "space['x'] must be ('uniform', low, high) with low <= high"),
+        ({"x": ("loguniform", 0, 1)}, "space['x'] must be ('loguniform', low, high) with 0 < low <= high"),
         ({"x": ("choice", [])}, "space['x'] must be ('choice', values) with some values"),
     ],
 )

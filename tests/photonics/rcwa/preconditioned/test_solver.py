@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from photonics.rcwa import Numerics, SolverError, solve
 from photonics.rcwa.numerics import Solver
 from photonics.rcwa.preconditioned import pattern_system
-from photonics.rcwa.preconditioned.solver import PreconditionedSolver, why_not
+from photonics.rcwa.preconditioned.limits import why_not
+from photonics.rcwa.preconditioned.solver import PreconditionedSolver
 from photonics.rcwa.solver import transfer_is_quicker
 from photonics.stack import Incidence, PatternLayer, Stack, UniformLayer
 
