@@ -133,6 +133,11 @@ def make_spec() -> Callable[..., Spec]:
     return make
 
 
+@pytest.fixture(autouse=True)
+def _no_owner_is_known_to_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owner, "_ENDED", set())
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[StageResults, Path]:
     """Every kind of stage of a spec with one data set, computed in this process; results, and the run's folder."""
@@ -169,11 +174,6 @@ def context(tmp_path: Path) -> Iterator[StageContext]:
     progress = StageProgress("stage", lambda *_, **__: None)
     yield StageContext(tmp_path / "stage", resources, progress, rows_per_unit=6, log_folder=tmp_path / "logs")
     resources.close()
-
-
-@pytest.fixture(autouse=True)
-def _no_owner_is_known_to_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(owner, "_ENDED", set())
 
 
 @pytest.fixture

@@ -1,11 +1,12 @@
-"""Ctrl-C at twenty moments spread over a whole small run on real Ray, changes of stage and the report included.
+"""Ctrl-C at twenty moments spread over a whole small run, changes of stage and the report included.
 
-In process, without Ray, `tests/campaign/run/test_executor.py` does the same with every change.
+With every change in one process; on real Ray by `make test-slow`.
 """
 
 from __future__ import annotations
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -19,14 +20,77 @@ import pytest
 import yaml
 
 from campaign.plan.keys import PROJECT
-from campaign.record.events import EventReader
+from campaign.record.events import EventReader, read_events
 from campaign.record.liveness import run_status
 
-pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.heavy, pytest.mark.timeout(3000)]
 MOMENTS = 20
 WAIT_S = 600.0
 LONGEST_S = 10.0
 KINDS = ("stage-started", "progress", "stage-ended")
+
+
+# Submits until it is done. Ctrl-C comes in turn when a stage begins, when one says how far it is, and when one is done;
+# at last before the first figure, the second, and so on.
+PROGRAM = """
+import json, os, signal, sys, time
+from pathlib import Path
+
+sys.modules["ray"] = None
+from campaign import api
+from campaign.report import write
+
+spec, profile, runs = map(Path, sys.argv[1:])
+WANTED = ["stage-started", "progress"], ["progress"], []
+draw, seconds, figures, here, pressed = write._Pictures._picture, [], 0, 0, None
+
+def press():
+    global pressed
+    if pressed is None:
+        pressed = time.monotonic()
+        os.kill(os.getpid(), signal.SIGINT)
+
+def drawn(self, *arguments):
+    global figures, here
+    here += 1
+    if here > figures:
+        figures = here
+        press()
+    return draw(self, *arguments)
+
+def listen(event):
+    is_done = event["event"] == "stage-ended" and event["state"] == "done"
+    if is_done or event["event"] in WANTED[len(seconds) % 3]:
+        press()
+
+write._Pictures._picture = drawn
+while True:
+    here, pressed = 0, None
+    try:
+        run = api.submit(api.Campaign.open(spec, profile, runs), listen)
+    except KeyboardInterrupt:
+        seconds.append(round(time.monotonic() - pressed, 2))
+    else:
+        break
+print(json.dumps({"seconds": seconds, "folder": str(run.folder)}))
+"""
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_in_one_process_it_ends_a_run_at_every_change(tiny_spec: Path, tmp_path: Path) -> None:
+    spec, profile = yaml.safe_load(tiny_spec.read_text()), tmp_path / "profile.yaml"
+    spec["generator"]["training"] |= {"workers": 1, "steps": 20, "checkpoint_every": 5}
+    spec |= {"methods": ["gan-mdn", "pca-mdn", "direct-mdn"], "labels": {"count": 40, "truncation_sample": 4}}
+    (tmp_path / "spec.yaml").write_text(yaml.safe_dump(spec))
+    profile.write_text(yaml.safe_dump({"kind": "in-process", "rows_per_unit": 20}))
+    command = [sys.executable, "-c", PROGRAM, tmp_path / "spec.yaml", profile, tmp_path / "runs"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    states = [event["state"] for event in read_events(Path(answer["folder"])) if event["event"] == "run-ended"]
+    assert states == ["interrupted"] * len(answer["seconds"]) + ["done"]
+    assert len(answer["seconds"]) >= MOMENTS
+    assert max(answer["seconds"]) < LONGEST_S, answer["seconds"]
 
 
 class Submission:
@@ -103,7 +167,13 @@ def wait_for_moment(submission: Submission, number: int, stages: int) -> None:
     raise AssertionError("events never end")
 
 
-def test_ctrl_c_ends_a_run_at_every_moment_and_it_goes_on(tiny_spec: Path, tiny_run: Path, tmp_path: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.ray
+@pytest.mark.heavy
+@pytest.mark.timeout(3000)
+def test_on_ray_it_ends_a_run_at_every_moment_with_its_exit_code(
+    tiny_spec: Path, tiny_run: Path, tmp_path: Path
+) -> None:
     stages, kept, took = len(run_status(tiny_run).stages), dict[Path, int](), []
     for number in range(MOMENTS):
         submission = Submission(tiny_spec, tmp_path)
