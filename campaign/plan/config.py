@@ -9,7 +9,7 @@ from campaign.spec.campaign import Spec
 from campaign.spec.methods import BayesianOptimizationBlock
 from campaign.spec.plugin import OptimizerConfig, PluginConfig
 
-Search = BayesianOptimizationBlock | OptimizerConfig
+SearchMethod = BayesianOptimizationBlock | OptimizerConfig
 """A method that searches the latent space, one search a target; the other methods learn an inverse model."""
 
 
@@ -48,9 +48,9 @@ def place_of(spec: Spec, dataset: str, method: str = "") -> tuple[int, int]:
 
 def inverse_methods(spec: Spec) -> list[Any]:
     """The methods of a spec that learn an inverse model, or bring one; in its order."""
-    return [method for method in spec.methods if not isinstance(method, Search)]
+    return [method for method in spec.methods if not isinstance(method, SearchMethod)]
 
 
-def searches(spec: Spec) -> list[Search]:
+def searches(spec: Spec) -> list[SearchMethod]:
     """The methods of a spec that search; in its order."""
-    return [method for method in spec.methods if isinstance(method, Search)]
+    return [method for method in spec.methods if isinstance(method, SearchMethod)]

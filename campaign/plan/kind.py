@@ -17,11 +17,11 @@ from campaign.spec.entry_points import Provider
 if TYPE_CHECKING:
     from campaign.plan.finished import StageResults
 
-Config = TypeVar("Config", bound=Model)
+StageConfig = TypeVar("StageConfig", bound=Model)
 
 
 @dataclass(frozen=True)
-class Stage(Generic[Config]):
+class Stage(Generic[StageConfig]):
     """One unit of cached work.
 
     Attributes
@@ -45,8 +45,8 @@ class Stage(Generic[Config]):
         Packages outside of the project whose code computes it too.
     """
 
-    descriptor: StageKind[Config]
-    config: Config
+    descriptor: StageKind[StageConfig]
+    config: StageConfig
     dataset: str = ""
     method: str = ""
     part: str = ""
@@ -76,7 +76,7 @@ class Stage(Generic[Config]):
         self.descriptor.run(self.config, inputs, context)
 
 
-class StageKind(ABC, Generic[Config]):
+class StageKind(ABC, Generic[StageConfig]):
     """Descriptor of a kind of stage; beside it stands ``run(config, inputs, context)``, which computes one.
 
     A descriptor decides nothing of a result that is not in the key by itself, so its code is in no key: see
@@ -104,30 +104,30 @@ class StageKind(ABC, Generic[Config]):
         """Where the kind is defined."""
         return type(self).__module__
 
-    def run(self, config: Config, inputs: Mapping[str, Path], context: Any) -> None:
+    def run(self, config: StageConfig, inputs: Mapping[str, Path], context: Any) -> None:
         """Call the module's ``run``."""
         sys.modules[self.module].run(config, inputs, context)
 
     @abstractmethod
-    def stages(self, spec: Spec) -> Iterable[Stage[Config]]:
+    def stages(self, spec: Spec) -> Iterable[Stage[StageConfig]]:
         """The stages of this kind that a spec asks for, in the spec's order."""
 
-    def work(self, config: Config, inputs: Mapping[str, Stage[Any]]) -> float:
+    def work(self, config: StageConfig, inputs: Mapping[str, Stage[Any]]) -> float:
         """How much there is to do beside simulations, in units of its own; ``inputs`` are what it reads, by role."""
         return 0.0
 
-    def cores(self, config: Config) -> int | None:
+    def cores(self, config: StageConfig) -> int | None:
         """How many cores a stage can use at once, None for all."""
         return 1
 
-    def rows_per_unit(self, config: Config, usual: int) -> int:
+    def rows_per_unit(self, config: StageConfig, usual: int) -> int:
         """Simulations that share a file of each array."""
         return usual
 
-    def footprint(self, config: Config) -> Footprint:
+    def footprint(self, config: StageConfig) -> Footprint:
         """Room for what a stage leaves beside simulations and its record."""
         return Footprint()
 
-    def report(self, stages: Sequence[Stage[Config]], results: StageResults) -> Iterator[object]:
+    def report(self, stages: Sequence[Stage[StageConfig]], results: StageResults) -> Iterator[object]:
         """What the report takes from all stages of this kind: pieces as ``campaign.report.pieces`` lists them."""
         return iter(())

@@ -22,7 +22,7 @@ from campaign.run.endings import CampaignFailedError, ClusterGoneError, OutOfTim
 from campaign.run.gauges import RunGauges
 from campaign.run.interrupt import Interrupt
 from campaign.run.repair import Repair
-from campaign.run.stage_runner import Outcome, StageRunner
+from campaign.run.stage_runner import StageOutcome, StageRunner
 from campaign.run.stage_threads import POLL_SECONDS, StageThreads
 from campaign.run.stop import Stop
 from campaign.spec.profile import Profile
@@ -92,7 +92,7 @@ class Executor:
         self.cache = cache
         self.profile = profile
         self.run_folder = run_folder
-        self.outcomes: dict[str, Outcome] = {}
+        self.outcomes: dict[str, StageOutcome] = {}
         self._budget = budget
         self._source = source
         self._running = StageThreads()
@@ -232,7 +232,7 @@ class Executor:
             self._events.write("stage-reopened", stage=name, message="a store was damaged on the disk")
         return bool(again)
 
-    def _record(self, outcome: Outcome) -> None:
+    def _record(self, outcome: StageOutcome) -> None:
         stage = outcome.stage
         self.outcomes[stage.name] = outcome
         remove_empty_logs(stage_logs(self.run_folder, stage.name))

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class Outcome:
+class StageOutcome:
     """How one stage ended."""
 
     stage: Stage
@@ -51,19 +51,19 @@ class StageRunner:
         self._resources = resources
         self._events = events
 
-    def outcome_of(self, stage: Stage) -> Outcome:
+    def outcome_of(self, stage: Stage) -> StageOutcome:
         """Run a stage, whatever becomes of it."""
         try:
             return self._compute(stage, self._pipeline.keys[stage.name])
         except InterruptedRunError:
-            return Outcome(stage, "interrupted")
+            return StageOutcome(stage, "interrupted")
         except Exception as error:
             if self._resources.stop.is_set():
-                return Outcome(stage, "interrupted")
+                return StageOutcome(stage, "interrupted")
             log.error("failed\n%s", traceback.format_exc(), extra={"stage": stage.name})
-            return Outcome(stage, "failed", message=message_of(error))
+            return StageOutcome(stage, "failed", message=message_of(error))
 
-    def _compute(self, stage: Stage, key: str) -> Outcome:
+    def _compute(self, stage: Stage, key: str) -> StageOutcome:
         while not self._cache.has(stage.kind, key):
             with self._cache.lease(stage.kind, key, self._waiting(stage)) as lease:
                 if self._cache.has(stage.kind, key):  # another run finished it meanwhile
@@ -81,9 +81,9 @@ class StageRunner:
                     message = "another run has taken this stage over"
                     self._events.write("stage-waiting", stage=stage.name, message=message)
         record = self._cache.record(stage.kind, key)
-        return Outcome(stage, "cached", record.seconds, facts=record.facts)
+        return StageOutcome(stage, "cached", record.seconds, facts=record.facts)
 
-    def _run_in(self, lease: Lease, stage: Stage, key: str) -> Outcome:
+    def _run_in(self, lease: Lease, stage: Stage, key: str) -> StageOutcome:
         self._events.write("stage-started", stage=stage.name, key=key)
         link_stage(self._run_folder, stage.name, lease.folder)
         self._cache.forget_failure(lease)
@@ -114,7 +114,7 @@ class StageRunner:
         parts = self._pipeline.parts[stage.name]
         record = parts.record(stage.name, key, seconds, progress.core_seconds, context.facts)
         self._cache.finish(lease, stage.kind, record)
-        return Outcome(stage, "done", seconds, facts=context.facts, core_seconds=progress.core_seconds)
+        return StageOutcome(stage, "done", seconds, facts=context.facts, core_seconds=progress.core_seconds)
 
     def _rows_per_unit(self, stage: Stage) -> int:
         profile = self._resources.profile

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from campaign.plan.pipeline import Stage
-from campaign.run.stage_runner import Outcome
+from campaign.run.stage_runner import StageOutcome
 
 POLL_SECONDS = 0.2
 
@@ -24,13 +24,13 @@ class StageThreads:
     def __init__(self) -> None:
         """Start nothing yet."""
         self.threads: list[threading.Thread] = []
-        self._ended: queue.Queue[Outcome] = queue.Queue()
+        self._ended: queue.Queue[StageOutcome] = queue.Queue()
 
-    def start(self, stage: Stage, outcome_of: Callable[[Stage], Outcome]) -> None:
+    def start(self, stage: Stage, outcome_of: Callable[[Stage], StageOutcome]) -> None:
         """Lead a stage to its outcome, in a thread of its own."""
 
         def lead() -> None:
-            outcome = Outcome(stage, "failed", message="its thread broke off")
+            outcome = StageOutcome(stage, "failed", message="its thread broke off")
             try:
                 outcome = outcome_of(stage)
             finally:
@@ -40,7 +40,7 @@ class StageThreads:
         self.threads.append(thread)
         thread.start()
 
-    def next_ended(self, check: Callable[[], None]) -> Outcome:
+    def next_ended(self, check: Callable[[], None]) -> StageOutcome:
         """Wait for the next outcome; what ``check`` raises, five times a second, ends the wait."""
         while True:
             check()
@@ -49,7 +49,7 @@ class StageThreads:
             except queue.Empty:
                 continue
 
-    def ended(self) -> Iterator[Outcome]:
+    def ended(self) -> Iterator[StageOutcome]:
         """Outcomes that nobody has taken so far."""
         while not self._ended.empty():
             yield self._ended.get()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from campaign.plan.config import PluggedPart, Search, searches
+from campaign.plan.config import PluggedPart, SearchMethod, searches
 from campaign.plan.finished import StageResults
 from campaign.plan.kind import Stage, StageKind
 from campaign.plan.optics import simulation_of
@@ -184,7 +184,7 @@ class OptimizationKind(StageKind[OptimizationConfig]):
                 for target in spec.targets:
                     yield self._stage(spec, dataset, method, target)
 
-    def _stage(self, spec: Spec, dataset: str, method: Search, target: float) -> Stage[OptimizationConfig]:
+    def _stage(self, spec: Spec, dataset: str, method: SearchMethod, target: float) -> Stage[OptimizationConfig]:
         simulation = simulation_of(spec, dataset)
         plugged = method if isinstance(method, OptimizerConfig) else None
         config = OptimizationConfig.make(

@@ -14,7 +14,7 @@ from campaign.spec.reading.tree import KeyPath, Mark, Node
 
 
 @dataclass(frozen=True)
-class Place:
+class KeyPlace:
     """What an error is about.
 
     Attributes:
@@ -55,13 +55,13 @@ class Place:
         return [str(tag) for member in members for tag in _tags(member)] if len(members) > 1 else []
 
 
-def find_place(root: Node, schema: Any, location: Iterable[str | int]) -> Place:
+def find_place(root: Node, schema: Any, location: Iterable[str | int]) -> KeyPlace:
     """Follow ``loc`` of a pydantic error from the root.
 
     Besides keys a location holds the tags of unions, and ``[key]`` for a mapping's key itself; only the types tell
     them from keys of the same name.
     """
-    place = Place((), root, root.mark, schema)
+    place = KeyPlace((), root, root.mark, schema)
     for part in location:
         members = members_of(place.annotation)
         if part == "[key]":
@@ -74,7 +74,7 @@ def find_place(root: Node, schema: Any, location: Iterable[str | int]) -> Place:
     return place
 
 
-def place_below(place: Place, path: KeyPath) -> Place:
+def place_below(place: KeyPlace, path: KeyPath) -> KeyPlace:
     """Go down from a model's place by keys alone; ``kind`` in the file decides unions on the way."""
     for part in path:
         members = members_of(place.annotation)
@@ -96,7 +96,7 @@ def members_of(annotation: Any) -> list[Any]:
     return [annotation]
 
 
-def _step(place: Place, annotation: Any, part: str | int) -> Place:
+def _step(place: KeyPlace, annotation: Any, part: str | int) -> KeyPlace:
     """Down one key or index from a value of type ``annotation``."""
     node, field, owner = place.node, None, None
     inner: Any = Any
@@ -112,7 +112,7 @@ def _step(place: Place, annotation: Any, part: str | int) -> Place:
     mark = child.mark if child else place.mark
     if child and key_mark and (key_mark.file, key_mark.line) != (mark.file, mark.line):
         mark = key_mark
-    return Place((*place.path, part), child, mark, inner, key_mark, field, owner, node)
+    return KeyPlace((*place.path, part), child, mark, inner, key_mark, field, owner, node)
 
 
 def _bare(annotation: Any) -> Any:

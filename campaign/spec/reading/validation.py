@@ -17,7 +17,7 @@ from campaign.spec.reading.advice import (
     nearest,
     wrong_length,
 )
-from campaign.spec.reading.places import Place, find_place, place_below
+from campaign.spec.reading.places import KeyPlace, find_place, place_below
 from campaign.spec.reading.tree import KeyPath, Node, key_text
 
 # Keys that do not exist, the ones to write instead, and how.
@@ -49,7 +49,7 @@ def problems_of_violations(violations: Iterable[Violation], root: Node, schema: 
     return [_of_violation(place, violation) for violation in violations]
 
 
-def _of_violation(model: Place, violation: Violation) -> Problem:
+def _of_violation(model: KeyPlace, violation: Violation) -> Problem:
     return _problem(place_below(model, violation.at), Advice(violation.rule, violation.fix), violation.value)
 
 
@@ -96,14 +96,14 @@ def _problems(error: ErrorDetails, root: Node, schema: Any) -> Iterator[Problem]
         yield _problem(place, ADVICE.get(kind, as_pydantic_says)(error, place), value)
 
 
-def _problem(place: Place, advice: Advice, value: str | None = None) -> Problem:
+def _problem(place: KeyPlace, advice: Advice, value: str | None = None) -> Problem:
     if value is None and place.node is not None:
         value = place.node.shown()
     mark = place.mark
     return Problem(mark.file, mark.line, mark.column, key_text(place.path), advice.rule, value, advice.fix)
 
 
-def _wrong_kind(place: Place) -> Problem:
+def _wrong_kind(place: KeyPlace) -> Problem:
     kinds, node = place.kinds, place.node
     listed = ", ".join(f"'{kind}'" for kind in kinds)
     given = node.child("kind") if node else None

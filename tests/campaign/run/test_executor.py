@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import signal
@@ -33,6 +32,7 @@ from campaign.spec.base import Model
 from campaign.spec.campaign import Spec
 from campaign.spec.profile import LAPTOP
 from campaign.work.context import StageContext
+from results.files import write_json
 from results.layout import StoreError
 from results.store import SimulationStore
 
@@ -486,7 +486,7 @@ def test_a_stage_that_was_taken_over_waits_for_its_new_owner(tmp_path: Path, sta
         if len(calls) == 1:
             context.folder.rename(context.folder.parent / "a")  # the other one finishes it at once
             record = KeyParts("a", {}, {}, {}, 1, {}).record("a", "a", 1.0, 1.0, {})
-            (tmp_path / "cache" / "a" / "a" / "stage.json").write_text(json.dumps(asdict(record)))
+            write_json(tmp_path / "cache" / "a" / "a" / "stage.json", asdict(record))
         (context.folder / "out").write_text("mine")
 
     executor = execute(tmp_path, stages(a=(loses_its_folder, [])))

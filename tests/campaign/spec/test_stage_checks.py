@@ -190,7 +190,7 @@ def test_an_mdn_that_loads_can_be_fitted(small: dict[str, Any], count: int, batc
 def test_a_sweep_that_loads_has_a_space(rates: tuple[float, float], sizes: list[int]) -> None:
     block = accepted(Tune, {"learning_rate": list(rates), "batch_size": sizes})
     if block is not None:
-        check_space(search_space(block.model_dump()))
+        check_space(search_space(block))
         assert min(sizes) >= 2
     else:
         assert rates[0] > rates[1] or not sizes or min(sizes) < 2
