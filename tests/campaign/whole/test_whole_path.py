@@ -28,8 +28,8 @@ import yaml
 from campaign.plan.fingerprint import PACKAGES
 from campaign.plan.keys import PROJECT
 from campaign.record.events import RunStatus, read_events, run_status
-from cluster.node.addresses import public_address
 from cluster.node.command import NodeSize, start_command
+from cluster.node.keeper import public_address
 from cluster.node.ports import lock_block
 from cluster.node.rendezvous import answers
 from cluster.node.temp_folder import make_temp_dir
