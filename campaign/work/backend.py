@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 # Distributions on which numbers or pickles depend: the same on the driver and on every node of a standing cluster.
 EQUAL_VERSIONS = ("ray", "torch", "numpy", "scipy", "scikit-learn", "scikit-image", "zarr", "ax-platform", "botorch")
 
-Metrics = Mapping[str, float]
-
 
 class Backend(ABC):
     """Makes workers, trains and tunes.
@@ -36,30 +34,23 @@ class Backend(ABC):
         Address of its dashboard, or None.
     shares_process
         Whether workers are threads of this process, which may be neither ended nor redirected.
+    is_gone
+        Whether it has ended by itself; nothing can be asked of it any more.
     """
 
     cpus: int = 1
     gpus: int = 0
     dashboard_url: str | None = None
     shares_process: bool = False
+    is_gone: bool = False
 
     @abstractmethod
     def make_pool(self, workers: int) -> WorkerPool:
         """Workers of one thread each, to be closed by the caller."""
 
     @abstractmethod
-    def train(
-        self,
-        loop: Callable[[Any, Any], None],
-        config: Any,
-        *,
-        workers: int,
-        storage: Path,
-        name: str,
-        on_report: Callable[[Metrics], None],
-        stop: Callable[[], bool],
-    ) -> TrainingResult:
-        """Train with ``workers`` data-parallel workers; see ``cluster.train``.
+    def train(self, loop: Callable[[Any, Any], None], config: Any, *, workers: int, **options: Any) -> TrainingResult:
+        """Train with data-parallel workers; options of ``cluster.train``, except for where they are.
 
         Raises
         ------
@@ -68,22 +59,8 @@ class Backend(ABC):
         """
 
     @abstractmethod
-    def tune(
-        self,
-        trainable: Callable[..., None],
-        search: Search,
-        *,
-        storage: Path,
-        name: str,
-        cpus: int,
-        on_report: Callable[[int, int, Metrics], None],
-    ) -> TuningResult:
-        """Sweep hyperparameters on so many CPUs; see ``cluster.tune``."""
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether it has ended by itself; nothing can be asked of it any more."""
-        return False
+    def tune(self, trainable: Callable[..., None], search: Search, *, cpus: int, **options: Any) -> TuningResult:
+        """Sweep hyperparameters on so many CPUs; options of ``cluster.tune``."""
 
     def present_cpus(self) -> int | None:
         """CPUs that it offers by now, since nodes may come and go; None when that is unknown or never changes."""
@@ -93,8 +70,7 @@ class Backend(ABC):
         """Where numbers about simulations are told to Prometheus, None if nowhere."""
         return None
 
-    @abstractmethod
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  (for some there is nothing to end)
         """End what was started for it."""
 
 
@@ -148,14 +124,14 @@ class RayBackend(Backend):
         placement = Placement(use_gpu=use_gpu, spread=self._profile.training_placement == "spread")
         return run_training(loop, config, workers=workers, placement=placement, **options)
 
-    def tune(self, trainable: Callable[..., None], search: Search, **options: Any) -> TuningResult:
+    def tune(self, trainable: Callable[..., None], search: Search, *, cpus: int, **options: Any) -> TuningResult:
         """Sweep with Ray Tune."""
         from cluster.tune.tuning import run_tuning
 
-        return run_tuning(trainable, search, **options)
+        return run_tuning(trainable, search, cpus=cpus, **options)
 
     @property
-    def is_gone(self) -> bool:
+    def is_gone(self) -> bool:  # type: ignore[override]
         """Whether Ray's node on this machine has ended by itself."""
         return self._runtime.is_gone
 
@@ -205,9 +181,6 @@ class InProcessBackend(Backend):
 
         return tune_in_process(trainable, search, **options)
 
-    def close(self) -> None:
-        """Nothing was started."""
-
 
 def backend_of(
     profile: Profile, training_workers: int, shared_folders: Sequence[Path] = (), source: Source | None = None
@@ -222,7 +195,7 @@ def backend_of(
         Data-parallel workers that a training will ask for; a local Ray offers at least so many CPUs, since their
         number is part of the science and must not follow the machine.
     shared_folders
-        Where stages and workers write, for all nodes of a standing cluster to see.
+        Where stages write, for all nodes of a standing cluster to see.
     source
         What the workers of a standing cluster run; default: this source tree where it stands.
 

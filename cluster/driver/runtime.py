@@ -18,15 +18,13 @@ A driver on another machine of that cluster, or a second one on the first::
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import subprocess
-import sys
 import time
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -36,6 +34,7 @@ import ray
 
 from cluster.driver.access import token_in_use
 from cluster.driver.connection import connection
+from cluster.driver.kept_node import kept_node
 from cluster.driver.ray_private import LIBRARY_SETTINGS, loopback_kept, print_nothing
 from cluster.driver.source import Source, worker_setup_hook
 from cluster.node.command import DEFAULT_OBJECT_STORE_MB, LOOPBACK, SINGLE_THREAD, source_path
@@ -45,7 +44,6 @@ from cluster.node.temp_folder import FALLBACK, check_temp_dir, why_not_default
 
 log = logging.getLogger(__name__)
 
-END_SECONDS = 30.0
 NODE_POLL_SECONDS = 0.2
 
 
@@ -154,7 +152,7 @@ def start(
     }
     options = [f"--{name}={value}" for name, value in told.items() if value is not None]
     with ExitStack() as stack:
-        keeper, announcement = stack.enter_context(_kept_node(["head", *options, *["--dashboard"] * dashboard]))
+        keeper, announcement = stack.enter_context(kept_node(["head", *options, *["--dashboard"] * dashboard]))
         head = Head(**announcement)
         return _connect(stack, keeper, head.address, Path(head.token_file), has_dashboard=dashboard)
 
@@ -188,7 +186,7 @@ def join(
                 )
             if not has_node_of(address):
                 node = ["worker", f"--address={address}", "--cpus=0", "--gpus=0"]
-                keeper, _ = stack.enter_context(_kept_node(node))
+                keeper, _ = stack.enter_context(kept_node(node))
         return _connect(stack, keeper, address, None, has_dashboard=True, source=source, pip=pip)
 
 
@@ -225,45 +223,6 @@ def _refuse_second_ray() -> None:
     if ray.is_initialized():
         raise RuntimeError("this process already runs Ray, and can run one only; close it first")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-
-
-@contextmanager
-def _kept_node(arguments: Sequence[str]) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
-    """A node of this machine that ends with the block, or with this process; its keeper, and what that announces."""
-    keeper = subprocess.Popen(
-        [
-            sys.executable,
-            "-P",
-            "-m",
-            "cluster.node.keeper",
-            *arguments,
-            "--lifeline",
-        ],  # -P: not from the working directory
-        env=os.environ | source_path(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,  # Ctrl-C is for this process alone
-    )
-    try:
-        assert keeper.stdout is not None
-        assert keeper.stderr is not None
-        announcement = keeper.stdout.readline()
-        if not announcement:
-            raise RuntimeError(keeper.stderr.read().strip() or f"the keeper of Ray's node ended with {keeper.wait()}")
-        yield keeper, json.loads(announcement)
-    finally:
-        _end(keeper)
-
-
-def _end(keeper: subprocess.Popen[str]) -> None:
-    keeper.terminate()
-    try:
-        keeper.communicate(timeout=END_SECONDS)
-    except subprocess.TimeoutExpired:
-        keeper.kill()
-        keeper.communicate()
 
 
 def _connect(

@@ -1,4 +1,4 @@
-"""Source trees that processes import from: a frozen copy wins over whatever else ``sys.path`` has of its packages.
+"""The code that processes run: a frozen copy wins over whatever else ``sys.path`` has, and is shipped where need be.
 
 Ray puts the driver's working directory in front of ``sys.path`` of every worker, before ``PYTHONPATH``, so that a run
 begun in a source tree would import what stands there at that moment. An importer ahead of ``sys.path`` does not.
@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+WILDCARD = re.compile(r"[*?\[\]\\!#]")  # with a meaning of its own in patterns of the kind that .gitignore has
 
 _installed: list[Callable[[], Any]] = []  # for each `imports_from` that is entered, what does the same in a worker
 
@@ -88,9 +90,6 @@ def _installer(folder: str, packages: tuple[str, ...]) -> Callable[[], Any]:
         return Importer
 
     return install
-
-
-WILDCARD = re.compile(r"[*?\[\]\\!#]")  # with a meaning of its own in patterns of the kind that .gitignore has
 
 
 @dataclass(frozen=True)

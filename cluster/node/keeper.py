@@ -30,6 +30,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from cluster.node.addresses import address_towards, public_address
 from cluster.node.allocation import allocation
 from cluster.node.command import DEFAULT_OBJECT_STORE_MB, LOOPBACK, NodeSize, node_environment, start_command
 from cluster.node.ports import PortBlock, lock_block
@@ -234,26 +235,6 @@ def _copy_logs(temp_dir: Path, target: Path) -> None:
     for path in [temp_dir / LOG_FILE, *temp_dir.glob("session_*/logs/*")]:
         if path.is_file() and not path.is_symlink():
             shutil.copy(path, target / path.name)
-
-
-def address_towards(address: str) -> str:
-    """Address of this machine on the way to ``host:port``; sends nothing."""
-    host, _, port = address.rpartition(":")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect((host, int(port)))
-        return str(probe.getsockname()[0])
-
-
-def public_address() -> str:
-    """Address by which other machines reach this one: what its name means, unless that is the loopback one."""
-    name = os.environ.get("SLURMD_NODENAME") or socket.gethostname()
-    try:
-        addresses = socket.gethostbyname_ex(name)[2]
-    except OSError:
-        addresses = []
-    outside = [address for address in addresses if not address.startswith("127.")]
-    # 192.0.2.1 is nobody's (RFC 5737): the kernel names the address that would be used on the way out.
-    return outside[0] if outside else address_towards("192.0.2.1:9")
 
 
 def _parse(arguments: Sequence[str] | None) -> tuple[Keeping, bool]:

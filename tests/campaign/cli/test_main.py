@@ -46,15 +46,19 @@ def test_plan_for_people_adds_it_up(tmp_path: Path) -> None:
 
 
 def test_any_subset_of_slurms_variables_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "campaign", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=300)
+
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.delenv("SLURM_CPUS_ON_NODE", raising=False)
-    assert campaign("plan", QUICKSTART, folder=tmp_path).returncode == 0
+    assert told("plan", QUICKSTART).returncode == 0
     monkeypatch.setenv("SLURM_JOB_CPUS_PER_NODE", "3(x2)")  # as in a shell of salloc
-    assert json.loads(campaign("plan", QUICKSTART, "--json", folder=tmp_path).stdout)["workers"] == 3
+    assert json.loads(told("plan", QUICKSTART, "--json").stdout)["workers"] == 3
     monkeypatch.setenv("SLURM_CPUS_ON_NODE", "many")
+    message = "SLURM_CPUS_ON_NODE must be a number, got 'many'; is this environment Slurm's own?\n"
     for command in (["plan", QUICKSTART], ["doctor"]):
-        done = campaign(*command, folder=tmp_path)
-        message = "SLURM_CPUS_ON_NODE must be a number, got 'many'; is this environment Slurm's own?\n"
+        done = told(*command)
         assert (done.returncode, done.stdout, done.stderr) == (2, "", message)
 
 

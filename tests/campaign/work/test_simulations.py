@@ -101,7 +101,11 @@ IN_PROCESS = InProcessProfile(kind="in-process", limits=LIMITS)
 ON_RAY = LocalProfile(kind="local", workers=2, dashboard=False, limits=LIMITS)
 
 
-@pytest.fixture(scope="module", params=[IN_PROCESS, pytest.param(ON_RAY, marks=pytest.mark.ray)], ids=["here", "ray"])
+# With every change, test_watchdog.py ends real processes that hang, and pools on Ray lose theirs.
+WITH_RAY = pytest.param(ON_RAY, marks=[pytest.mark.ray, pytest.mark.slow])
+
+
+@pytest.fixture(scope="module", params=[IN_PROCESS, WITH_RAY], ids=["here", "ray"])
 def resources(request: pytest.FixtureRequest) -> Iterator[Resources]:
     if request.param is ON_RAY:
         from ray import cloudpickle

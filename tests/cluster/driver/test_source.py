@@ -1,4 +1,4 @@
-"""Imports from a copy: ahead of everything else on the path, here and in Ray's workers."""
+"""Imports from a copy: ahead of everything else on the path, here and in Ray's workers; and what is shipped of it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import subprocess
 import sys
 from importlib.resources import files
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
-from cluster.driver.source import imports_from, worker_setup_hook
+from cluster.driver.source import Source, imports_from, worker_setup_hook
 
 PROJECT = Path(__file__).parents[3]
 WORKERS = """
@@ -90,3 +91,18 @@ def test_workers_import_the_copy_where_the_driver_stands_in_the_tree(trees: tupl
     environment = {**os.environ, "PYTHONPATH": str(PROJECT), "RAY_USAGE_STATS_ENABLED": "0"}
     done = subprocess.run(command, cwd=live, env=environment, capture_output=True, text=True, timeout=300)
     assert done.stdout.strip() == "copy", done.stderr
+
+
+def test_packages_are_shipped_and_nothing_else(tmp_path: Path) -> None:
+    packaging = pytest.importorskip("ray._private.runtime_env.packaging")
+    folder = tmp_path / "source"
+    for name in ("photonics/rcwa/slab.py", "photonics/data/air.yaml", "results/store.py", "runs/big.zarr",
+                 "odd [name]/x.py", "photonics/__pycache__/slab.pyc", "alone.py", "other.py"):  # fmt: skip
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    told = Source(folder, ("photonics", "results", "alone")).runtime_env()
+    archive = tmp_path / "shipped.zip"
+    packaging.create_package(str(folder), archive, include_gitignore=False, excludes=told["excludes"])
+    files = {name for name in ZipFile(archive).namelist() if not name.endswith("/")}
+    assert files == {"photonics/rcwa/slab.py", "photonics/data/air.yaml", "results/store.py", "alone.py"}
+    assert told["working_dir"] == str(folder)
