@@ -103,7 +103,8 @@ def import_data(
 ) -> None:
     """Turn a published data set into a labelled simulation store."""
     try:
-        rows = api.import_data(data, store)
+        labelled, without = api.import_data(data, store)
     except (ValueError, OSError) as error:
         complain(str(error))
-    console().print(f"{rows} labelled microstructures in {store}", soft_wrap=True)
+    beside = f", {without} without a label" if without else ""
+    console().print(f"{labelled} labelled microstructures{beside} in {store}", soft_wrap=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import psutil
 
-from campaign.doctor.check import GIB, Check
-from campaign.spec.profile import LocalProfile, Profile
+from campaign.doctor.check import GIB, Check, Status
+from campaign.spec.profile import LocalProfile, Profile, RayProfile, SlurmProfile
 from cluster.node.allocation import available_cpus
 
 CGROUP_MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
@@ -31,16 +31,36 @@ def check_cpus(profile: Profile) -> Check:
     return Check("cpus", "ok", f"{workers} workers, {cpus} CPUs here")
 
 
-def check_memory(profile: Profile) -> Check:
-    """The workers fit into memory."""
+def check_memory(profile: Profile, simulation_bytes: int = 0) -> Check:
+    """The workers fit into memory, each with a simulation that takes so much of it."""
+    each = WORKER_MEMORY + simulation_bytes
+    if isinstance(profile, SlurmProfile):
+        return _memory_of_node(profile, each)
     workers, free = profile.planned_workers(), _available_memory()
-    needed = DRIVER_MEMORY + workers * WORKER_MEMORY
+    needed = DRIVER_MEMORY + workers * each
     message = f"{free / GIB:.1f} GiB free, {workers} workers need about {needed / GIB:.1f} GiB"
-    if not isinstance(profile, LocalProfile) or free >= needed:
+    if isinstance(profile, RayProfile) or free >= needed:
         return Check("memory", "ok", message)
-    fitting = int((free - DRIVER_MEMORY) // WORKER_MEMORY)
-    fix = f"write workers: {fitting} in the profile" if fitting >= 1 else "end other programs"
-    return Check("memory", "warning" if fitting >= 1 else "failure", message, fix)
+    fitting = int((free - DRIVER_MEMORY) // each)
+    if fitting < 1:
+        fix = (
+            "end other programs" if simulation_bytes < WORKER_MEMORY else "write fewer orders, or take a larger machine"
+        )
+        return Check("memory", "failure", message, fix)
+    # A worker alone may take less than it was measured to; what a simulation takes is certain.
+    status: Status = "failure" if simulation_bytes > WORKER_MEMORY else "warning"
+    return Check("memory", status, message, f"write workers: {fitting} in the profile")
+
+
+def _memory_of_node(profile: SlurmProfile, each: float) -> Check:
+    """What a job wants of every node, where the profile says so."""
+    workers = -(-profile.planned_workers() // profile.nodes) if profile.workers else profile.cpus_per_node
+    needed, wanted = DRIVER_MEMORY + workers * each, profile.memory_gb_per_node
+    message = f"{workers} workers a node need about {needed / GIB:.1f} GiB"
+    if wanted is None or wanted * GIB >= needed:
+        return Check("memory", "ok", message if wanted is None else f"{message}, the job has {wanted:g} GiB")
+    fix = f"write memory_gb_per_node: {-(-needed // GIB):.0f} in the profile, or fewer workers"
+    return Check("memory", "failure", f"{message}, the profile says {wanted:g} GiB", fix)
 
 
 def _available_memory() -> float:

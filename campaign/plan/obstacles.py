@@ -20,7 +20,12 @@ WITH_MEANING = set("%\\:")  # for sbatch, which also reads its script by lines, 
 
 
 def obstacles(
-    profile: Profile, runs: Path, cache: Path, needed: Footprint, training_workers: int = 1
+    profile: Profile,
+    runs: Path,
+    cache: Path,
+    needed: Footprint,
+    training_workers: int = 1,
+    simulation_bytes: int = 0,
 ) -> tuple[Check, ...]:
     """Checks that fail, each with what to do about it; empty where the run can start.
 
@@ -30,8 +35,13 @@ def obstacles(
         cache: folder of finished stages, likewise.
         needed: room for what is left to do, the run's own folder included.
         training_workers: data-parallel workers that are left to train with.
+        simulation_bytes: memory of one simulation.
     """
-    found = [*_unwritable(runs, cache, profile), *_no_room(runs, cache, needed), check_memory(profile)]
+    found = [
+        *_unwritable(runs, cache, profile),
+        *_no_room(runs, cache, needed),
+        check_memory(profile, simulation_bytes),
+    ]
     if isinstance(profile, LocalProfile):
         found += [*_no_gpu(profile)]
         if profile.temp_dir is not None:

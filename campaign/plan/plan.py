@@ -13,9 +13,11 @@ from campaign.doctor.check import Check
 from campaign.plan.cost import core_seconds, rows_per_unit
 from campaign.plan.footprint import RUN, footprint
 from campaign.plan.kind import Stage
+from campaign.plan.memory import simulation_bytes
 from campaign.plan.pipeline import Pipeline
 from campaign.plan.why import Explanation, differences, nearest_result, summary
 from campaign.spec.campaign import Spec
+from campaign.spec.physics import Physics
 
 REPORT_FILE = "report.html"  # in a run's folder; written last
 PLAN_FILE = "plan.json"
@@ -64,6 +66,7 @@ class Plan:
     wall_seconds: float
     disk_bytes: int
     files: int
+    simulation_bytes: int  # memory of the largest simulation that is left
     packages: tuple[str, ...] = ()  # that plug in, with their versions
     obstacles: tuple[Check, ...] = ()
 
@@ -118,8 +121,16 @@ def make_plan(pipeline: Pipeline, runs: Path, cache: StageCache, workers: int, r
         wall_seconds=_wall_seconds(left, workers),
         disk_bytes=room.size if left else 0,
         files=room.files if left else 0,
+        simulation_bytes=max((_simulation_bytes(pipeline[stage.name], pipeline.spec) for stage in left), default=0),
         packages=tuple(f"{provider.package} {provider.version}" for provider in pipeline.providers),
     )
+
+
+def _simulation_bytes(stage: Stage[Any], spec: Spec) -> int:
+    """Memory of one simulation of a stage; 0 where there is none, or where a simulator is plugged in."""
+    if not stage.simulations or not isinstance(spec.physics, Physics):
+        return 0
+    return simulation_bytes(spec.physics, stage.config.image_px, stage.config.physics.numerics.orders)
 
 
 class _Found(NamedTuple):

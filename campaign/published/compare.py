@@ -79,8 +79,10 @@ def calibrate(
         return calibrator.run(resources.pool, runs, progress)
 
 
-def import_data(data: Path, store: Path) -> int:
-    """Turn a published data set into a labelled store; the number of rows. See ``results.hdf5``."""
+def import_data(data: Path, store: Path) -> tuple[int, int]:
+    """Turn a published data set into a labelled store; rows with a label, and without. See ``results.hdf5``."""
     from results.hdf5 import import_published
+    from results.layout import Status
 
-    return import_published(data, store).capacity
+    status = import_published(data, store).read("status")["status"]
+    return int((status == Status.DONE).sum()), int((status == Status.FAILED).sum())

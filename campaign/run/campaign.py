@@ -61,7 +61,8 @@ class Campaign:
             return plan
         room = Footprint(plan.disk_bytes, plan.files)
         ranks = max(stage.cores or 1 for stage in plan.stages if stage.state != "cached")
-        return replace(plan, obstacles=obstacles(profile, self.runs, self.cache.root, room, ranks))
+        found = obstacles(profile, self.runs, self.cache.root, room, ranks, plan.simulation_bytes)
+        return replace(plan, obstacles=found)
 
     def why(self, stage: str) -> Explanation:
         """Why a stage is cached or not: every item of its key that differs from the nearest result in the cache.

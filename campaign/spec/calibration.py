@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from campaign.spec.base import Count, Model, Name, Range, Seed
-from campaign.spec.physics import Physics
+from campaign.spec.physics import Order, Physics
 from campaign.spec.problems import Violation, suggestion
 from photonics.materials import TABLES
 
@@ -26,7 +26,7 @@ class Ranges(Model):
     materials: dict[Name, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(
         default={}, description="tables to try for a material of the stack"
     )
-    orders: tuple[Count, ...] = Field(
+    orders: tuple[Order, ...] = Field(
         default=(), description="truncations to try, for this data set; default: the one of the stack"
     )
 

@@ -9,7 +9,6 @@ from pydantic import Discriminator, Field, Tag
 
 from campaign.spec.base import (
     NO_TEXT,
-    Count,
     LengthNm,
     Model,
     Name,
@@ -43,8 +42,10 @@ class FilmLayerBlock(Model):
 
 LayerBlock = Annotated[PatternLayerBlock | FilmLayerBlock, Field(discriminator="kind")]
 LEAST_INCIDENT = 0.01  # refractive index
+MOST_ORDERS = 100  # 40 401 harmonics: a matrix of 104 GB
+Order = Annotated[int, Field(ge=1, le=MOST_ORDERS), NO_TEXT]
 Orders = Annotated[
-    Annotated[Count, Tag("number")] | Annotated[dict[Name, Count], Tag("mapping")],
+    Annotated[Order, Tag("number")] | Annotated[dict[Name, Order], Tag("mapping")],
     Discriminator(lambda value: "mapping" if isinstance(value, dict) else "number"),
 ]
 

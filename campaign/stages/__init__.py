@@ -14,7 +14,7 @@ from typing import Any
 from campaign.plan.kind import StageKind
 
 
-def _found() -> Iterator[StageKind[Any]]:
+def find_kinds() -> Iterator[StageKind[Any]]:
     """A descriptor of each kind that a module of this package defines, by the modules' names."""
     for found in pkgutil.iter_modules(__path__):
         module = importlib.import_module(f"{__name__}.{found.name}")
@@ -23,4 +23,4 @@ def _found() -> Iterator[StageKind[Any]]:
                 yield kind()
 
 
-KINDS: tuple[StageKind[Any], ...] = tuple(_found())
+KINDS: tuple[StageKind[Any], ...] = tuple(find_kinds())

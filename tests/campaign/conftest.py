@@ -7,16 +7,26 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from secure_shell import SecureShell, why_not
 
 from campaign.cache import owner
 from campaign.cache.lease import owner_file
 from campaign.cache.owner import Owner
+from campaign.cache.stage_cache import StageCache
+from campaign.plan.finished import StageResults
+from campaign.plan.pipeline import Pipeline
 from campaign.record.driver import OWNER_NAME
 from campaign.spec.campaign import Spec
+from campaign.spec.profile import InProcessProfile
+from campaign.stages import KINDS
+from campaign.work.context import StageContext
+from campaign.work.progress import StageProgress
+from campaign.work.resources import Resources
 
 SMALL: dict[str, Any] = {
     "campaign": "small",
@@ -126,6 +136,44 @@ def make_spec() -> Callable[..., Spec]:
 @pytest.fixture(autouse=True)
 def _no_owner_is_known_to_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(owner, "_ENDED", set())
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[StageResults, Path]:
+    """Every kind of stage of a spec with one data set, computed in this process; results, and the run's folder."""
+    from campaign.run.executor import Executor
+
+    data = copy.deepcopy(SMALL) | {
+        "datasets": {"data-ii": {"image_px": 64, "latent": [2, 2]}},
+        "labels": {"count": 40, "truncation_sample": 3},
+        "tune": {"trials": 2, "max_epochs": 3, "grace_epochs": 1, "batch_size": [16], "components": [2, 3]},
+        "mdn": {"batch_size": 16, "max_epochs": 3, "patience": 2, "components": 2},
+        "designs_per_target": 2,
+    }
+    data["physics"]["numerics"] = {"orders": 1}
+    data["generator"]["training"] |= {"workers": 1, "steps": 4, "batch_size": 4}
+    data["methods"][-1] |= {"initial": 5, "iterations": 3}
+    folder = tmp_path_factory.mktemp("finished")
+    pipeline, cache = Pipeline.of(Spec.model_validate(data), KINDS), StageCache(folder / "cache")
+    (folder / "run").mkdir()
+
+    def suggest(z: np.ndarray, y: np.ndarray, target: float, count: int, seed: Any, low: float, high: float) -> Any:
+        return SimpleNamespace(z=np.random.default_rng(seed).uniform(low, high, (count, z.shape[1])))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ganmdn.bayesian.suggest", suggest)  # where Ax would take seconds to think
+        Executor(pipeline, cache, InProcessProfile(kind="in-process"), folder / "run").execute()
+    return StageResults(pipeline, cache), folder / "run"
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Iterator[StageContext]:
+    """What a stage is given, with this process as its only worker."""
+    (tmp_path / "stage").mkdir()
+    resources = Resources(InProcessProfile(kind="in-process"))
+    progress = StageProgress("stage", lambda *_, **__: None)
+    yield StageContext(tmp_path / "stage", resources, progress, rows_per_unit=6, log_folder=tmp_path / "logs")
+    resources.close()
 
 
 @pytest.fixture

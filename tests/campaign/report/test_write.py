@@ -1,39 +1,48 @@
-"""Parts of the report that need no finished run."""
+"""A report of stages that were computed here, whole."""
 
 from __future__ import annotations
 
-from typing import Any
+import csv
+import re
+from pathlib import Path
 
 import pytest
 
-from campaign.record.utilisation import StageSpan, Utilisation
-from campaign.report.write import _bars, _failure_table, _told_utilisation
+from campaign.plan.finished import StageResults
+from campaign.report.write import write_report
+from results.files import write_json
 
-SPANS = (StageSpan("a", 1000.0, 1010.0, 20.0), StageSpan("b", 1005.0, 1030.0, 5.0), StageSpan("c", 1050.0, 1060.0, 1.0))
-
-
-def test_the_time_between_two_submissions_is_left_out() -> None:
-    used = Utilisation(2, 26.0, 120.0, (*SPANS, StageSpan("d", 90_000.0, 90_010.0, 4.0)))
-    assert [(bar.stage, bar.start, bar.end, bar.cores) for bar in _bars(used)] == [
-        ("a", 0.0, 10.0, 2.0),
-        ("b", 5.0, 30.0, 0.2),
-        ("c", 50.0, 60.0, 0.1),
-        ("d", 60.0, 70.0, 0.4),
-    ]
+Finished = tuple[StageResults, Path]
 
 
-@pytest.mark.parametrize(("busy", "told"), [(90.0, "75.0% (goal 85%: missed)"), (108.0, "90.0% (goal 85%: reached)")])
-def test_the_goal_is_told_with_the_share(busy: float, told: str) -> None:
-    assert told in _told_utilisation(Utilisation(2, busy, 120.0, SPANS))
+@pytest.fixture(scope="module")
+def folder(finished: Finished) -> Path:
+    results, run = finished
+    write_json(run / "provenance.json", {"git_sha": "3f2c1d", "gpu": None, "packages": {"torch": "2.13", "ax": None}})
+    (run / "spec.source.yaml").write_text("campaign: small\n")
+    write_report(run, results.pipeline, results.cache)
+    return run
 
 
-def test_failures_are_counted_by_class() -> None:
-    class Results:
-        def failures(self) -> list[tuple[str, int, str, str]]:
-            return [("labels/a", row, "TimeLimit" if row % 3 else "OutOfMemory", "given up") for row in range(60)]
+def test_the_table_has_every_method_and_target_in_the_specs_order(folder: Path) -> None:
+    with (folder / "tables" / "table1.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    methods = ["gan-mdn", "pca-mdn", "direct-mdn", "bayesian-optimization"]
+    assert [(row["method"], row["target"]) for row in rows] == [(name, t) for name in methods for t in ("0.6", "0.7")]
+    assert {row["designs"] for row in rows[:6]} == {"2"}
+    assert {row["designs"] for row in rows[6:]} == {str(5 + 3)}  # starting pairs and iterations
+    assert {(row["truncation_orders"], row["truncation_sample"]) for row in rows} == {("1", "3")}
 
-    results: Any = Results()
-    table = _failure_table(results)
-    assert table is not None
-    assert len(table.rows) == 50
-    assert table.caption.startswith("60 simulations were quarantined (40 TimeLimit, 20 OutOfMemory); 50 are shown.")
+
+def test_every_section_is_there_with_its_figures(folder: Path) -> None:
+    html = (folder / "report.html").read_text()
+    assert re.findall(r'<section id="([^"]+)"', html) == [
+        "table", "achieved", "gallery", "history", "microstructures", "labels", "training", "cores", "tune",
+        "failures", "stages", "provenance", "spec",
+    ]  # fmt: skip
+    assert sorted(path.name for path in (folder / "figures").glob("*.png")) == [
+        "achieved.png", "cores.png", "gallery.png", "gan-losses.png", "gan-samples.png", "labels.png",
+        "mdn-training.png", "morphology.png", "optimization-history.png", "truncation.png",
+    ]  # fmt: skip
+    assert "No simulation failed." in html
+    assert "torch 2.13, ax not installed" in html

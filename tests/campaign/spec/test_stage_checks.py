@@ -79,6 +79,11 @@ PATTERN = "{kind: pattern, name: etch, thickness_nm: 71.7, white: air, black: si
             "write solver: auto",
         ),
         (
+            "numerics: {orders: 1}",
+            "numerics: {orders: 200}",
+            "19:22: physics.numerics.orders: must be at most 100, got 200; write a number at most 100",
+        ),
+        (
             "silicon: {n: 4.8,",
             "silicon: {n: 1e200,",
             "13:41: physics.materials.silicon.n: must be at most 1000000, got 1e200; write a number at most 1000000",

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from campaign.plan.optics import optics_of
+from campaign.plan.optics import SimulatedPhysics, optics_of
 from campaign.spec.campaign import Spec
 from campaign.spec.profile import InProcessProfile, Limits, LocalProfile
 from campaign.stages.simulator import Simulator
@@ -76,6 +76,7 @@ class Marked:
     """The real simulator, except for images with a mark: their first row of pixels names what they do, in bits."""
 
     simulator: Simulator
+    physics: SimulatedPhysics
     folder: Path
     mischief: tuple[Callable[[Path], None], ...] = (hang, die, die_once, eat, misbehave, diverge)
 
@@ -113,8 +114,8 @@ def resources(request: pytest.FixtureRequest) -> Iterator[Resources]:
 
 @pytest.fixture
 def simulator(make_spec: Callable[..., Spec], tmp_path: Path) -> Marked:
-    spec = make_spec()
-    return Marked(Simulator.from_config(optics_of(spec.physics, 1, PX)), tmp_path)
+    optics = optics_of(make_spec().physics, 1, PX)
+    return Marked(Simulator.from_config(optics), optics, tmp_path)
 
 
 @pytest.fixture
@@ -139,8 +140,7 @@ def context(resources: Resources, tmp_path: Path) -> StageContext:
 def simulate(simulator: Marked, images: np.ndarray, context: StageContext) -> dict[str, np.ndarray]:
     designs = context.folder.parent / "designs"
     DesignSet({"image": pack_images(images), "z": np.zeros((COUNT, 2, 2), np.float32)}).save(designs)
-    config = {"physics": {"of": "a test"}, "latent": [2, 2], "image_px": PX}
-    simulate_designs(simulator, config, designs, "labels.zarr", context)  # type: ignore[arg-type]
+    simulate_designs(simulator, simulator.physics, designs, "labels.zarr", context)  # type: ignore[arg-type]
     store = SimulationStore.open(context.folder / "labels.zarr")
     assert store.is_complete
     assert not (context.folder / UNFINISHED_FOLDER).exists()

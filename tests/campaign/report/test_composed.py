@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from campaign.report.composed import gallery_picture, morphology_picture, table_rows
+from campaign.report.pieces import Pieces
+from campaign.spec.campaign import Spec
+from results.figures.gallery import BestDesign, MethodDesigns
+from results.figures.morphology import ImageSet
+from results.figures.truncation import TruncationSample
+from results.tables import TableRow
+from results.truncation import TruncationError
+
+IMAGES = (np.random.default_rng(1).random((4, 32, 32)) < 0.5).astype(np.uint8)
+
+
+@pytest.fixture
+def spec(make_spec: Callable[..., Spec]) -> Spec:
+    return make_spec()
+
+
+def row(dataset: str, method: str, target: float) -> TableRow:
+    return TableRow(dataset, method, target, 1.0, None, None, 1.0, 3)
+
+
+def test_rows_follow_the_spec_and_hold_the_truncation_of_their_data_set(spec: Spec) -> None:
+    error = TruncationError(1, 3, 8, 0, 0.1, 0.1, 0.1, 0.2, 0.03)
+    given = [
+        row("data-ii", "gan-mdn", 0.6),
+        row("data-i", "bayesian-optimization", 0.6),
+        row("data-i", "pca-mdn", 0.6),
+        row("data-i", "pca-mdn", 0.7),
+        TruncationSample("data-i", np.zeros(8), np.zeros(8), error),
+    ]
+    rows = table_rows(Pieces(given), spec)
+    assert [(each.dataset, each.method, each.target) for each in rows] == [
+        ("data-i", "pca-mdn", 0.6),
+        ("data-i", "pca-mdn", 0.7),
+        ("data-i", "bayesian-optimization", 0.6),
+        ("data-ii", "gan-mdn", 0.6),
+    ]
+    assert [each.truncation for each in rows] == [error, error, error, None]
+
+
+def test_the_gallery_shows_examples_of_data_sets_alone(spec: Spec) -> None:
+    best = tuple(BestDesign(target, IMAGES[0], target) for target in spec.targets)
+    sets = [ImageSet("microstructures", IMAGES), ImageSet("data-i, generated", IMAGES, "data-i")]
+    picture = gallery_picture(Pieces([*sets, MethodDesigns("data-i", "gan-mdn", best)]), spec)
+    images = [axes for axes in picture.figure.axes if axes.images]
+    assert len(images) == 2 * len(spec.targets)
+    assert (picture.section, picture.name) == ("gallery", "gallery")
+
+
+def test_the_morphology_is_that_of_every_set(spec: Spec) -> None:
+    sets = [ImageSet("microstructures", IMAGES), ImageSet("data-i, generated", 1 - IMAGES, "data-i")]
+    legend = morphology_picture(Pieces(sets)).figure.axes[0].get_legend_handles_labels()[1]
+    assert legend == ["microstructures", "data-i, generated"]
