@@ -52,8 +52,9 @@ def test_any_subset_of_slurms_variables_will_do(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("SLURM_JOB_CPUS_PER_NODE", "3(x2)")  # as in a shell of salloc
     assert json.loads(campaign("plan", QUICKSTART, "--json", folder=tmp_path).stdout)["workers"] == 3
     monkeypatch.setenv("SLURM_CPUS_ON_NODE", "many")
-    for command in (["plan", QUICKSTART], ["doctor"]):
-        done = campaign(*command, folder=tmp_path)
+    for arguments in (["plan", QUICKSTART], ["doctor"]):
+        command = [sys.executable, "-m", "campaign", *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
         message = "SLURM_CPUS_ON_NODE must be a number, got 'many'; is this environment Slurm's own?\n"
         assert (done.returncode, done.stdout, done.stderr) == (2, "", message)
 
@@ -160,7 +161,7 @@ def test_a_full_disk_is_told_in_a_line(tmp_path: Path, small_disk: Callable[[Pat
 
 @pytest.mark.long
 def test_replay_shows_inputs_outcome_and_traceback(tmp_path: Path) -> None:
-    physics = optics_of(load_spec(QUICKSTART).spec.physics, 1, 64)
+    physics = optics_of(load_spec(QUICKSTART).spec.physics, 1, 64).model_dump(mode="json")
     store = SimulationStore.create(
         tmp_path / "labels.zarr", capacity=2, latent_shape=None, image_px=64, rows_per_unit=2,
         inputs={"target": "float64"}, attributes={"physics": physics},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import signal
@@ -10,13 +9,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from campaign.cache.stage_cache import StageCache
+from campaign.cache.stage_cache import StageCache, StageRecord
 from campaign.plan.keys import KeyParts
 from campaign.plan.kind import Stage, StageKind
 from campaign.plan.pipeline import Pipeline
@@ -32,6 +32,7 @@ from campaign.spec.base import Model
 from campaign.spec.campaign import Spec
 from campaign.spec.profile import LAPTOP
 from campaign.work.context import StageContext
+from results.files import write_json
 from results.layout import StoreError
 from results.store import SimulationStore
 
@@ -484,9 +485,8 @@ def test_a_stage_that_was_taken_over_waits_for_its_new_owner(tmp_path: Path, sta
         calls.append(context.folder)
         if len(calls) == 1:
             context.folder.rename(context.folder.parent / "a")  # the other one finishes it at once
-            (tmp_path / "cache" / "a" / "a" / "stage.json").write_text(
-                json.dumps({"name": "a", "key": "a", "config": {}, "input_keys": {}, "seconds": 1.0, "facts": {}})
-            )
+            record = StageRecord("a", "a", {}, {}, {}, 1, {}, seconds=1.0, core_seconds=1.0, facts={})
+            write_json(tmp_path / "cache" / "a" / "a" / "stage.json", asdict(record))
         (context.folder / "out").write_text("mine")
 
     executor = execute(tmp_path, stages(a=(loses_its_folder, [])))
