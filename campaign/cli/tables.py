@@ -87,8 +87,6 @@ def explanation_table(explanation: Explanation) -> Group:
     if explanation.nearest is None:
         return Group(Text(f"{head[0]}: the cache holds nothing of its kind"))
     head.append(f"nearest result in the cache: {explanation.nearest[0]}, key {explanation.nearest[1]}")
-    if not explanation.complete:
-        head.append("that result is of an earlier version, which did not record its code and files")
     if not explanation.differences:
         head.append("nothing in its key differs: the result was begun and is not whole yet")
     table = _table(("", "left"), ("item", "left"), ("in the nearest result", "left"), ("now", "left"))

@@ -13,9 +13,10 @@ from campaign.doctor.machine import check_memory
 from campaign.doctor.network import check_cluster
 from campaign.doctor.storage import check_temp_dir, nearest_folder
 from campaign.plan.footprint import RUN, Footprint
-from campaign.spec.profile import InProcessProfile, LocalProfile, Profile, RayProfile
+from campaign.spec.profile import InProcessProfile, LocalProfile, Profile, RayProfile, SlurmProfile
 
 PROBE_SECONDS = 5.0
+WITH_MEANING = set("%\\:")  # for sbatch, which also reads its script by lines, and for PYTHONPATH
 
 
 def obstacles(
@@ -47,11 +48,24 @@ def obstacles(
             found.append(check_temp_dir(profile.temp_dir))
     elif isinstance(profile, RayProfile):
         found.append(check_cluster(profile.address))
+    elif isinstance(profile, SlurmProfile):
+        found += [*_meaningful_names(runs)]
     elif isinstance(profile, InProcessProfile) and training_workers > 1:
         message = f"{training_workers} workers train together, which is part of the science, and this process is one"
         fix = "write workers: 1 in the spec's training, or kind: local in the profile"
         found.append(Check("training", "failure", message, fix))
     return tuple(check for check in found if check.status == "failure")
+
+
+def _meaningful_names(runs: Path) -> Iterator[Check]:
+    """Jobs write to files below the folder of runs, and have folders there on their ``PYTHONPATH``."""
+    present = {
+        character for character in str(runs.absolute()) if character in WITH_MEANING or ord(character) < ord(" ")
+    }
+    if present:
+        shown = ", ".join(repr(character) for character in sorted(present))
+        message = f"{runs.absolute()} has {shown} in its name, which file names of jobs or PYTHONPATH give a meaning"
+        yield Check("folder of runs", "failure", message, "name another folder with --runs")
 
 
 def _unwritable(runs: Path, cache: Path, profile: Profile) -> Iterator[Check]:

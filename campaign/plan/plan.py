@@ -176,7 +176,7 @@ class Inquiry:
         if nearest is None:
             return Explanation(stage.name, key, state, None, ())
         found = differences(nearest, stage, self.pipeline, self._index)
-        return Explanation(stage.name, key, state, (nearest.name, nearest.key), found, nearest.schema is not None)
+        return Explanation(stage.name, key, state, (nearest.name, nearest.key), found)
 
     def _state(self, stage: Stage[Any]) -> _Found:
         key = self.pipeline.keys[stage.name]

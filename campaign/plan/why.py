@@ -57,7 +57,6 @@ class Explanation:
         state: cached, interrupted, failed, changed or new; see ``plan``.
         nearest: name and key of the nearest result in the cache, None where there is none of the kind.
         differences: from the nearest result; none where the stage is cached.
-        complete: whether the nearest result says what code made it; those of earlier versions do not.
     """
 
     stage: str
@@ -65,7 +64,6 @@ class Explanation:
     state: str
     nearest: tuple[str, str] | None
     differences: tuple[Difference, ...]
-    complete: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON data."""
@@ -128,8 +126,6 @@ def _own_differences(record: StageRecord, parts: KeyParts) -> Iterator[Differenc
     for path, before, now in _changes(record.config, parts.config):
         yield Difference("field", key_text(path), before, now)
     yield from _named("input", record.input_keys, parts.inputs)
-    if record.schema is None:  # of an earlier version, which did not say more
-        return
     yield from _named("file", record.file_keys, parts.files)
     if record.schema != parts.schema:
         yield Difference("schema", "schema", record.schema, parts.schema)

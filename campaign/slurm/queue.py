@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -76,15 +77,15 @@ class SlurmQueue:
 
 
 def queue_of(folder: Path) -> SlurmQueue | None:
-    """The queue of a run that is to be followed, read twice a minute; None for a run that is in none."""
-    if not (is_slurm_run(folder) and has_slurm()):
+    """The queue of a run that is to be followed, read twice a minute; None for one that is in none of this user's."""
+    if not (has_own_jobs(folder) and has_slurm()):
         return None
     return SlurmQueue(folder, QueueWatch(job_names([folder])).look)
 
 
 def queues_of(folders: Sequence[Path]) -> dict[Path, SlurmQueue]:
     """The queue of each run that is in one, for a single look at all of them: one call of the controller at most."""
-    queued = [folder for folder in folders if is_slurm_run(folder)]
+    queued = [folder for folder in folders if has_own_jobs(folder)]
     if not queued or not has_slurm():
         return {}
 
@@ -99,13 +100,16 @@ def queues_of(folders: Sequence[Path]) -> dict[Path, SlurmQueue]:
     return {folder: SlurmQueue(folder, look) for folder in queued}
 
 
-def is_slurm_run(folder: Path) -> bool:
-    """Whether the run was last submitted under a Slurm profile."""
+def has_own_jobs(folder: Path) -> bool:
+    """Whether jobs of this user drive the run: it was last submitted under a Slurm profile, and by nobody else.
+
+    Jobs of others may be hidden, so that nothing follows from their absence.
+    """
+    path = folder / PROFILE_FILE
     try:
-        profile = json.loads((folder / PROFILE_FILE).read_text(encoding="utf-8"))
+        return path.stat().st_uid == os.getuid() and json.loads(path.read_text(encoding="utf-8"))["kind"] == "slurm"
     except FileNotFoundError:
         return False
-    return bool(profile["kind"] == "slurm")
 
 
 def report_of(jobs: Sequence[JobState], status: RunStatus) -> JobReport:

@@ -12,7 +12,7 @@ from campaign.run.campaign import Campaign
 from campaign.run.drive import FinishedRun, is_finished
 from campaign.run.interrupt import ctrl_c
 from campaign.run.prepare import prepared
-from campaign.slurm.queue import is_slurm_run
+from campaign.slurm.queue import has_own_jobs
 from campaign.slurm.request import job_name, job_names, request_of
 from campaign.spec.profile import SlurmProfile
 from cluster.slurm.controller import JobState, SlurmError, cancel, jobs_named, patiently
@@ -83,7 +83,7 @@ class _DriverOfEndedJob:
         self._has_looked = False
 
     def __call__(self) -> None:
-        if self._has_looked or not is_slurm_run(self._folder):
+        if self._has_looked or not has_own_jobs(self._folder):
             return
         self._has_looked = True
         try:

@@ -8,12 +8,13 @@ node imports no Ray.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import ray
+from ray.job_config import JobConfig
 from ray.util.placement_group import PlacementGroup, remove_placement_group
 
 # Settings of Ray's libraries, which run in workers too.
@@ -30,6 +31,24 @@ LIBRARY_SETTINGS = {
 
 # Ray Train's index of a run's checkpoints, written after each of them.
 CHECKPOINT_INDEX = "checkpoint_manager_snapshot.json"
+
+
+class _NoFolders(list[str]):
+    """Stays as it is, whatever Ray adds."""
+
+    def extend(self, folders: Iterable[str]) -> None:
+        """Add nothing."""
+
+
+def job_without_working_folder() -> JobConfig:
+    """A job whose workers do not import from the driver's folders.
+
+    Ray would put the working directory and that of the driver's script in front of all other folders, where a user's
+    own ``numpy.py`` takes the place of NumPy.
+    """
+    job = JobConfig()
+    job._py_driver_sys_path = _NoFolders()
+    return job
 
 
 def read_token_again() -> None:

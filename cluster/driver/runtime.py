@@ -35,7 +35,7 @@ import ray
 from cluster.driver.access import token_in_use
 from cluster.driver.connection import connection
 from cluster.driver.kept_node import kept_node
-from cluster.driver.ray_private import LIBRARY_SETTINGS, loopback_kept, print_nothing
+from cluster.driver.ray_private import LIBRARY_SETTINGS, job_without_working_folder, loopback_kept, print_nothing
 from cluster.driver.source import Source, worker_setup_hook
 from cluster.node.command import DEFAULT_OBJECT_STORE_MB, LOOPBACK, SINGLE_THREAD, source_path
 from cluster.node.processes import has_node_of
@@ -261,4 +261,5 @@ def _quiet_init(address: str, runtime_env: dict[str, Any]) -> Any:
             log_to_driver=False,
             logging_level=logging.CRITICAL,
             runtime_env=runtime_env,
+            job_config=job_without_working_folder(),
         )

@@ -1,7 +1,7 @@
 """The code that processes run: a frozen copy wins over whatever else ``sys.path`` has, and is shipped where need be.
 
-Ray puts the driver's working directory in front of ``sys.path`` of every worker, before ``PYTHONPATH``, so that a run
-begun in a source tree would import what stands there at that moment. An importer ahead of ``sys.path`` does not.
+A run that is begun in a source tree would import what stands there at that moment, in its driver and, where they have
+that tree on their path, in its workers. An importer ahead of ``sys.path`` does not.
 """
 
 from __future__ import annotations

@@ -144,6 +144,7 @@ def send(
 
 def _executor(request: JobRequest, **parameters: Any) -> _Executor:
     # exec: the driver is the batch process itself, so that Slurm's signals reach it.
-    executor = _Executor(request.folder, python=f"exec {shlex.quote(sys.executable)}")
+    # -P: it imports nothing from the working directory.
+    executor = _Executor(request.folder, python=f"exec {shlex.quote(sys.executable)} -P")
     executor.update_parameters(**request.parameters(), **parameters)
     return executor

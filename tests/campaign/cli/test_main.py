@@ -164,7 +164,7 @@ def test_a_full_disk_is_told_in_a_line(tmp_path: Path, small_disk: Callable[[Pat
 
 @pytest.mark.long
 def test_replay_shows_inputs_outcome_and_traceback(tmp_path: Path) -> None:
-    physics = optics_of(load_spec(QUICKSTART).spec.physics, 1, 64)
+    physics = optics_of(load_spec(QUICKSTART).spec.physics, 1, 64).model_dump(mode="json")
     store = SimulationStore.create(
         tmp_path / "labels.zarr", capacity=2, latent_shape=None, image_px=64, rows_per_unit=2,
         inputs={"target": "float64"}, attributes={"physics": physics},

@@ -18,7 +18,7 @@ from campaign.plan.footprint import Footprint
 from campaign.plan.obstacles import obstacles, visible_gpus
 from campaign.spec.campaign import Spec
 from campaign.spec.load import LoadedSpec
-from campaign.spec.profile import LAPTOP, InProcessProfile, LocalProfile, RayProfile
+from campaign.spec.profile import LAPTOP, InProcessProfile, LocalProfile, RayProfile, SlurmProfile
 
 LITTLE = Footprint(1000, 10)
 
@@ -40,6 +40,17 @@ def test_several_training_workers_need_several_processes(tmp_path: Path) -> None
     (found,) = obstacles(profile, tmp_path / "runs", tmp_path / "cache", LITTLE, training_workers=2)
     assert found.message == "2 workers train together, which is part of the science, and this process is one"
     assert obstacles(LAPTOP, tmp_path / "runs", tmp_path / "cache", LITTLE, training_workers=2) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("50%", "'%'"), ("a\\b", "'\\\\'"), ("a:b", "':'"), ("a\n:", "'\\n', ':'"), ("it's $5, 'ä'", "")],
+)
+def test_names_that_jobs_give_a_meaning_are_refused_under_slurm(tmp_path: Path, name: str, shown: str) -> None:
+    profile, runs = SlurmProfile(kind="slurm", cpus_per_node=2, time_limit=30), tmp_path / name
+    message = f"folder of runs: {runs} has {shown} in its name, which file names of jobs or PYTHONPATH give a meaning"
+    assert told(profile, runs) == ([message] if shown else [])
+    assert told(LAPTOP, runs) == []
 
 
 def test_a_disk_that_is_too_small_is_told_with_both_sizes(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from campaign.record import display as progress
-from campaign.record.display import display, format_seconds, status_line, status_table
+from campaign.record.display import display, format_seconds, notices, status_head, status_line, status_table
 from campaign.record.status import RunStatus, StageStatus
 
 
@@ -91,3 +91,35 @@ def test_a_terminal_gets_a_live_table() -> None:
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "http://127.0.0.1:8265" in text
     assert "5/10 simulations" in text
+
+
+@pytest.mark.parametrize(
+    ("status", "head"),
+    [
+        (RunStatus(), "waiting for the run to begin"),
+        (
+            RunStatus(state="queued", updated=10.0, message="job 17 waits: other jobs come first"),
+            "queued; job 17 waits: other jobs come first; last event 2.0 s ago",
+        ),
+        # One that died before it began.
+        (
+            RunStatus(state="interrupted", updated=10.0, message="job 17 failed"),
+            "interrupted; job 17 failed; last event 2.0 s ago",
+        ),
+        (
+            RunStatus(state="running", updated=10.0, started=3.0, host="node1", cpus=4, message="job 17 runs on node1"),
+            "running on node1 (4 CPUs) for 9.0 s; job 17 runs on node1; last event 2.0 s ago",
+        ),
+        (
+            RunStatus(state="cancelled", updated=10.0, started=3.0, message="cancelled by ann from login1"),
+            "cancelled by ann from login1; last event 2.0 s ago",
+        ),
+    ],
+)
+def test_the_head_says_what_else_is_to_be_known(status: RunStatus, head: str) -> None:
+    assert status_head(status, now=12.0) == head
+
+
+def test_what_no_event_says_is_worth_a_line() -> None:
+    event = {"time": 1.0, "event": "status", "state": "queued", "message": "job 17 was requeued and waits"}
+    assert list(notices(event)) == ["queued: job 17 was requeued and waits"]

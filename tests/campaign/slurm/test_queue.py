@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -151,6 +152,15 @@ def test_a_run_that_has_ended_and_one_of_a_laptop_cost_no_call(tmp_path: Path, f
     assert [status.state for status in api.statuses([done, local]).values()] == ["done", "queued"]
     assert "squeue" not in fake_slurm.called()
     assert queue_of(local) is None
+
+
+def test_jobs_of_another_user_may_be_hidden(
+    tmp_path: Path, fake_slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = queued(tmp_path, "a")
+    monkeypatch.setattr(os, "getuid", lambda: 4711)
+    assert api.status(run).state == "queued"
+    assert fake_slurm.calls == []
 
 
 def test_where_there_is_no_slurm_the_folder_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from cluster.driver.errors import RemoteTracebackError
 from cluster.driver.ray_errors import original_error
 from cluster.node.command import SINGLE_THREAD
 
+PROJECT = Path(__file__).parents[3]
 # A driver of its own, whose Ray outlives the thread that starts it; prints one line of JSON and nothing else.
 LOCAL_DRIVER = """
 import json, threading, urllib.request
@@ -44,10 +46,14 @@ with runtime.join({address!r}) as joined:
 """
 
 
-def _start_driver(script: str) -> subprocess.Popen[str]:
-    root = Path(__file__).parents[3]
+def _start_driver(script: str, folder: Path = PROJECT) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", script], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-P", "-c", script],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -112,6 +118,30 @@ def test_workers_have_one_thread_and_find_the_source(monkeypatch: pytest.MonkeyP
     environment = runtime.worker_runtime()["env_vars"]
     assert {environment[name] for name in SINGLE_THREAD} == {"1"}
     assert environment["PYTHONPATH"] == f"{Path(runtime.__file__).parents[2]}:/elsewhere"
+
+
+SHADOWED = ("numpy", "sympy", "skimage", "cmath")
+DRIVER_BESIDE_ODD_MODULES = """
+import ray
+from cluster.driver import runtime
+
+@ray.remote
+def imported():
+    import importlib
+    return [importlib.import_module(name).__name__ for name in {names}]
+
+with runtime.start(cpus=1):
+    print(" ".join(ray.get(imported.remote())))
+"""
+
+
+@pytest.mark.ray
+def test_workers_import_nothing_from_the_working_folder(tmp_path: Path) -> None:
+    for name in SHADOWED:
+        (tmp_path / f"{name}.py").write_text("raise ImportError('this is the user's own')")
+    driver = _start_driver(DRIVER_BESIDE_ODD_MODULES.format(names=SHADOWED), tmp_path)
+    stdout, stderr = driver.communicate(timeout=300)
+    assert stdout.split() == list(SHADOWED), stderr
 
 
 def test_a_cluster_that_is_not_there_is_told() -> None:

@@ -26,4 +26,4 @@ export PYTHONPATH=/shared/runs/table1-0123abcd/code${PYTHONPATH:+:$PYTHONPATH}
 
 # command
 export SUBMITIT_EXECUTOR=slurm
-exec /usr/bin/python3 -u -m submitit.core._submit /shared/runs/table1-0123abcd/slurm/%j
+exec /usr/bin/python3 -P -u -m submitit.core._submit /shared/runs/table1-0123abcd/slurm/%j
