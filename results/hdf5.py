@@ -174,3 +174,4 @@ def _write(data: PublishedArrays, source: Path, path: Path) -> None:
                 "error_message": np.where(labelled, "", "y or z is not finite in the published file"),
             },
         )
+    store.finish()

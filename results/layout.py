@@ -20,6 +20,17 @@ class StoreError(ValueError):
     """A simulation store that cannot be opened, written or read as asked."""
 
 
+class DamagedStoreError(StoreError):
+    """Units of a store lack values that they once had; ``units`` are their numbers."""
+
+    def __init__(self, message: str, units: Sequence[int]) -> None:
+        super().__init__(message)
+        self.units = tuple(units)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.units)
+
+
 class Status(IntEnum):
     """State of one row of a store."""
 

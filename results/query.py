@@ -24,6 +24,7 @@ def query(store: SimulationStore, expression: str, limit: int | None = None) -> 
     if limit is not None and limit < 1:
         raise QueryError(f"limit must be at least 1, got {limit}")
     condition = parse(expression, column_kinds(store))
+    store.refuse_damage(["status"])
     found: list[int] = []
     for block in _blocks(store, only_done="status" not in condition.columns):
         found += _matches(store, condition, block)

@@ -1,13 +1,13 @@
 """Simulation stores: one Zarr v3 group, leading dimension ``sim``, one shard = one work unit = one writer.
 
 Two writers in one shard lose data without an error (zarr-python #3682), so a unit is written by whoever computed
-it and by nobody else. ``status`` is written last: its shard file is the mark that the unit is done.
+it and by nobody else. ``status`` is written last: its shard file is the mark that the unit is done. A done unit has a
+file of every array, so that one which a copy left out is found, and never read as the fill values that Zarr puts there.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,8 +16,9 @@ import zarr
 
 from results.designs.packed_images import unpack_images
 from results.files import atomic_folder, sync_file
-from results.layout import StoreError, StoreLayout, check_rows, input_types
-from results.zarr_groups import RESERVED_ATTRIBUTES, array_of, create_group, open_group
+from results.layout import DamagedStoreError, Status, StoreError, StoreLayout, check_rows, input_types
+from results.shards import MARK, OF_FAILURES, ShardFiles
+from results.zarr_groups import MEND, RESERVED_ATTRIBUTES, array_of, create_group, open_group
 
 if TYPE_CHECKING:
     import xarray
@@ -40,7 +41,8 @@ class SimulationStore:
         self.layout = layout
         self._group = group
         self._layouts = layout.arrays()
-        self._arrays = {name: array_of(group, name) for name in self._layouts}
+        self._arrays = {name: array_of(group, path, name) for name in self._layouts}
+        self._files = ShardFiles(path, self._layouts)
 
     @classmethod
     def create(
@@ -124,15 +126,12 @@ class SimulationStore:
 
     def done_units(self) -> list[int]:
         """Units that are written whole, in order: one listing of a folder, no array is read."""
-        shards = self.path / "status" / "c"
-        # A writer that was killed may leave a partial file beside the shards; its name is no number.
-        names = os.listdir(shards) if shards.is_dir() else []
-        return sorted(int(name) for name in names if name.isdigit())
+        return self._files.done_units()
 
     def is_done(self, unit: int) -> bool:
         """Whether one unit is written whole."""
         self.unit_rows(unit)
-        return self._shard_file("status", unit).exists()
+        return self._files.is_done(unit)
 
     def missing_units(self) -> list[int]:
         """Units still to be computed, in order."""
@@ -144,56 +143,120 @@ class SimulationStore:
         """True when no unit is missing."""
         return not self.missing_units()
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether its writers are done, so that a unit which is missing was lost."""
+        return bool(self._group.attrs.get("finished", False))
+
     # --- writing -------------------------------------------------------------------------------------------------
 
     def write_unit(self, unit: int, rows: Mapping[str, Any]) -> None:
         """Write all rows of one unit; ``rows`` maps array names to values, ``status`` is required.
 
-        Images are given unpacked, (n, px, px) of 0/1. A unit that was done loses its mark first, so a kill at any
-        moment leaves it missing. Raises StoreError, with nothing written, for a unit out of range, unknown names,
-        wrong shapes or types.
+        Images are given unpacked, (n, px, px) of 0/1. Texts of errors are kept for units with failures alone. A unit
+        that was done loses its mark first, so a kill at any moment leaves it missing. Raises StoreError, with nothing
+        written, for a unit out of range, unknown names, wrong shapes or types.
         """
         selection = self.unit_rows(unit)
         checked = check_rows(self._layouts, rows, selection.stop - selection.start)
         self.discard_unit(unit)
+        has_failures = (checked[MARK] == Status.FAILED).any()
         for name, values in checked.items():
             # Zarr merges into a shard that exists, and fails on a damaged one: start from none.
-            self._shard_file(name, unit).unlink(missing_ok=True)
-            self._arrays[name][selection] = values
-            self._sync_shard(name, unit)
+            self._files.path(name, unit).unlink(missing_ok=True)
+            if has_failures or name not in OF_FAILURES:
+                self._arrays[name][selection] = values
+                self._sync_shard(name, unit)
 
     def discard_unit(self, unit: int) -> None:
         """Take the done mark from a unit, so that it counts as missing and is computed again."""
         self.unit_rows(unit)
         if self._group.read_only:
             raise StoreError(f"{self.path} was opened for reading; open it with mode='r+'")
-        self._shard_file("status", unit).unlink(missing_ok=True)
+        if self.is_finished:
+            self._group.attrs["finished"] = False
+        self._files.path(MARK, unit).unlink(missing_ok=True)
+
+    def finish(self) -> None:
+        """Note that every unit is written: from now on one that is missing is damage. Raises StoreError if one is."""
+        if missing := self.missing_units():
+            raise StoreError(f"{self.path} cannot be finished, {len(missing)} of {self.unit_count} units are missing")
+        self._group.attrs["finished"] = True
 
     # --- reading -------------------------------------------------------------------------------------------------
 
     def read(self, *names: str, rows: Rows = None) -> dict[str, np.ndarray]:
         """Arrays by name (all of them if none is named), of a slice or a list of row numbers or of all rows.
 
-        Images come unpacked, (n, px, px) uint8. Raises StoreError for unknown names and damaged shards.
+        Images come unpacked, (n, px, px) uint8. Rows that are not written yet hold fill values. Raises StoreError for
+        unknown names, DamagedStoreError where a unit that was written has not all its values.
         """
         unknown = [name for name in names if name not in self._arrays]
         if unknown:
             raise StoreError(f"no array named {', '.join(unknown)} in {self.path}; it has {', '.join(self.names)}")
-        return {name: self._read(name, rows) for name in names or self.names}
+        wanted = names or self.names
+        self.refuse_damage(wanted, rows)
+        return {name: self._read(name, rows) for name in wanted}
 
     def images(self, rows: Rows = None) -> np.ndarray:
         """Images (n, px, px), uint8, white = 1."""
-        return self._read("image", rows)
+        return self.read("image", rows=rows)["image"]
 
     def damaged_units(self, units: Sequence[int] | None = None) -> list[int]:
-        """Those of the done units, or of ``units``, whose shards no longer match their checksums; reads them all."""
-        return [unit for unit in (self.done_units() if units is None else units) if not self._is_readable(unit)]
+        """Those of ``units``, or of all that were written, which lack values or miss their checksums; reads them."""
+        if units is None:
+            units = range(self.unit_count) if self.is_finished else self.done_units()
+        return [unit for unit in units if not self._is_readable(unit)]
 
     def dataset(self) -> xarray.Dataset:
-        """All arrays as one lazy dataset: nothing is read before it is asked for (images as packed bits)."""
+        """All arrays as one lazy dataset: nothing is read before it is asked for (images as packed bits).
+
+        Raises DamagedStoreError where files of a unit that was written are not there.
+        """
         import xarray  # seconds that workers, which open stores as well, need not spend
 
+        self.refuse_damage([name for name in self.names if name not in OF_FAILURES])
         return xarray.open_zarr(self.path, consolidated=False, chunks=None, zarr_format=3)
+
+    def refuse_damage(self, names: Sequence[str], rows: Rows = None) -> None:
+        """Raise DamagedStoreError unless units that were written have files of all these arrays."""
+        units = self._units_of(rows)
+        done = self.done_units() if rows is None else [unit for unit in units if self._files.is_done(unit)]
+        if self.is_finished and (lost := sorted(set(units).difference(done))):
+            raise self._damaged(lost, f"its file of array {MARK} is missing")
+        if found := [*self._files.lacking(names, done), *self._lacking_errors(names, done)]:
+            unit, name, reason = found[0]
+            raise self._damaged(sorted({unit for unit, *_ in found}), f"its file of array {name} is {reason}", unit)
+
+    def _lacking_errors(self, names: Sequence[str], done: Sequence[int]) -> Iterator[tuple[int, str, str]]:
+        """As ``ShardFiles.lacking``, for the texts about failures: only units that have some need them."""
+        wanted = [name for name in OF_FAILURES if name in names]
+        lacking = [(unit, name, reason) for name in wanted for unit in done if (reason := self._files.lack(name, unit))]
+        if not lacking:
+            return
+        first, last = self.unit_rows(done[0]), self.unit_rows(done[-1])
+        failed = first.start + np.flatnonzero(self._read(MARK, slice(first.start, last.stop)) == Status.FAILED)
+        with_failures = set((failed // self.rows_per_unit).tolist())
+        yield from (each for each in lacking if each[0] in with_failures)
+
+    def _damaged(self, units: Sequence[int], reason: str, first: int | None = None) -> DamagedStoreError:
+        first = units[0] if first is None else first
+        rows = self.unit_rows(first)
+        others = f", and {len(units) - 1} more" if len(units) > 1 else ""
+        where = f"unit {first} (rows {rows.start} to {rows.stop - 1}){others}"
+        return DamagedStoreError(f"{self.path} is damaged: {where}: {reason}; {MEND}", units)
+
+    def _units_of(self, rows: Rows) -> Sequence[int]:
+        """Units that hold any of the rows, in order."""
+        if rows is None:
+            return range(self.unit_count)
+        if isinstance(rows, slice):
+            start, stop, step = rows.indices(self.capacity)
+            if step == 1:
+                return range(start // self.rows_per_unit, -(-stop // self.rows_per_unit)) if stop > start else []
+            rows = np.arange(start, stop, step)
+        numbers = np.asarray(rows, dtype=np.int64)
+        return np.unique((numbers % self.capacity if len(numbers) else numbers) // self.rows_per_unit).tolist()
 
     def _read(self, name: str, rows: Rows) -> np.ndarray:
         array = self._arrays[name]
@@ -203,28 +266,24 @@ class SimulationStore:
             else:
                 values = np.asarray(array.oindex[np.asarray(rows, dtype=np.int64)])
         except ValueError as error:
-            raise StoreError(
-                f"{self.path}: array {name} cannot be read, its file is damaged ({error}); "
-                "find the units with damaged_units() and discard_unit() them"
-            ) from error
+            broken = [unit for unit in self._units_of(rows) if not self._has_sound(name, unit)]
+            raise self._damaged(broken, f"its file of array {name} is not what was written ({error})") from error
         return unpack_images(values, self.layout.image_px) if name == "image" else values
 
     def _is_readable(self, unit: int) -> bool:
-        shards = [shard for name in self.names if (shard := self._shard_file(name, unit)).exists()]
-        if any(shard.stat().st_size == 0 for shard in shards):  # Zarr takes an empty file for fill values
-            return False
         try:
             self.read(rows=self.unit_rows(unit))
         except StoreError:
             return False
         return True
 
-    def _shard_file(self, name: str, unit: int) -> Path:
-        # Default chunk key of Zarr v3: c/<index of each dimension>; rows are never split over shards.
-        trailing = ["0"] * len(self._layouts[name].row_shape)
-        return self.path.joinpath(name, "c", str(unit), *trailing)
+    def _has_sound(self, name: str, unit: int) -> bool:
+        """Whether a file matches its checksums."""
+        try:
+            self._arrays[name][self.unit_rows(unit)]
+        except ValueError:
+            return False
+        return True
 
     def _sync_shard(self, name: str, unit: int) -> None:
-        shard = self._shard_file(name, unit)
-        if shard.exists():  # a shard of nothing but fill values has no file
-            sync_file(shard)
+        sync_file(self._files.path(name, unit))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -13,33 +14,76 @@ from zarr.codecs import Crc32cCodec, ZstdCodec
 from results.layout import ArrayLayout, StoreError, StoreLayout
 
 SCHEMA = "ganmdn-simulations"
-SCHEMA_VERSION = 2
-RESERVED_ATTRIBUTES = ("schema", "schema_version", "layout")
+SCHEMA_VERSION = 3
+RESERVED_ATTRIBUTES = ("schema", "schema_version", "layout", "finished")
+GROUP_FILE = "zarr.json"
+MEND = "copy it again, or remove the run's report.html and `campaign submit` its spec, which computes what is lost"
 
 
 def open_group(path: Path, mode: Literal["r", "r+"]) -> tuple[zarr.Group, StoreLayout]:
     """The group of a store and its layout; FileNotFoundError or StoreError if there is none to be read."""
     if not path.exists():
         raise FileNotFoundError(f"no simulation store at {path}")
+    if not (path / GROUP_FILE).is_file():
+        raise StoreError(_why_no_store(path))
     try:
         group = zarr.open_group(path, mode=mode, zarr_format=3, use_consolidated=False)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise StoreError(f"{path} is not a simulation store: it holds no Zarr v3 group") from error
-    attributes: dict[str, Any] = group.attrs.asdict()
+        attributes: dict[str, Any] = group.attrs.asdict()
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise StoreError(_why_no_store(path) or _broken(path / GROUP_FILE, error)) from error
     schema, version = attributes.get("schema"), attributes.get("schema_version")
     if schema != SCHEMA:
-        raise StoreError(f"{path} is not a simulation store: its attribute schema is {schema!r}, not {SCHEMA!r}")
+        raise StoreError(
+            _why_no_store(path)
+            or f"{path} is not a simulation store: its attribute schema is {schema!r}, not {SCHEMA!r}"
+        )
     if version != SCHEMA_VERSION:
         raise StoreError(f"{path} has schema version {version}, this program reads {SCHEMA_VERSION}; compute it again")
-    return group, StoreLayout.from_attributes(attributes["layout"])
+    try:
+        return group, StoreLayout.from_attributes(attributes["layout"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise StoreError(_broken(path / GROUP_FILE, error)) from error
 
 
-def array_of(group: zarr.Group, name: str) -> zarr.Array:
-    """One array of a group; StoreError if it is not there."""
-    array = group.get(name)
+def array_of(group: zarr.Group, path: Path, name: str) -> zarr.Array:
+    """One array of the group at ``path``, written whole even where it holds nothing but fill values.
+
+    Raises StoreError if it is not there.
+    """
+    try:
+        with zarr.config.set({"array.write_empty_chunks": True}):
+            array = group.get(name)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise StoreError(_broken(path / name / GROUP_FILE, error)) from error
     if not isinstance(array, zarr.Array):
-        raise StoreError(f"{group.store_path} is not a whole simulation store: array {name} is missing")
+        raise StoreError(f"{path} is not a whole simulation store: array {name} is missing; {MEND}")
     return array
+
+
+def _broken(file: Path, error: Exception) -> str:
+    return f"{file} is damaged, so that the store cannot be read ({type(error).__name__}: {error}); {MEND}"
+
+
+def _why_no_store(path: Path) -> str:
+    """What the caller may have meant by a path that is no store; "" where nothing is near."""
+    around = next((parent for parent in path.absolute().parents if _is_store(parent)), None)
+    if around is not None:
+        return f"{path} lies in a simulation store and is none; name the store, {around}"
+    inside = sorted(each.name for each in path.iterdir() if _is_store(each)) if path.is_dir() else []
+    if inside:
+        return f"{path} is not a simulation store, it holds some; name one of {', '.join(inside)} in it"
+    if (path / GROUP_FILE).exists():
+        return ""
+    if path.is_dir() and (path / "status").is_dir():
+        return f"{path} is not a whole simulation store: its {GROUP_FILE} is missing; {MEND}"
+    return f"{path} is not a simulation store: it holds no Zarr v3 group"
+
+
+def _is_store(folder: Path) -> bool:
+    try:
+        return json.loads((folder / GROUP_FILE).read_bytes())["attributes"]["schema"] == SCHEMA
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def create_group(path: Path, capacity: int, layout: StoreLayout, attributes: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,10 @@ from results.files import write_json
 
 RECORD_FILE = "stage.json"
 FAILURE_FILE = "failure.json"  # in the folder of an unfinished stage that failed
+
+
+class DamagedRecordError(ValueError):
+    """The record of a finished stage cannot be read; the text says which, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,13 @@ class StageRecord:
 
     @classmethod
     def read(cls, path: Path) -> StageRecord:
-        """The record written at ``path``."""
-        return cls(**json.loads(path.read_text(encoding="utf-8")))
+        """The record written at ``path``; DamagedRecordError if it is not what was written."""
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise DamagedRecordError(
+                f"{path} is damaged ({error}); copy it again, or remove {path.parent} to have the stage computed again"
+            ) from error
 
 
 class StageCache:
@@ -81,8 +90,10 @@ class StageCache:
         return StageRecord.read(self.folder(kind, key) / RECORD_FILE)
 
     def records(self, kind: str) -> Iterator[StageRecord]:
-        """Records of all finished stages of one kind, whatever campaign made them."""
-        return map(StageRecord.read, sorted((self.root / kind).glob(f"*/{RECORD_FILE}")))
+        """Records of all finished stages of one kind, whatever campaign made them; damaged ones are left out."""
+        for path in sorted((self.root / kind).glob(f"*/{RECORD_FILE}")):
+            with suppress(DamagedRecordError, FileNotFoundError):  # the latter: removed meanwhile
+                yield StageRecord.read(path)
 
     def lease(
         self, kind: str, key: str, while_waiting: Callable[[LeaseBusyError], None]

@@ -131,8 +131,10 @@ def report(run: Annotated[Path, typer.Argument(help="a run's folder")]) -> None:
     """Write a run's tables, figures and report again from its results."""
     try:
         path = api.rewrite_report(run)
-    except (FileNotFoundError, PluginError, api.NotFinishedError) as error:
+    except (FileNotFoundError, ValueError, PluginError, api.NotFinishedError) as error:
         complain(str(error))
+    except OSError as error:
+        complain(f"the report of {run} cannot be written: {error.strerror}; copy the run to where you may write")
     console().print(f"report: {path}", soft_wrap=True)
 
 

@@ -74,7 +74,7 @@ def replay(path: Path, row: int, limit_s: float) -> Replay:
 def _row(store: SimulationStore, row: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """Inputs of a row, and what is recorded of its outcome: from the store, or from the designs behind it."""
     inputs = ["image", *store.layout.inputs, *(["z"] if store.layout.latent_shape is not None else [])]
-    if row // store.rows_per_unit in store.done_units():
+    if store.is_finished or store.is_done(row // store.rows_per_unit):
         columns = {name: column[0] for name, column in store.read(rows=slice(row, row + 1)).items()}
         recorded = {name: columns[name] for name in ("y", "error_class", "error_message", "seconds")}
         recorded["status"] = Status(int(columns["status"])).name.lower()

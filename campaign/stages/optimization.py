@@ -67,6 +67,7 @@ def run(config: OptimizationConfig, inputs: Mapping[str, Path], context: StageCo
             store.write_unit(unit, search.iterate(range(rows.start, rows.stop)))
         search.learn(store.read("z", "y", rows=rows))
         context.progress(rows.stop, store.capacity, best_rep=search.best_rep, message="iterations")
+    store.finish()
     columns = store.read("seconds", "suggestion_seconds", "status")
     context.facts["search_seconds"] = float(np.sum(columns["seconds"]) + np.sum(columns["suggestion_seconds"]))
     context.facts["failed"] = int(np.count_nonzero(columns["status"] == Status.FAILED))
@@ -155,7 +156,10 @@ def _open_or_create(config: OptimizationConfig, simulator: Simulator, context: S
 
     path = context.folder / STORE
     if path.is_dir():
-        return SimulationStore.open(path, mode="r+")
+        store = SimulationStore.open(path, mode="r+")
+        for unit in store.damaged_units():
+            store.discard_unit(unit)
+        return store
     return SimulationStore.create(
         path,
         capacity=config.iterations,

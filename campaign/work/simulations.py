@@ -54,6 +54,7 @@ def simulate_designs(
     store = _open_or_create(physics, job, context)
     _prepare(store, context)
     _StoreFanOut(job, store, context).run()
+    store.finish()
     columns = SimulationStore.open(job.store).read("seconds", "status")
     done = columns["status"] == Status.DONE
     context.facts["seconds_per_simulation"] = float(np.mean(columns["seconds"][done if done.any() else ...]))
@@ -163,9 +164,11 @@ def _quarantined(simulator: Simulator, quarantine: Quarantine, seconds: float) -
 def _prepare(store: SimulationStore, context: StageContext) -> None:
     """Discard what an earlier run left that has to be done again.
 
-    That are shards that do not match their checksums; and, in a store that was given up for its many failures, those
-    for which its machines were to blame: they, or their limits, may be better now.
+    That are units whose files are not there or do not match their checksums; and, in a store that was given up for its
+    many failures, those for which its machines were to blame: they, or their limits, may be better now.
     """
+    for unit in store.missing_units() if store.is_finished else ():  # of a copy that left them out
+        store.discard_unit(unit)
     done = store.done_units()
     parts = [done[start : start + UNITS_CHECKED] for start in range(0, len(done), UNITS_CHECKED)]
     for damaged in context.tasks(damaged_units, [(store.path, part) for part in parts]) if parts else ():
