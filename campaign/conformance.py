@@ -44,13 +44,19 @@ TARGET, COUNT = 0.5, 3
 def check_plugin(group: str, kind: str, options: Mapping[str, Any] | None = None) -> None:
     """Check an installed part whole.
 
-    Args:
-        group: ``campaign.simulators``, ``campaign.inverse_models`` or ``campaign.optimizers``.
-        kind: the name of its entry point.
-        options: fields of its block that have no default, or that are to be tried.
+    Parameters
+    ----------
+    group
+        ``campaign.simulators``, ``campaign.inverse_models`` or ``campaign.optimizers``.
+    kind
+        The name of its entry point.
+    options
+        Fields of its block that have no default, or that are to be tried.
 
-    Raises:
-        AssertionError: it does not keep a promise; the text says which.
+    Raises
+    ------
+    AssertionError
+        It does not keep a promise; the text says which.
     """
     assert group in BASES, f"group must be one of {', '.join(BASES)}, got {group!r}"
     assert kind not in BUILT_IN[BLOCKS[group]], f"{kind!r} is the project's own; choose another name"

@@ -64,8 +64,10 @@ class Lease:
     def finish(self, target: Path) -> None:
         """Give the folder its final name.
 
-        Raises:
-            LeaseLostError: the folder is another's, so that what lies at its old name is not to be trusted.
+        Raises
+        ------
+        LeaseLostError
+            The folder is another's, so that what lies at its old name is not to be trusted.
         """
         if self.is_lost:
             raise LeaseLostError(f"{self.folder}: another process has taken this over")
@@ -126,9 +128,12 @@ class Lease:
 def leased(base: Path, while_waiting: Callable[[LeaseBusyError], None]) -> Iterator[Lease]:
     """Own the folder ``base``, which is made if need be, until the block ends; waits for another owner to end.
 
-    Args:
-        base: its plain name; its parent is there.
-        while_waiting: called now and then with what keeps it waiting; what it raises ends the wait.
+    Parameters
+    ----------
+    base
+        Its plain name; its parent is there.
+    while_waiting
+        Called now and then with what keeps it waiting; what it raises ends the wait.
     """
     watch = Watch()
     while True:

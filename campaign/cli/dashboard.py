@@ -25,13 +25,20 @@ class NoDashboardError(Exception):
 class Dashboard:
     """The way to a dashboard.
 
-    Attributes:
-        host: where the driver runs.
-        url: address on that host.
-        tunnel: command for the user's own machine.
-        page: address there, once the tunnel stands.
-        token: what the page asks for; None where this user may not read it.
-        token_hint: what to do without it.
+    Attributes
+    ----------
+    host
+        Where the driver runs.
+    url
+        Address on that host.
+    tunnel
+        Command for the user's own machine.
+    page
+        Address there, once the tunnel stands.
+    token
+        What the page asks for; None where this user may not read it.
+    token_hint
+        What to do without it.
     """
 
     host: str
@@ -45,13 +52,19 @@ class Dashboard:
 def find_dashboard(run_folder: Path, port: int, environment: Mapping[str, str] = os.environ) -> Dashboard:
     """Look the dashboard of a run up in its event log.
 
-    Args:
-        run_folder: the run.
-        port: of the tunnel on the user's own machine.
-        environment: where Ray's token may be named.
+    Parameters
+    ----------
+    run_folder
+        The run.
+    port
+        Of the tunnel on the user's own machine.
+    environment
+        Where Ray's token may be named.
 
-    Raises:
-        NoDashboardError: the run has ended or not begun, has no cluster yet, or has one without a dashboard.
+    Raises
+    ------
+    NoDashboardError
+        The run has ended or not begun, has no cluster yet, or has one without a dashboard.
     """
     status = api.status(run_folder)
     if status.state != "running" or status.host is None:

@@ -24,10 +24,14 @@ __all__ = ["Check", "diagnose"]
 def diagnose(profile: Profile | None = None, runs: Path = Path("runs"), deep: bool = False) -> list[Check]:
     """Check this machine for campaigns under ``profile``; leaves no file behind.
 
-    Args:
-        profile: where campaigns are to run; default: this machine.
-        runs: folder of all runs, which need not be there yet.
-        deep: also load torch and Ray in a process of their own and solve a system; takes seconds.
+    Parameters
+    ----------
+    profile
+        Where campaigns are to run; default: this machine.
+    runs
+        Folder of all runs, which need not be there yet.
+    deep
+        Also load torch and Ray in a process of their own and solve a system; takes seconds.
     """
     profile = profile or LAPTOP
     folder = nearest_folder(runs)

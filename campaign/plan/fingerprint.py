@@ -92,8 +92,10 @@ class CodeReader:
 def package_folder(name: str) -> Path:
     """Folder of a top-level package, which is not imported, or the file of a top-level module.
 
-    Raises:
-        SourceMissingError: no such package is installed.
+    Raises
+    ------
+    SourceMissingError
+        No such package is installed.
     """
     if name in PACKAGES:
         return PROJECT / name

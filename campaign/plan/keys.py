@@ -46,13 +46,20 @@ def code_fingerprint(*modules: str) -> str:
 class KeyParts:
     """All that a stage's result depends on, item by item, so that two of them can be compared.
 
-    Attributes:
-        kind: of the stage.
-        config: its configuration with defaults.
-        inputs: keys of the stages that it reads, by role.
-        files: digests of the files that it reads, by role.
-        schema: version of its kind of result.
-        code: digests of the modules that compute it, by name, and versions of the packages that plug in.
+    Attributes
+    ----------
+    kind
+        Of the stage.
+    config
+        Its configuration with defaults.
+    inputs
+        Keys of the stages that it reads, by role.
+    files
+        Digests of the files that it reads, by role.
+    schema
+        Version of its kind of result.
+    code
+        Digests of the modules that compute it, by name, and versions of the packages that plug in.
     """
 
     kind: str

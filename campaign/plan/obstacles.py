@@ -29,13 +29,20 @@ def obstacles(
 ) -> tuple[Check, ...]:
     """Checks that fail, each with what to do about it; empty where the run can start.
 
-    Args:
-        profile: where to run.
-        runs: folder of all runs, which need not be there yet.
-        cache: folder of finished stages, likewise.
-        needed: room for what is left to do, the run's own folder included.
-        training_workers: data-parallel workers that are left to train with.
-        simulation_bytes: memory of one simulation.
+    Parameters
+    ----------
+    profile
+        Where to run.
+    runs
+        Folder of all runs, which need not be there yet.
+    cache
+        Folder of finished stages, likewise.
+    needed
+        Room for what is left to do, the run's own folder included.
+    training_workers
+        Data-parallel workers that are left to train with.
+    simulation_bytes
+        Memory of one simulation.
     """
     found = [
         *_unwritable(runs, cache, profile),

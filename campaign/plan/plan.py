@@ -29,17 +29,27 @@ RUNS_SEARCHED = 20  # earlier runs of a campaign, the newest first
 class PlannedStage:
     """One line of a plan.
 
-    Attributes:
-        name: of the stage.
-        key: its content address.
-        state: cached; interrupted, which goes on where it stopped; failed, which is tried again; changed since the
-            last run of the campaign; new.
-        reason: why it is in that state, in one line; empty when it is cached.
-        simulations: in the whole stage.
-        core_seconds: work in the whole stage, on one core.
-        timed: whether that follows from earlier timings; otherwise it is a rough estimate.
-        reads: stages that it reads.
-        cores: that it can use at once, None for all.
+    Attributes
+    ----------
+    name
+        Of the stage.
+    key
+        Its content address.
+    state
+        Cached; interrupted, which goes on where it stopped; failed, which is tried again; changed since the
+        last run of the campaign; new.
+    reason
+        Why it is in that state, in one line; empty when it is cached.
+    simulations
+        In the whole stage.
+    core_seconds
+        Work in the whole stage, on one core.
+    timed
+        Whether that follows from earlier timings; otherwise it is a rough estimate.
+    reads
+        Stages that it reads.
+    cores
+        That it can use at once, None for all.
     """
 
     name: str
@@ -99,12 +109,18 @@ def run_folder_of(spec: Spec, key: str, runs: Path) -> Path:
 def make_plan(pipeline: Pipeline, runs: Path, cache: StageCache, workers: int, rows_wanted: int | None = None) -> Plan:
     """Plan a campaign; reads the cache, writes nothing.
 
-    Args:
-        pipeline: the campaign's.
-        runs: folder of all runs.
-        cache: finished stages.
-        workers: cores that the run may use, for the wall time.
-        rows_wanted: simulations that are to share a file, for the number of files; default: what suits each stage.
+    Parameters
+    ----------
+    pipeline
+        The campaign's.
+    runs
+        Folder of all runs.
+    cache
+        Finished stages.
+    workers
+        Cores that the run may use, for the wall time.
+    rows_wanted
+        Simulations that are to share a file, for the number of files; default: what suits each stage.
     """
     spec, inquiry = pipeline.spec, Inquiry(pipeline, cache, runs)
     stages = tuple(inquiry.planned(stage) for stage in pipeline.stages)

@@ -19,13 +19,20 @@ NAMED = 3  # fields and modules in one line
 class Difference:
     """One item of a key that is not what it was.
 
-    Attributes:
-        item: what kind of item: a field of the configuration, an input stage, a file, a module, the result's version.
-        name: the field's dotted path, the input's or file's role, the module.
-        before: its value in the nearest result, None where it had none; digests for files and modules, keys for inputs.
-        now: its value in the spec at hand, None where it has none.
-        stage: for an input, the stage that it is.
-        because: for an input, what differs behind it.
+    Attributes
+    ----------
+    item
+        What kind of item: a field of the configuration, an input stage, a file, a module, the result's version.
+    name
+        The field's dotted path, the input's or file's role, the module.
+    before
+        Its value in the nearest result, None where it had none; digests for files and modules, keys for inputs.
+    now
+        Its value in the spec at hand, None where it has none.
+    stage
+        For an input, the stage that it is.
+    because
+        For an input, what differs behind it.
     """
 
     item: Literal["field", "input", "file", "code", "schema"]
@@ -51,12 +58,18 @@ class Difference:
 class Explanation:
     """Why a stage is in the state that it is in.
 
-    Attributes:
-        stage: its name.
-        key: its content address.
-        state: cached, interrupted, failed, changed or new; see ``plan``.
-        nearest: name and key of the nearest result in the cache, None where there is none of the kind.
-        differences: from the nearest result; none where the stage is cached.
+    Attributes
+    ----------
+    stage
+        Its name.
+    key
+        Its content address.
+    state
+        Cached, interrupted, failed, changed or new; see ``plan``.
+    nearest
+        Name and key of the nearest result in the cache, None where there is none of the kind.
+    differences
+        From the nearest result; none where the stage is cached.
     """
 
     stage: str

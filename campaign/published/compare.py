@@ -28,15 +28,23 @@ def validate_physics(
 ) -> Agreement:
     """Simulate a published data set under a spec's physics, and compare with its published absorption.
 
-    Args:
-        spec: a campaign's spec or a physics file.
-        data: HDF5 file in the published layout.
-        dataset: whose orders to take, where they differ and the size of the images does not decide.
-        progress: called with how many images are done, of how many.
+    Parameters
+    ----------
+    spec
+        A campaign's spec or a physics file.
+    data
+        HDF5 file in the published layout.
+    dataset
+        Whose orders to take, where they differ and the size of the images does not decide.
+    progress
+        Called with how many images are done, of how many.
 
-    Raises:
-        load.SpecError, load.UnknownDatasetError: see ``load.load_physics``.
-        ValueError, FileNotFoundError: the data are not what they should be, or no image could be simulated.
+    Raises
+    ------
+    load.SpecError, load.UnknownDatasetError
+        See ``load.load_physics``.
+    ValueError, FileNotFoundError
+        The data are not what they should be, or no image could be simulated.
     """
     from campaign.published.agreement import validate_physics as validate
     from results.hdf5 import read_published
@@ -56,17 +64,27 @@ def calibrate(
 ) -> CalibrationOutcome:
     """Fit a family of stacks to a published data set on Ray; goes on with a calibration that was interrupted.
 
-    Args:
-        spec: a calibration, or a physics file or campaign around whose values all ranges are made.
-        data: HDF5 file in the published layout.
-        profile: where to run; this machine by default.
-        runs: folder below which results of single steps are kept.
-        dataset: as for ``validate_physics``.
-        progress: called after every task: done, total, and of what.
+    Parameters
+    ----------
+    spec
+        A calibration, or a physics file or campaign around whose values all ranges are made.
+    data
+        HDF5 file in the published layout.
+    profile
+        Where to run; this machine by default.
+    runs
+        Folder below which results of single steps are kept.
+    dataset
+        As for ``validate_physics``.
+    progress
+        Called after every task: done, total, and of what.
 
-    Raises:
-        load.SpecError, load.UnknownDatasetError, ValueError, FileNotFoundError: as ``validate_physics``.
-        RuntimeError: no start could be simulated.
+    Raises
+    ------
+    load.SpecError, load.UnknownDatasetError, ValueError, FileNotFoundError
+        As ``validate_physics``.
+    RuntimeError
+        No start could be simulated.
     """
     from campaign.published.calibrate import Calibrator
     from campaign.work.resources import Resources

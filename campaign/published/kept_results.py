@@ -30,8 +30,10 @@ class KeptResults:
     def run(self, what: str, function: Callable[..., Any], tasks: Mapping[str, tuple[Any, ...]]) -> dict[str, Any]:
         """What ``function`` makes of each tuple of arguments, by name.
 
-        Raises:
-            Exception: what the function raised first; results that were there by then are kept.
+        Raises
+        ------
+        Exception
+            What the function raised first; results that were there by then are kept.
         """
         found = {name: _read(self.folder / f"{name}.json") for name in tasks}
         missing = [name for name in tasks if found[name] is None]

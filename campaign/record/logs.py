@@ -60,9 +60,12 @@ def _name_stage(record: logging.LogRecord) -> bool:
 class LogReader:
     """Lines of a run's logs since the last look, each with the file that it comes from.
 
-    Args:
-        run_folder: the run.
-        stage: only what concerns this stage, or the stages below this name; None for all of the run.
+    Parameters
+    ----------
+    run_folder
+        The run.
+    stage
+        Only what concerns this stage, or the stages below this name; None for all of the run.
     """
 
     def __init__(self, run_folder: Path, stage: str | None = None) -> None:

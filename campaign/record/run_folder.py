@@ -33,8 +33,10 @@ def find_runs(runs: Path = DEFAULT_RUNS) -> list[Path]:
 def latest_spec(runs: Path = DEFAULT_RUNS) -> Path:
     """File of the spec that was submitted last.
 
-    Raises:
-        FileNotFoundError: no run is there that was submitted.
+    Raises
+    ------
+    FileNotFoundError
+        No run is there that was submitted.
     """
     for folder in find_runs(runs):
         plan = folder / PLAN_FILE
@@ -80,8 +82,10 @@ class Submission:
     def read(cls, folder: Path) -> Submission:
         """What the run in ``folder`` keeps.
 
-        Raises:
-            FileNotFoundError: no run lies there.
+        Raises
+        ------
+        FileNotFoundError
+            No run lies there.
         """
         frozen = folder / SPEC_FILE
         if not frozen.is_file():

@@ -32,12 +32,17 @@ class StageSpan:
 class Utilisation:
     """Core-seconds of work against those that a run had, over all its submissions that started workers.
 
-    Attributes:
-        workers: worker processes of one thread, in the end.
-        busy_core_seconds: time that workers spent inside the stages' work.
-        available_core_seconds: workers times wall time, Ray's start and the driver's own work included; those that came
-            later or left count for the time that they were there.
-        spans: every stage at work, in the order of their starts.
+    Attributes
+    ----------
+    workers
+        Worker processes of one thread, in the end.
+    busy_core_seconds
+        Time that workers spent inside the stages' work.
+    available_core_seconds
+        Workers times wall time, Ray's start and the driver's own work included; those that came
+        later or left count for the time that they were there.
+    spans
+        Every stage at work, in the order of their starts.
     """
 
     workers: int

@@ -67,8 +67,10 @@ class Campaign:
     def why(self, stage: str) -> Explanation:
         """Why a stage is cached or not: every item of its key that differs from the nearest result in the cache.
 
-        Raises:
-            UnknownStageError: the campaign has no stage of that name.
+        Raises
+        ------
+        UnknownStageError
+            The campaign has no stage of that name.
         """
         names = [each.name for each in self.pipeline.stages]
         if stage not in names:

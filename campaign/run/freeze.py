@@ -47,8 +47,10 @@ class FrozenRun:
 def freeze(pipeline: Pipeline, cache: StageCache, folder: Path) -> FrozenRun:
     """Copy source into ``folder`` and input files into the cache.
 
-    Raises:
-        SourceChangedError: what was copied is not what the keys were made from; nothing has run.
+    Raises
+    ------
+    SourceChangedError
+        What was copied is not what the keys were made from; nothing has run.
     """
     packages = (*PACKAGES, *pipeline.packages)
     code = _copy_source(folder / CODE_FOLDER, packages)

@@ -28,11 +28,16 @@ from results.store import SimulationStore
 class Replay:
     """A simulation that was run again.
 
-    Attributes:
-        inputs: scalars, the latent, and what there is to say of the image.
-        recorded: what stands in the store; empty where the unit was never written.
-        outcome: ``status`` (done or failed), the numbers or the error's class and message, and ``seconds``.
-        traceback: where it failed, "" where it did not.
+    Attributes
+    ----------
+    inputs
+        Scalars, the latent, and what there is to say of the image.
+    recorded
+        What stands in the store; empty where the unit was never written.
+    outcome
+        ``status`` (done or failed), the numbers or the error's class and message, and ``seconds``.
+    traceback
+        Where it failed, "" where it did not.
     """
 
     store: Path
@@ -51,14 +56,21 @@ class Replay:
 def replay(path: Path, row: int, limit_s: float) -> Replay:
     """Simulate one row of the store at ``path`` again, in a process of its own; the store is not changed.
 
-    Args:
-        path: the store.
-        row: number of the simulation.
-        limit_s: seconds after which it is ended.
+    Parameters
+    ----------
+    path
+        The store.
+    row
+        Number of the simulation.
+    limit_s
+        Seconds after which it is ended.
 
-    Raises:
-        FileNotFoundError: there is no store.
-        StoreError: it has no such row, no physics, or neither row nor inputs are there.
+    Raises
+    ------
+    FileNotFoundError
+        There is no store.
+    StoreError
+        It has no such row, no physics, or neither row nor inputs are there.
     """
     store = SimulationStore.open(path)
     if not 0 <= row < store.capacity:

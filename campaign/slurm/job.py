@@ -44,12 +44,17 @@ MOST_IDLE_JOBS = 3
 def drive(folder: Path, profile: SlurmProfile) -> str:
     """Run the campaign in ``folder`` in this job; when its time is over go on in the next one.
 
-    Returns:
+    Returns
+    -------
+    str
         How it ended: ``done``, ``cancelled``, or ``queued`` when it goes on in another job.
 
-    Raises:
-        CampaignFailedError: stages failed, or several jobs in a row got nowhere.
-        Exception: whatever kept the campaign from starting.
+    Raises
+    ------
+    CampaignFailedError
+        Stages failed, or several jobs in a row got nowhere.
+    Exception
+        Whatever kept the campaign from starting.
     """
     logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     if pending_request(folder) is not None:
@@ -158,9 +163,12 @@ def _at(moment: float, act: Callable[[], None]) -> Iterator[None]:
 class _NextJob:
     """Sends the campaign on its way again, once: by requeueing this job, or with a job that waits for its end.
 
-    Attributes:
-        is_gone: whether it was sent.
-        failure: why it was not, where it should have been.
+    Attributes
+    ----------
+    is_gone
+        Whether it was sent.
+    failure
+        Why it was not, where it should have been.
     """
 
     def __init__(self, job: BatchJob, folder: Path, profile: SlurmProfile, budget: TimeBudget) -> None:

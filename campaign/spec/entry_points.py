@@ -43,11 +43,16 @@ class PluginError(Exception):
 class Plugin:
     """A part as its package announces it; nothing of it is imported yet.
 
-    Attributes:
-        group: of entry points.
-        kind: the name by which a spec asks for it.
-        package: the distribution that brings it, and its ``version``.
-        reference: the configuration class, written ``"package.module:name"``.
+    Attributes
+    ----------
+    group
+        Of entry points.
+    kind
+        The name by which a spec asks for it.
+    package
+        The distribution that brings it, and its ``version``.
+    reference
+        The configuration class, written ``"package.module:name"``.
     """
 
     group: str
@@ -64,8 +69,10 @@ class Plugin:
     def config_type(self) -> type[PluginConfig]:
         """Import the configuration class.
 
-        Raises:
-            PluginError: it cannot be imported, or is not what the group asks for.
+        Raises
+        ------
+        PluginError
+            It cannot be imported, or is not what the group asks for.
         """
         module, _, name = self.reference.partition(":")
         said = f"'{self.kind}' of {self.package} {self.version}"
@@ -158,9 +165,12 @@ def _physics_kind(value: Any) -> str:
 def read_spec(data: Any) -> Spec:
     """The spec in plain data that a run froze.
 
-    Raises:
-        PluginError: it asks for a part that is not installed here, or cannot be used.
-        pydantic.ValidationError: it is no spec.
+    Raises
+    ------
+    PluginError
+        It asks for a part that is not installed here, or cannot be used.
+    pydantic.ValidationError
+        It is no spec.
     """
     configs = []
     for block, kind, _ in foreign_kinds(data):

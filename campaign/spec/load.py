@@ -115,14 +115,21 @@ def load_profile(path: str | Path | None = None, *, on_cluster: bool = False) ->
 def load_physics(path: str | Path, image_px: int, dataset: str | None = None) -> tuple[Physics, int]:
     """Physics of a campaign's spec or of a physics file, and the diffraction orders that belong to one data set.
 
-    Args:
-        path: the file.
-        image_px: side of the data set's images, which tells data sets apart.
-        dataset: name of the data set where its images do not tell which it is.
+    Parameters
+    ----------
+    path
+        The file.
+    image_px
+        Side of the data set's images, which tells data sets apart.
+    dataset
+        Name of the data set where its images do not tell which it is.
 
-    Raises:
-        SpecError: with every mistake, in file order.
-        UnknownDatasetError: the file's orders differ between data sets, and none is named or has images of that size.
+    Raises
+    ------
+    SpecError
+        With every mistake, in file order.
+    UnknownDatasetError
+        The file's orders differ between data sets, and none is named or has images of that size.
     """
     reader, root = _read(Path(path))
     if isinstance(root.content, dict) and "campaign" in root.content:
@@ -136,9 +143,12 @@ def load_physics(path: str | Path, image_px: int, dataset: str | None = None) ->
 def load_calibration(path: str | Path, image_px: int, dataset: str | None = None) -> tuple[Calibration, int]:
     """A calibration, or the usual one around a physics file or a campaign's physics; and orders as ``load_physics``.
 
-    Raises:
-        SpecError: with every mistake, in file order.
-        UnknownDatasetError: see ``load_physics``.
+    Raises
+    ------
+    SpecError
+        With every mistake, in file order.
+    UnknownDatasetError
+        See ``load_physics``.
     """
     reader, root = _read(Path(path))
     if not isinstance(root.content, dict) or "physics" not in root.content or "campaign" in root.content:

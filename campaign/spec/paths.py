@@ -39,8 +39,10 @@ class UndefinedVariableError(ValueError):
 def expand_variables(text: str, environment: Mapping[str, str] = os.environ) -> str:
     """Replace ``$NAME``, ``${NAME}`` and ``${NAME:-default}`` as a POSIX shell does, then a leading ``~``.
 
-    Raises:
-        UndefinedVariableError: a variable is unset and has no default.
+    Raises
+    ------
+    UndefinedVariableError
+        A variable is unset and has no default.
     """
 
     def value_of(match: re.Match[str]) -> str:

@@ -53,11 +53,16 @@ def format_problems(problems: Iterable[Problem], style: Literal["text", "json"] 
 class Violation:
     """A rule that a model's values break between them.
 
-    Attributes:
-        at: path from the model to the value to blame, for example ``("numerics", "solver")``.
-        rule: what must hold, for example ``"must differ from the other names"``.
-        fix: what to write instead.
-        value: what came; None takes the text that stands in the file.
+    Attributes
+    ----------
+    at
+        Path from the model to the value to blame, for example ``("numerics", "solver")``.
+    rule
+        What must hold, for example ``"must differ from the other names"``.
+    fix
+        What to write instead.
+    value
+        What came; None takes the text that stands in the file.
     """
 
     at: tuple[str | int, ...]

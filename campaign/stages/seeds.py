@@ -10,8 +10,11 @@ import numpy as np
 def seed_for(root: int, *words: str) -> np.random.SeedSequence:
     """The random stream of what ``words`` name, independent of who computes it and when.
 
-    Args:
-        root: the campaign's seed.
-        words: what is computed, for example ``("latents", "data-i")``.
+    Parameters
+    ----------
+    root
+        The campaign's seed.
+    words
+        What is computed, for example ``("latents", "data-i")``.
     """
     return np.random.SeedSequence(root, spawn_key=tuple(zlib.crc32(word.encode()) for word in words))

@@ -140,13 +140,20 @@ class StageContext:
     def train(self, loop: Callable[[Any, Any], None], config: Any, *, workers: int, steps: int) -> Path:
         """Train on ``workers`` data-parallel workers; goes on from the newest checkpoint in the folder.
 
-        Args:
-            loop: called as ``loop(config, session)`` on every worker; reports a metric ``step``.
-            config: picklable configuration of the loop.
-            workers: number of workers, each with a GPU where the profile says so.
-            steps: the last value of ``step``, for the progress.
+        Parameters
+        ----------
+        loop
+            Called as ``loop(config, session)`` on every worker; reports a metric ``step``.
+        config
+            Picklable configuration of the loop.
+        workers
+            Number of workers, each with a GPU where the profile says so.
+        steps
+            The last value of ``step``, for the progress.
 
-        Returns:
+        Returns
+        -------
+        Path
             Folder of the last checkpoint.
         """
         pool, backend, budget = self.resources.pool, self.resources.backend, self.resources.budget

@@ -64,15 +64,23 @@ def treat(unit: Unit, error: WorkerLostError, note: Note, tried: int, limits: Li
     death is met with another worker, on another node if this one is gone; after ``limits.attempts`` deaths the rows go
     one by one, and one that is under way at as many deaths is given up.
 
-    Args:
-        unit: as it was tried.
-        error: of the worker.
-        note: that the worker left.
-        tried: rows that it had to do.
-        limits: of the profile.
+    Parameters
+    ----------
+    unit
+        As it was tried.
+    error
+        Of the worker.
+    note
+        That the worker left.
+    tried
+        Rows that it had to do.
+    limits
+        Of the profile.
 
-    Raises:
-        WorkerLostError: workers die before any simulation begins, so that none is to blame.
+    Raises
+    ------
+    WorkerLostError
+        Workers die before any simulation begins, so that none is to blame.
     """
     kind = classify(error, note)
     if kind is FailureClass.OUT_OF_MEMORY and tried > 1:
@@ -112,8 +120,10 @@ def _where(note: Note) -> str:
 def check_share(failed: int, total: int, limits: Limits) -> None:
     """Give a store up of whose ``total`` rows too many have failed.
 
-    Raises:
-        TooManyFailuresError: more than the profile's share; the text says what to do.
+    Raises
+    ------
+    TooManyFailuresError
+        More than the profile's share; the text says what to do.
     """
     if failed > limits.failed_share * total:
         raise TooManyFailuresError(

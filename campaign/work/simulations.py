@@ -37,17 +37,27 @@ def simulate_designs(
 ) -> None:
     """Simulate every design of the folder ``designs`` into the store ``name``; does only what is missing.
 
-    Args:
-        simulator: the physics; made by the stage, so that the stage's fingerprint holds the code of it.
-        physics: what the simulator was made from; the store keeps it, so that a simulation can be run again.
-        designs: folder of a ``DesignSet``.
-        name: file name of the store inside the stage's folder.
-        context: the running stage.
+    Parameters
+    ----------
+    simulator
+        The physics; made by the stage, so that the stage's fingerprint holds the code of it.
+    physics
+        What the simulator was made from; the store keeps it, so that a simulation can be run again.
+    designs
+        Folder of a ``DesignSet``.
+    name
+        File name of the store inside the stage's folder.
+    context
+        The running stage.
 
-    Raises:
-        failures.TooManyFailuresError: too large a share of the simulations failed.
-        cluster.driver.errors.WorkerLostError: workers die before any simulation begins.
-        Exception: a mistake in the simulation's code; it is not tried again.
+    Raises
+    ------
+    failures.TooManyFailuresError
+        Too large a share of the simulations failed.
+    cluster.driver.errors.WorkerLostError
+        Workers die before any simulation begins.
+    Exception
+        A mistake in the simulation's code; it is not tried again.
     """
     limit_s, shares_process = context.limits.simulation_s, context.shares_process
     job = SimulationJob(simulator, designs, context.folder / name, limit_s, shares_process)
@@ -125,8 +135,10 @@ class _StoreFanOut:
 def simulate_apart(simulator: Simulator, images: np.ndarray, context: StageContext) -> dict[str, np.ndarray]:
     """Simulate images (n, H, W) on as many workers as there are; columns of a store, without the inputs.
 
-    Raises:
-        Exception: as :func:`simulate_designs`.
+    Raises
+    ------
+    Exception
+        As :func:`simulate_designs`.
     """
     rows: dict[int, Mapping[str, Any]] = {}
     folder = context.folder / UNFINISHED_FOLDER

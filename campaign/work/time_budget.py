@@ -34,10 +34,14 @@ class TimeBudget:
     ) -> None:
         """Start to count.
 
-        Args:
-            record: file of past durations; None remembers nothing.
-            ends: when the run must have stopped, seconds since the epoch.
-            clock: the present time.
+        Parameters
+        ----------
+        record
+            File of past durations; None remembers nothing.
+        ends
+            When the run must have stopped, seconds since the epoch.
+        clock
+            The present time.
         """
         self._record = record
         self._clock = clock

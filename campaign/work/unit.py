@@ -45,8 +45,10 @@ class SimulationJob:
 class UnitCheckpoint:
     """A folder of finished rows, by their position in the unit; rows of several processes add up.
 
-    Attributes:
-        rows: all that are known so far, by position.
+    Attributes
+    ----------
+    rows
+        All that are known so far, by position.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -97,10 +99,14 @@ class UnitCheckpoint:
 class Unit:
     """A unit of work, and how it is to be gone about.
 
-    Attributes:
-        number: of the shard.
-        chunk: most rows to simulate in one call; None for all that are missing.
-        deaths: workers that it lost in a row.
+    Attributes
+    ----------
+    number
+        Of the shard.
+    chunk
+        Most rows to simulate in one call; None for all that are missing.
+    deaths
+        Workers that it lost in a row.
     """
 
     number: int

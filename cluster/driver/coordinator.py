@@ -78,10 +78,14 @@ def run_coordinated(
     ``while_waiting`` is called several times a second. Leaving by an exception, Ctrl-C or one of the two callables
     included, ends whatever the function started.
 
-    Raises:
-        Exception: what the function raised, with the traceback there as ``__cause__``.
-        WorkerLostError: the process in which it ran died.
-        DisconnectedError: the driver left Ray meanwhile.
+    Raises
+    ------
+    Exception
+        What the function raised, with the traceback there as ``__cause__``.
+    WorkerLostError
+        The process in which it ran died.
+    DisconnectedError
+        The driver left Ray meanwhile.
     """
     # On the driver's own node, so that another one may go without it.
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
@@ -122,7 +126,9 @@ def release_orphans(timeout_s: float) -> int:
 
     Waits up to ``timeout_s`` for the first one, since Ray hears of a death a moment later.
 
-    Returns:
+    Returns
+    -------
+    int
         How many were removed.
     """
     deadline = time.monotonic() + timeout_s

@@ -25,9 +25,12 @@ class WorkerDiedError(BaseException):
 class WorkerLostError(RuntimeError):
     """The process that ran a task died (killed, out of memory, node gone) as often as was allowed.
 
-    Attributes:
-        out_of_memory: Ray ended it because its node ran out of memory.
-        timed_out: it was ended because the task took longer than it may.
+    Attributes
+    ----------
+    out_of_memory
+        Ray ended it because its node ran out of memory.
+    timed_out
+        It was ended because the task took longer than it may.
     """
 
     def __init__(self, message: str, *, out_of_memory: bool = False, timed_out: bool = False) -> None:

@@ -33,12 +33,17 @@ class NodeFacts:
 def check_nodes(packages: Sequence[str], folders: Sequence[Path]) -> None:
     """Ask every node that has CPUs for tasks.
 
-    Args:
-        packages: distributions whose versions must be the driver's, since numbers or pickles depend on them.
-        folders: where work is written and read, which every node must see.
+    Parameters
+    ----------
+    packages
+        Distributions whose versions must be the driver's, since numbers or pickles depend on them.
+    folders
+        Where work is written and read, which every node must see.
 
-    Raises:
-        NodesDifferError: with all differences and what to do about them.
+    Raises
+    ------
+    NodesDifferError
+        With all differences and what to do about them.
     """
     with ExitStack() as stack:
         probes = [stack.enter_context(_probe(folder)) for folder in folders]

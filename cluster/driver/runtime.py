@@ -51,12 +51,18 @@ NODE_POLL_SECONDS = 0.2
 class RayRuntime:
     """A connected Ray; leaving its ``with`` block ends what :func:`start` began and nothing else.
 
-    Attributes:
-        address: ``host:port`` of the cluster, for a second process to join.
-        cpus: CPUs that the cluster offers to tasks.
-        gpus: GPUs that the cluster offers to tasks.
-        dashboard_url: address of the dashboard, or None when there is none. It asks for the token.
-        token_file: file with the token of a cluster that was started here; None: the environment's counts.
+    Attributes
+    ----------
+    address
+        ``host:port`` of the cluster, for a second process to join.
+    cpus
+        CPUs that the cluster offers to tasks.
+    gpus
+        GPUs that the cluster offers to tasks.
+    dashboard_url
+        Address of the dashboard, or None when there is none. It asks for the token.
+    token_file
+        File with the token of a cluster that was started here; None: the environment's counts.
     """
 
     address: str
@@ -119,20 +125,32 @@ def start(
 ) -> RayRuntime:
     """Start a Ray on this machine and connect; it shares nothing with other Rays, see :mod:`cluster.node.keeper`.
 
-    Args:
-        cpus: CPUs to offer to tasks; None offers those that were granted to this process.
-        gpus: GPUs to offer to tasks; None offers those that Slurm granted, and none outside of Slurm.
-        dashboard: also start the dashboard.
-        temp_dir: folder for Ray's sockets and logs; it stays afterwards. None makes one and removes it.
-        object_store_mb: shared memory for arguments and results, in MiB.
-        rendezvous: folder, seen by all machines of a cluster, where other nodes find this head; a new one for each
-            cluster. None: no others will come.
-        host: address of this machine for others; "auto" finds it; None keeps to the loopback interface.
-        logs: folder into which Ray's logs are copied in the end, if they are wanted.
+    Parameters
+    ----------
+    cpus
+        CPUs to offer to tasks; None offers those that were granted to this process.
+    gpus
+        GPUs to offer to tasks; None offers those that Slurm granted, and none outside of Slurm.
+    dashboard
+        Also start the dashboard.
+    temp_dir
+        Folder for Ray's sockets and logs; it stays afterwards. None makes one and removes it.
+    object_store_mb
+        Shared memory for arguments and results, in MiB.
+    rendezvous
+        Folder, seen by all machines of a cluster, where other nodes find this head; a new one for each
+        cluster. None: no others will come.
+    host
+        Address of this machine for others; "auto" finds it; None keeps to the loopback interface.
+    logs
+        Folder into which Ray's logs are copied in the end, if they are wanted.
 
-    Raises:
-        RuntimeError: this process already runs Ray, or Ray does not start.
-        ValueError: ``temp_dir`` is too long for Ray's sockets or not in ASCII, or a number is out of range.
+    Raises
+    ------
+    RuntimeError
+        This process already runs Ray, or Ray does not start.
+    ValueError
+        ``temp_dir`` is too long for Ray's sockets or not in ASCII, or a number is out of range.
     """
     _refuse_second_ray()
     if cpus is not None and cpus < 1:
@@ -165,15 +183,23 @@ def join(
     Drivers need a node of the cluster on their own machine. Where there is none, one without CPUs joins for as long
     as the driver is connected.
 
-    Args:
-        address: ``host:port`` of its head, or ``"auto"`` for the one on this machine.
-        token: file with its token; None: what the environment says, or Ray's own file of the user.
-        source: code for its workers; None: they find this source tree where it stands.
-        pip: requirements that Ray installs for these workers first.
+    Parameters
+    ----------
+    address
+        ``host:port`` of its head, or ``"auto"`` for the one on this machine.
+    token
+        File with its token; None: what the environment says, or Ray's own file of the user.
+    source
+        Code for its workers; None: they find this source tree where it stands.
+    pip
+        Requirements that Ray installs for these workers first.
 
-    Raises:
-        RuntimeError: this process already runs Ray, or another version of it or of Python than the cluster.
-        ConnectionError: no cluster answers at ``address``.
+    Raises
+    ------
+    RuntimeError
+        This process already runs Ray, or another version of it or of Python than the cluster.
+    ConnectionError
+        No cluster answers at ``address``.
     """
     _refuse_second_ray()
     with ExitStack() as stack:

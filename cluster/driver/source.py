@@ -26,9 +26,12 @@ def imports_from(folder: Path, packages: Sequence[str]) -> Iterator[None]:
     Code that is loaded already stays as it is; data files of packages that are loaded come from the folder too. What
     the folder lacks is not looked for elsewhere.
 
-    Args:
-        folder: holds each package as a folder or a module of its own.
-        packages: top-level names.
+    Parameters
+    ----------
+    folder
+        Holds each package as a folder or a module of its own.
+    packages
+        Top-level names.
     """
     install = _installer(str(folder.absolute()), tuple(packages))
     importer = install()
@@ -96,9 +99,12 @@ def _installer(folder: str, packages: tuple[str, ...]) -> Callable[[], Any]:
 class Source:
     """Packages to ship.
 
-    Attributes:
-        folder: holds each package as a folder or a module of its own; whatever else is in it stays here.
-        packages: names of the packages.
+    Attributes
+    ----------
+    folder
+        Holds each package as a folder or a module of its own; whatever else is in it stays here.
+    packages
+        Names of the packages.
     """
 
     folder: Path

@@ -20,10 +20,14 @@ NODE_GROUP = re.compile(r"(?P<cpus>\d+)(\(x(?P<nodes>\d+)\))?")
 class Allocation:
     """Resources of this process on this node.
 
-    Attributes:
-        cpus: processors.
-        gpus: graphics processors that Slurm granted; 0 outside of Slurm, where they are named, never guessed.
-        memory_mb: memory in MiB, or None where nothing limits it.
+    Attributes
+    ----------
+    cpus
+        Processors.
+    gpus
+        Graphics processors that Slurm granted; 0 outside of Slurm, where they are named, never guessed.
+    memory_mb
+        Memory in MiB, or None where nothing limits it.
     """
 
     cpus: int
@@ -38,8 +42,10 @@ class AllocationError(ValueError):
 def allocation(environment: Mapping[str, str] = os.environ) -> Allocation:
     """What this process was granted on the node where it runs.
 
-    Raises:
-        AllocationError: a variable of Slurm's does not hold what it should.
+    Raises
+    ------
+    AllocationError
+        A variable of Slurm's does not hold what it should.
     """
     cpus = available_cpus(environment)
     if "SLURM_JOB_ID" not in environment:
@@ -50,8 +56,10 @@ def allocation(environment: Mapping[str, str] = os.environ) -> Allocation:
 def available_cpus(environment: Mapping[str, str] = os.environ) -> int:
     """CPUs that this process may use: Slurm's grant where it is told, or its affinity and a container's share.
 
-    Raises:
-        AllocationError: a variable of Slurm's does not hold what it should.
+    Raises
+    ------
+    AllocationError
+        A variable of Slurm's does not hold what it should.
     """
     if "SLURM_JOB_ID" in environment and (granted := _slurm_cpus(environment)) is not None:
         return granted
@@ -66,8 +74,10 @@ def available_cpus(environment: Mapping[str, str] = os.environ) -> int:
 def cpus_on_nodes(text: str) -> tuple[int, ...]:
     """CPUs of each node of a job from ``SLURM_JOB_CPUS_PER_NODE``, for example ``4(x2),8``.
 
-    Raises:
-        AllocationError: it is something else.
+    Raises
+    ------
+    AllocationError
+        It is something else.
     """
     counts: list[int] = []
     for part in filter(None, text.split(",")):

@@ -25,11 +25,16 @@ SINGLE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_T
 class NodeSize:
     """What a node offers, and what it takes for itself.
 
-    Attributes:
-        cpus: processors that tasks may use; 0 for a node that only lets a driver join.
-        gpus: graphics processors that tasks may use.
-        object_store_mb: shared memory for arguments and results, in MiB.
-        memory_mb: memory of tasks in MiB; None lets Ray take what the machine has.
+    Attributes
+    ----------
+    cpus
+        Processors that tasks may use; 0 for a node that only lets a driver join.
+    gpus
+        Graphics processors that tasks may use.
+    object_store_mb
+        Shared memory for arguments and results, in MiB.
+    memory_mb
+        Memory of tasks in MiB; None lets Ray take what the machine has.
     """
 
     cpus: int
@@ -48,13 +53,20 @@ def start_command(
 ) -> list[str]:
     """The command that runs the node until it is ended.
 
-    Args:
-        size: what it offers.
-        ports: where its services listen.
-        host: address of this machine; the loopback one keeps other machines out.
-        temp_dir: folder for its sockets and logs.
-        head: ``host:port`` of the head that it joins; None makes it the head.
-        dashboard: whether a head also has the dashboard.
+    Parameters
+    ----------
+    size
+        What it offers.
+    ports
+        Where its services listen.
+    host
+        Address of this machine; the loopback one keeps other machines out.
+    temp_dir
+        Folder for its sockets and logs.
+    head
+        ``host:port`` of the head that it joins; None makes it the head.
+    dashboard
+        Whether a head also has the dashboard.
     """
     options: dict[str, Any] = {
         "node-ip-address": host,
@@ -89,11 +101,16 @@ def start_command(
 def node_environment(size: NodeSize, ports: PortBlock, drain_seconds: float, *, alone: bool) -> dict[str, str]:
     """Changes to the environment of :func:`start_command`, which the node's workers inherit.
 
-    Args:
-        size: what the node offers.
-        ports: where its services listen.
-        drain_seconds: time for work to move away before the node ends.
-        alone: whether it is a head on the loopback interface, which no other node can join.
+    Parameters
+    ----------
+    size
+        What the node offers.
+    ports
+        Where its services listen.
+    drain_seconds
+        Time for work to move away before the node ends.
+    alone
+        Whether it is a head on the loopback interface, which no other node can join.
     """
     environment = {
         **SINGLE_THREAD,

@@ -57,17 +57,27 @@ class NodeFailedError(Exception):
 class Keeping:
     """What one keeper is told.
 
-    Attributes:
-        role: ``head``, or ``worker``, which joins one.
-        size: what the node offers.
-        rendezvous: where the head is announced; None for a head that only its driver needs to find.
-        address: head that a worker joins, in place of a rendezvous; its token is the environment's.
-        host: address of this machine for the others; None: the loopback one for a head, and for a worker the one
-            from which it reaches the head.
-        temp_dir: folder for sockets and logs, which stays; None makes one and removes it.
-        logs: where Ray's logs are copied in the end, into a folder named by the machine; None leaves them.
-        dashboard: whether a head has the dashboard.
-        drain_seconds: time for Ray to move work away before the node ends.
+    Attributes
+    ----------
+    role
+        ``head``, or ``worker``, which joins one.
+    size
+        What the node offers.
+    rendezvous
+        Where the head is announced; None for a head that only its driver needs to find.
+    address
+        Head that a worker joins, in place of a rendezvous; its token is the environment's.
+    host
+        Address of this machine for the others; None: the loopback one for a head, and for a worker the one
+        from which it reaches the head.
+    temp_dir
+        Folder for sockets and logs, which stays; None makes one and removes it.
+    logs
+        Where Ray's logs are copied in the end, into a folder named by the machine; None leaves them.
+    dashboard
+        Whether a head has the dashboard.
+    drain_seconds
+        Time for Ray to move work away before the node ends.
     """
 
     role: str
@@ -91,11 +101,16 @@ class Keeper:
     def keep(self) -> None:
         """Start the node, say so, and wait for its end.
 
-        Raises:
-            NodeFailedError: Ray did not start or ended by itself.
-            TimeoutError: no head to join.
-            ValueError: an argument out of range.
-            RuntimeError: no free ports.
+        Raises
+        ------
+        NodeFailedError
+            Ray did not start or ended by itself.
+        TimeoutError
+            No head to join.
+        ValueError
+            An argument out of range.
+        RuntimeError
+            No free ports.
         """
         for attempt in range(1, START_ATTEMPTS + 1):
             try:

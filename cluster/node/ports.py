@@ -23,8 +23,10 @@ BLOCK_SIZE = 16
 class PortBlock:
     """Ports of one Ray node, ``first`` being the lock.
 
-    Attributes:
-        first: lowest port of the block.
+    Attributes
+    ----------
+    first
+        Lowest port of the block.
     """
 
     first: int
@@ -79,8 +81,10 @@ class PortBlock:
 def lock_block() -> Iterator[PortBlock]:
     """Lock a block whose ports are all free, for a ``with`` block.
 
-    Raises:
-        RuntimeError: every block of this machine is in use.
+    Raises
+    ------
+    RuntimeError
+        Every block of this machine is in use.
     """
     blocks = [PortBlock(first) for first in range(FIRST_PORT, LAST_PORT - BLOCK_SIZE + 2, BLOCK_SIZE)]
     # Where two start at the same moment, different orders spare them most of each other's blocks.

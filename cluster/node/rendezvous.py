@@ -20,12 +20,18 @@ CONNECT_SECONDS = 2.0
 class Head:
     """A running head.
 
-    Attributes:
-        address: ``host:port`` by which Ray's nodes and drivers reach it.
-        dashboard: ``host:port`` of the dashboard, or None where there is none.
-        token_file: file with the token that everything of this cluster asks for.
-        host: name of its machine.
-        keeper: process on that machine that ends the node when it is told so by SIGTERM.
+    Attributes
+    ----------
+    address
+        ``host:port`` by which Ray's nodes and drivers reach it.
+    dashboard
+        ``host:port`` of the dashboard, or None where there is none.
+    token_file
+        File with the token that everything of this cluster asks for.
+    host
+        Name of its machine.
+    keeper
+        Process on that machine that ends the node when it is told so by SIGTERM.
     """
 
     address: str
@@ -57,8 +63,10 @@ def read_head(folder: Path) -> Head | None:
 def wait_for_head(folder: Path, timeout_s: float, give_up: Callable[[], bool] = lambda: False) -> Head:
     """Wait until a head is announced and answers; one that died with its announcement left is passed over.
 
-    Raises:
-        TimeoutError: none did in time, or ``give_up()`` became true.
+    Raises
+    ------
+    TimeoutError
+        None did in time, or ``give_up()`` became true.
     """
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline and not give_up():

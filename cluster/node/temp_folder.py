@@ -22,8 +22,10 @@ FALLBACK = Path("/tmp")
 def check_temp_dir(folder: Path) -> None:
     """Refuse a folder under which Ray's socket paths would not fit, or that Ray cannot read.
 
-    Raises:
-        ValueError: the text says how long the folder may be, or which letters it may have.
+    Raises
+    ------
+    ValueError
+        The text says how long the folder may be, or which letters it may have.
     """
     allowed = SOCKET_PATH_BYTES - len(LONGEST_SOCKET_SUFFIX)
     length = len(os.fsencode(folder))

@@ -56,23 +56,37 @@ def fan_out(
 ) -> FanOutSummary[Unit]:
     """Run ``work(unit)`` on the pool for every unit, in any order.
 
-    Args:
-        pool: where to run.
-        units: small picklable values; taken one at a time, so they may be an endless generator.
-        work: reads its input, computes, writes its own output and returns a small summary.
-        in_flight: how many units are handed out at most before one comes back; None is two for each worker.
-        on_done: called in the calling thread with a unit and its result, as they come; may return units to do next.
-        on_lost: called in the calling thread with a unit whose workers died as often as is allowed; returns what to
-            do in its place. None gives such a unit up.
-        stop: asked before a unit is handed out; True hands out no more and waits for those in flight.
+    Parameters
+    ----------
+    pool
+        Where to run.
+    units
+        Small picklable values; taken one at a time, so they may be an endless generator.
+    work
+        Reads its input, computes, writes its own output and returns a small summary.
+    in_flight
+        How many units are handed out at most before one comes back; None is two for each worker.
+    on_done
+        Called in the calling thread with a unit and its result, as they come; may return units to do next.
+    on_lost
+        Called in the calling thread with a unit whose workers died as often as is allowed; returns what to
+        do in its place. None gives such a unit up.
+    stop
+        Asked before a unit is handed out; True hands out no more and waits for those in flight.
 
-    Returns:
+    Returns
+    -------
+    FanOutSummary[Unit]
         Summary without failed units: with some of them this raises.
 
-    Raises:
-        FanOutError: after everything else was done, for units that were given up.
-        Exception: what ``work`` raised first, after the units in flight were done; or what a listener raised.
-        ValueError: ``in_flight`` below 1.
+    Raises
+    ------
+    FanOutError
+        After everything else was done, for units that were given up.
+    Exception
+        What ``work`` raised first, after the units in flight were done; or what a listener raised.
+    ValueError
+        ``in_flight`` below 1.
     """
     limit = 2 * pool.workers if in_flight is None else in_flight
     if limit < 1:

@@ -111,12 +111,16 @@ class WorkerPool(ABC):
     def submit(self, function: Callable[..., Any] | SharedFunction, *args: Any, **kwargs: Any) -> Future[Any]:
         """Queue ``function(*args, **kwargs)`` for the next free worker. Thread-safe.
 
-        Returns:
+        Returns
+        -------
+        Future[Any]
             Future with the result; or with the exception that the function raised, whose ``__cause__`` is
             the worker's traceback; or with ``WorkerLostError`` when the worker died ``max_attempts`` times.
 
-        Raises:
-            RuntimeError: the pool is closed, or its workers do not start.
+        Raises
+        ------
+        RuntimeError
+            The pool is closed, or its workers do not start.
         """
         if not isinstance(function, SharedFunction):
             function = SharedFunction(name_of(function), self._sent(function))
@@ -135,9 +139,12 @@ class WorkerPool(ABC):
         Running tasks end first; queued ones wait for the workers that stay, or for the end of the block.
         Several borrowers are served as far as there are workers, the others wait.
 
-        Raises:
-            ValueError: more CPUs than workers.
-            RuntimeError: the pool was closed meanwhile.
+        Raises
+        ------
+        ValueError
+            More CPUs than workers.
+        RuntimeError
+            The pool was closed meanwhile.
         """
         if not 1 <= cpus <= self.workers:
             raise ValueError(f"cpus must be 1 to {self.workers}, the workers of this pool, got {cpus}")

@@ -76,8 +76,10 @@ class Lanes(Generic[Item]):
     def take(self) -> Item:
         """Take the oldest item of the lane whose turn it is.
 
-        Raises:
-            IndexError: there is none.
+        Raises
+        ------
+        IndexError
+            There is none.
         """
         if not self._lanes:
             raise IndexError("take() needs a queued item, and all lanes are empty")

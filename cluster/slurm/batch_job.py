@@ -27,12 +27,18 @@ WARNINGS = (signal.SIGUSR2, signal.SIGTERM)
 class BatchJob:
     """This job.
 
-    Attributes:
-        job: its id.
-        hosts: its nodes by name, the first being this one.
-        cpus_on: CPUs of each node, in the order of ``hosts``.
-        restarts: how often Slurm put it back into the queue.
-        ends: when Slurm will end it, seconds since the epoch; counted from its start, however late this was asked.
+    Attributes
+    ----------
+    job
+        Its id.
+    hosts
+        Its nodes by name, the first being this one.
+    cpus_on
+        CPUs of each node, in the order of ``hosts``.
+    restarts
+        How often Slurm put it back into the queue.
+    ends
+        When Slurm will end it, seconds since the epoch; counted from its start, however late this was asked.
     """
 
     job: str
@@ -45,8 +51,10 @@ class BatchJob:
     def here(cls, minutes: int, environment: Mapping[str, str] = os.environ) -> BatchJob:
         """The job that this process belongs to; ``minutes`` is the limit that was asked for.
 
-        Raises:
-            RuntimeError: this process is in no job.
+        Raises
+        ------
+        RuntimeError
+            This process is in no job.
         """
         if "SLURM_JOB_ID" not in environment:
             raise RuntimeError("this function runs in a Slurm job, and SLURM_JOB_ID is not set here")
@@ -69,8 +77,10 @@ class BatchJob:
     def is_running(self) -> bool:
         """Whether Slurm lets it run on: False once it was cancelled, preempted or requeued.
 
-        Raises:
-            SlurmError: the controller does not answer.
+        Raises
+        ------
+        SlurmError
+            The controller does not answer.
         """
         state = patiently(lambda: call("squeue", "--noheader", f"--jobs={self.job}", "--format=%T"), "squeue")
         return state.strip() == "RUNNING"
@@ -78,8 +88,10 @@ class BatchJob:
     def requeue(self) -> None:
         """Put this job back into the queue, which ends it.
 
-        Raises:
-            SlurmError: Slurm will not.
+        Raises
+        ------
+        SlurmError
+            Slurm will not.
         """
         patiently(lambda: call("scontrol", "requeue", self.job), "scontrol requeue")
 

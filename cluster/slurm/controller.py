@@ -69,8 +69,10 @@ def has_slurm() -> bool:
 def call(*command: str) -> str:
     """Run one of Slurm's commands once; its output.
 
-    Raises:
-        SlurmError: it failed, is not there, or did not end in a minute.
+    Raises
+    ------
+    SlurmError
+        It failed, is not there, or did not end in a minute.
     """
     try:
         done = subprocess.run(
@@ -100,13 +102,19 @@ def is_hopeless(error: SlurmError) -> bool:
 def patiently(ask: Callable[[], Answer], what: str, pause: Callable[[float], object] = time.sleep) -> Answer:
     """Ask until Slurm answers, with growing pauses.
 
-    Args:
-        ask: raises ``SlurmError`` when it fails; may be called several times.
-        what: for the log, for example ``"sbatch"``.
-        pause: waits so many seconds.
+    Parameters
+    ----------
+    ask
+        Raises ``SlurmError`` when it fails; may be called several times.
+    what
+        For the log, for example ``"sbatch"``.
+    pause
+        Waits so many seconds.
 
-    Raises:
-        SlurmError: what Slurm said last, after a refusal that will not change or the last attempt.
+    Raises
+    ------
+    SlurmError
+        What Slurm said last, after a refusal that will not change or the last attempt.
     """
     seconds = FIRST_PAUSE_SECONDS
     for attempt in range(1, ATTEMPTS + 1):

@@ -45,9 +45,12 @@ class Partition:
 class Inventory:
     """What can be asked for.
 
-    Attributes:
-        partitions: by name; empty where ``sinfo`` told nothing.
-        accounts: QOS that this user may use, by account; None where nobody keeps accounts.
+    Attributes
+    ----------
+    partitions
+        By name; empty where ``sinfo`` told nothing.
+    accounts
+        QOS that this user may use, by account; None where nobody keeps accounts.
     """
 
     partitions: dict[str, Partition]
@@ -62,8 +65,10 @@ class Inventory:
 def read_inventory() -> Inventory:
     """Ask Slurm, two calls in all.
 
-    Raises:
-        SlurmError: ``sinfo`` did not answer. Without accounts there is no error.
+    Raises
+    ------
+    SlurmError
+        ``sinfo`` did not answer. Without accounts there is no error.
     """
     listed = call("sinfo", "--noheader", "--exact", "--format=%P|%a|%l|%D|%c|%m|%G")
     return Inventory(parse_partitions(listed), _read_accounts())
@@ -84,8 +89,10 @@ def parse_partitions(listed: str) -> dict[str, Partition]:
 def limit_minutes(text: str) -> int | None:
     """A time limit as Slurm writes it, in minutes, None for none: ``30:00``, ``12:00:00``, ``7-00:00:00``.
 
-    Raises:
-        ValueError: it is not a time.
+    Raises
+    ------
+    ValueError
+        It is not a time.
     """
     if text in UNLIMITED:
         return None

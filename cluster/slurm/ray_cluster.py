@@ -30,14 +30,21 @@ def ray_on_nodes(job: BatchJob, rendezvous: Path, options: Sequence[str] = (), *
 
     A node that fails or does not come up is missed and nothing more.
 
-    Args:
-        job: this job.
-        rendezvous: new folder that all nodes see; Ray's logs are kept in it.
-        options: further arguments of ``cluster.node.keeper`` for all nodes.
-        dashboard: whether the head has one.
+    Parameters
+    ----------
+    job
+        This job.
+    rendezvous
+        New folder that all nodes see; Ray's logs are kept in it.
+    options
+        Further arguments of ``cluster.node.keeper`` for all nodes.
+    dashboard
+        Whether the head has one.
 
-    Raises:
-        TimeoutError: the head did not come up.
+    Raises
+    ------
+    TimeoutError
+        The head did not come up.
     """
     rendezvous.mkdir(parents=True)
     options = ["--rendezvous", str(rendezvous), "--logs", str(rendezvous / "logs"), *options]
@@ -54,13 +61,20 @@ def ray_on_nodes(job: BatchJob, rendezvous: Path, options: Sequence[str] = (), *
 def lend_node(find: Callable[[], Path | None], until: float, drain_seconds: float, leave: threading.Event) -> str:
     """Lend this node, all that the job has of it, to the Ray cluster of a campaign.
 
-    Args:
-        find: the present rendezvous of the campaign, None while it has none.
-        until: when to leave, seconds since the epoch; work that runs then has ``drain_seconds`` left.
-        drain_seconds: between the end of new work on this node and the node's own end.
-        leave: set when the node is to leave before that.
+    Parameters
+    ----------
+    find
+        The present rendezvous of the campaign, None while it has none.
+    until
+        When to leave, seconds since the epoch; work that runs then has ``drain_seconds`` left.
+    drain_seconds
+        Between the end of new work on this node and the node's own end.
+    leave
+        Set when the node is to leave before that.
 
-    Returns:
+    Returns
+    -------
+    str
         Why it ended, in words.
     """
     rendezvous = _present_head(find)

@@ -27,18 +27,30 @@ MOST_SIGNAL_SECONDS = 65535  # Slurm's own limit
 class JobRequest:
     """One job: what it asks for and what its script does before Python starts.
 
-    Attributes:
-        name: of the job; a campaign's jobs are told by it.
-        folder: for its script, pickle and log, on a file system that all nodes see; ``%j`` is the job's id.
-        minutes: time limit.
-        nodes: number of nodes, with one task each.
-        cpus_per_node: CPUs of each.
-        gpus_per_node: GPUs of each.
-        memory_mb_per_node: MiB of each; None leaves it to the cluster.
-        warning_seconds: how long before its end the job gets ``WARNING_SIGNAL``.
-        requeue: whether Slurm may put it into the queue again, after a node's failure or a preemption too.
-        setup: shell lines.
-        options: further options of sbatch by their long names; None leaves one out.
+    Attributes
+    ----------
+    name
+        Of the job; a campaign's jobs are told by it.
+    folder
+        For its script, pickle and log, on a file system that all nodes see; ``%j`` is the job's id.
+    minutes
+        Time limit.
+    nodes
+        Number of nodes, with one task each.
+    cpus_per_node
+        CPUs of each.
+    gpus_per_node
+        GPUs of each.
+    memory_mb_per_node
+        MiB of each; None leaves it to the cluster.
+    warning_seconds
+        How long before its end the job gets ``WARNING_SIGNAL``.
+    requeue
+        Whether Slurm may put it into the queue again, after a node's failure or a preemption too.
+    setup
+        Shell lines.
+    options
+        Further options of sbatch by their long names; None leaves one out.
     """
 
     name: str
@@ -108,19 +120,30 @@ def send(
 ) -> str:
     """Send ``function(*arguments)`` as a job; asks again, with growing pauses, while Slurm is busy.
 
-    Args:
-        request: the job.
-        function: importable on the nodes, or picklable by value.
-        arguments: picklable.
-        after: a job whose end, however it came, this one waits for.
-        count: how many such jobs to send, as one array.
-        pause: waits so many seconds.
+    Parameters
+    ----------
+    request
+        The job.
+    function
+        Importable on the nodes, or picklable by value.
+    arguments
+        Picklable.
+    after
+        A job whose end, however it came, this one waits for.
+    count
+        How many such jobs to send, as one array.
+    pause
+        Waits so many seconds.
 
-    Returns:
+    Returns
+    -------
+    str
         The id of the job, or that of the first.
 
-    Raises:
-        SlurmError: Slurm refused, or was busy for too long.
+    Raises
+    ------
+    SlurmError
+        Slurm refused, or was busy for too long.
     """
     mark = uuid.uuid4().hex
     attempts = 0

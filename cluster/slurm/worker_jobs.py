@@ -23,12 +23,18 @@ class WorkerJobs:
     ) -> None:
         """Send nothing yet.
 
-        Args:
-            watch: looks for the jobs.
-            request: one worker job.
-            count: how many there should be.
-            function: what such a job runs.
-            arguments: its arguments.
+        Parameters
+        ----------
+        watch
+            Looks for the jobs.
+        request
+            One worker job.
+        count
+            How many there should be.
+        function
+            What such a job runs.
+        arguments
+            Its arguments.
         """
         self._watch, self._request, self._count = watch, request, count
         self._function, self._arguments = function, arguments

@@ -14,10 +14,14 @@ Metrics = dict[str, float]
 class TrainingResult:
     """What a training left.
 
-    Attributes:
-        checkpoint: folder with the newest checkpoint; None if the loop reported none.
-        metrics: what rank 0 reported last; empty if it never reported.
-        restarts: how often the ranks were started again after one of them failed.
+    Attributes
+    ----------
+    checkpoint
+        Folder with the newest checkpoint; None if the loop reported none.
+    metrics
+        What rank 0 reported last; empty if it never reported.
+    restarts
+        How often the ranks were started again after one of them failed.
     """
 
     checkpoint: Path | None
@@ -28,10 +32,14 @@ class TrainingResult:
 class TrainingError(RuntimeError):
     """The ranks failed more often than was allowed.
 
-    Attributes:
-        name: of the training.
-        failures: type and text of an error by rank.
-        is_loss: whether processes or nodes were lost, rather than that the loop raised something.
+    Attributes
+    ----------
+    name
+        Of the training.
+    failures
+        Type and text of an error by rank.
+    is_loss
+        Whether processes or nodes were lost, rather than that the loop raised something.
     """
 
     def __init__(self, name: str, failures: dict[int, str], is_loss: bool = False) -> None:

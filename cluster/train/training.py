@@ -33,10 +33,13 @@ STOP_SUFFIX, LOOK_SECONDS = ".stop", 0.5
 class Placement:
     """Where ranks run; changes no number, but for the arithmetic of a GPU.
 
-    Attributes:
-        use_gpu: one GPU a rank and NCCL between them, rather than one CPU and gloo.
-        spread: ranks on as many nodes as possible, rather than on as few. Neither insists: when a node has gone, they
-            share the others if there is room.
+    Attributes
+    ----------
+    use_gpu
+        One GPU a rank and NCCL between them, rather than one CPU and gloo.
+    spread
+        Ranks on as many nodes as possible, rather than on as few. Neither insists: when a node has gone, they
+        share the others if there is room.
     """
 
     use_gpu: bool = False
@@ -55,10 +58,14 @@ class Placement:
 class RayTrainingSession:
     """What a training loop sees of the cluster, in one rank. Made by :func:`run_training`.
 
-    Attributes:
-        rank: number of this process, 0 to ``world_size - 1``.
-        world_size: number of ranks.
-        device: the torch device of this rank.
+    Attributes
+    ----------
+    rank
+        Number of this process, 0 to ``world_size - 1``.
+    world_size
+        Number of ranks.
+    device
+        The torch device of this rank.
     """
 
     def __init__(self, stop_file: Path) -> None:
@@ -126,20 +133,33 @@ def run_training(
     done should return. Every rank has one thread, and a CPU or a GPU. Their number never changes: when a node has gone
     and the others have no room for all, the training waits until one comes.
 
-    Args:
-        loop: picklable; calls ``session.report`` on all ranks equally often.
-        config: picklable, the first argument of the loop.
-        workers: number of ranks.
-        placement: where the ranks run.
-        storage: folder that all nodes see.
-        name: folder below ``storage``; a name must mean the same training for ever.
-        max_failures: restarts that are allowed; of losses of processes and nodes, those without a report in between.
-        on_report: called in this thread with what rank 0 reported.
-        stop: asked now and then in this thread; True lets the loop hand in a checkpoint and return early.
+    Parameters
+    ----------
+    loop
+        Picklable; calls ``session.report`` on all ranks equally often.
+    config
+        Picklable, the first argument of the loop.
+    workers
+        Number of ranks.
+    placement
+        Where the ranks run.
+    storage
+        Folder that all nodes see.
+    name
+        Folder below ``storage``; a name must mean the same training for ever.
+    max_failures
+        Restarts that are allowed; of losses of processes and nodes, those without a report in between.
+    on_report
+        Called in this thread with what rank 0 reported.
+    stop
+        Asked now and then in this thread; True lets the loop hand in a checkpoint and return early.
 
-    Raises:
-        TrainingError: more failures than allowed, exceptions of the loop included.
-        ValueError: a number out of range.
+    Raises
+    ------
+    TrainingError
+        More failures than allowed, exceptions of the loop included.
+    ValueError
+        A number out of range.
     """
     if workers < 1:
         raise ValueError(f"workers must be at least 1, got {workers}")

@@ -13,13 +13,20 @@ Config = dict[str, Any]
 class TrialRecord:
     """One configuration and how far it came.
 
-    Attributes:
-        index: number of the trial; its configuration is keyed by it.
-        config: what the trainable got.
-        metric: last value that was reported; NaN if there was none.
-        epochs: epochs that it was given.
-        stopped_early: whether ASHA ended it.
-        error: last line of its exception, or None.
+    Attributes
+    ----------
+    index
+        Number of the trial; its configuration is keyed by it.
+    config
+        What the trainable got.
+    metric
+        Last value that was reported; NaN if there was none.
+    epochs
+        Epochs that it was given.
+    stopped_early
+        Whether ASHA ended it.
+    error
+        Last line of its exception, or None.
     """
 
     index: int

@@ -74,8 +74,10 @@ class Search:
 def check_space(space: SearchSpace) -> None:
     """Refuse a space that cannot be sampled.
 
-    Raises:
-        ValueError: naming the first dimension that is wrong.
+    Raises
+    ------
+    ValueError
+        Naming the first dimension that is wrong.
     """
     if not space:
         raise ValueError("space must have at least one dimension, got none")
@@ -94,10 +96,14 @@ def check_space(space: SearchSpace) -> None:
 def sample_configs(space: SearchSpace, count: int, seed: np.random.SeedSequence) -> list[dict[str, Any]]:
     """Independent random configurations; the first ones stay the same when ``count`` grows.
 
-    Args:
-        space: see :data:`Dimension`; bounds of an integer are both included.
-        count: how many.
-        seed: the draw of configuration ``i`` is keyed by this seed and ``i`` alone, not by the order of the keys.
+    Parameters
+    ----------
+    space
+        See :data:`Dimension`; bounds of an integer are both included.
+    count
+        How many.
+    seed
+        The draw of configuration ``i`` is keyed by this seed and ``i`` alone, not by the order of the keys.
     """
     check_space(space)
     configs = []

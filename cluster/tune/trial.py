@@ -40,8 +40,10 @@ class LearningCurve:
     def append(self, epoch: int, metrics: Metrics) -> None:
         """Keep the metrics of one more epoch.
 
-        Raises:
-            ValueError: the epoch does not follow the last one.
+        Raises
+        ------
+        ValueError
+            The epoch does not follow the last one.
         """
         if epoch != self.last_epoch + 1:
             raise ValueError(
@@ -105,8 +107,10 @@ class Sweep:
     def take_folder(self) -> None:
         """Write what the folder is for, or check that it is for the same.
 
-        Raises:
-            ValueError: it holds another sweep.
+        Raises
+        ------
+        ValueError
+            It holds another sweep.
         """
         argued = ("metric", "mode", "max_epochs", "grace_epochs", "reduction_factor")
         told = {"configs": self.configs, **{name: getattr(self.search, name) for name in argued}}

@@ -41,19 +41,30 @@ def run_tuning(
     number, ASHA judges in the order of the trials (:class:`OrderedASHA`), and ties go to the smaller number.
     Wall time does depend on them. The same ``(storage, name)`` asked again replays the epochs that are on disk.
 
-    Args:
-        trainable: picklable; ``trainable(config, report)`` calls ``report(epoch, metrics)`` after each epoch,
-            from 1 on. A stopped trial does not come back from ``report``.
-        search: what to try.
-        storage: folder that all nodes see.
-        name: folder below ``storage``; a name must mean the same sweep for ever.
-        cpus: trials at a time, with one CPU and one thread each.
-        on_report: called in this thread with trial, epoch and metrics.
+    Parameters
+    ----------
+    trainable
+        Picklable; ``trainable(config, report)`` calls ``report(epoch, metrics)`` after each epoch,
+        from 1 on. A stopped trial does not come back from ``report``.
+    search
+        What to try.
+    storage
+        Folder that all nodes see.
+    name
+        Folder below ``storage``; a name must mean the same sweep for ever.
+    cpus
+        Trials at a time, with one CPU and one thread each.
+    on_report
+        Called in this thread with trial, epoch and metrics.
 
-    Raises:
-        ValueError: ``cpus`` out of range, or ``name`` belongs to another sweep.
-        RuntimeError: no trial came to a finite metric; the text has the first error.
-        WorkerLostError: processes of trials died again and again.
+    Raises
+    ------
+    ValueError
+        ``cpus`` out of range, or ``name`` belongs to another sweep.
+    RuntimeError
+        No trial came to a finite metric; the text has the first error.
+    WorkerLostError
+        Processes of trials died again and again.
     """
     # A trial that waits for its turn keeps its CPU: with fewer than promised, all could wait for one outside.
     available = int(ray.cluster_resources().get("CPU", 0))

@@ -17,15 +17,24 @@ from campaign.spec.reading.tree import KeyPath, Mark, Node
 class KeyPlace:
     """What an error is about.
 
-    Attributes:
-        path: keys and indices from the root.
-        node: the value, None where nothing stands.
-        mark: the value, its key if the value begins on a later line, else the nearest place around it.
-        annotation: the type that belongs there.
-        key_mark: the key, if the value stands under one.
-        field: the model's field, None inside lists and plain mappings.
-        owner: the model class whose key it is.
-        parent: the value around it.
+    Attributes
+    ----------
+    path
+        Keys and indices from the root.
+    node
+        The value, None where nothing stands.
+    mark
+        The value, its key if the value begins on a later line, else the nearest place around it.
+    annotation
+        The type that belongs there.
+    key_mark
+        The key, if the value stands under one.
+    field
+        The model's field, None inside lists and plain mappings.
+    owner
+        The model class whose key it is.
+    parent
+        The value around it.
     """
 
     path: KeyPath

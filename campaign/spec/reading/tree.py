@@ -26,14 +26,22 @@ class Mark:
 class Node:
     """A value with its place.
 
-    Attributes:
-        mark: where the value starts.
-        content: a scalar, a list of nodes, or a dict of nodes.
-        folder: what relative paths in this value are relative to.
-        text: a scalar as written, without its quotes.
-        quoted: whether a scalar stood in quotes.
-        keys: for a mapping, where each key stands.
-        incomplete: whether an include of this mapping failed, so that missing keys are no news.
+    Attributes
+    ----------
+    mark
+        Where the value starts.
+    content
+        A scalar, a list of nodes, or a dict of nodes.
+    folder
+        What relative paths in this value are relative to.
+    text
+        A scalar as written, without its quotes.
+    quoted
+        Whether a scalar stood in quotes.
+    keys
+        For a mapping, where each key stands.
+    incomplete
+        Whether an include of this mapping failed, so that missing keys are no news.
     """
 
     mark: Mark

@@ -79,13 +79,20 @@ StorageLoc=accounting
 class LabConfiguration:
     """What a lab consists of; everything that two labs must not share follows from its name.
 
-    Attributes:
-        name: the instance.
-        folder: of all its files; not below ``/tmp``, which every node has of its own.
-        nodes: number of virtual nodes, called ``node1`` and so on.
-        cpus: of each node; may be more than the machine has.
-        memory_mb: of each node, in MiB.
-        gpus: stand-in devices of each node: they are scheduled as GPUs and compute nothing.
+    Attributes
+    ----------
+    name
+        The instance.
+    folder
+        Of all its files; not below ``/tmp``, which every node has of its own.
+    nodes
+        Number of virtual nodes, called ``node1`` and so on.
+    cpus
+        Of each node; may be more than the machine has.
+    memory_mb
+        Of each node, in MiB.
+    gpus
+        Stand-in devices of each node: they are scheduled as GPUs and compute nothing.
     """
 
     name: str

@@ -69,11 +69,15 @@ class SlurmLab:
     def start(self, with_parent: bool = False) -> SlurmLab:
         """Start what does not run and wait until all nodes are idle.
 
-        Args:
-            with_parent: all of it ends with the calling thread, even when that is killed.
+        Parameters
+        ----------
+        with_parent
+            All of it ends with the calling thread, even when that is killed.
 
-        Raises:
-            LabUnavailable: this machine cannot run it; the message says why.
+        Raises
+        ------
+        LabUnavailable
+            This machine cannot run it; the message says why.
         """
         packages.require()
         self._with_parent = with_parent

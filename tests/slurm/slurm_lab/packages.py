@@ -38,8 +38,10 @@ def require() -> None:
 def install() -> None:
     """Install what is missing with apt, starting nothing.
 
-    Raises:
-        LabUnavailable: not root, no apt, or apt failed; with apt's last lines.
+    Raises
+    ------
+    LabUnavailable
+        Not root, no apt, or apt failed; with apt's last lines.
     """
     try:
         return require()
