@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +20,9 @@ from campaign.plan.keys import PROJECT
 from campaign.plan.pipeline import Pipeline
 from campaign.spec.load import load_spec
 from campaign.stages import KINDS
+
+# Tests press Ctrl-C; a shell that runs them in its background has made it ignored, here and in programs begun here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PUBLISHED_FILES = ("weights.pickle", "MDN_weights.h5", "dataset_z4_part.hdf5")
 LENGTHY = ("ray", "slurm", "long")  # marks of tests that take seconds
