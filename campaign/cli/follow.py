@@ -73,15 +73,15 @@ def logs(
 ) -> None:
     """Show what the driver logged and workers printed: of the whole run, or of one stage with its tracebacks."""
     folder = chosen_run(run, runs)
-    status = api.status(folder)
+    follower = api.follower(folder)
+    follower.refresh()
+    status = follower.status
     if stage is not None and not any(name == stage or name.startswith(f"{stage}/") for name in status.stages):
         complain(f"{folder}: has no stage {stage}; its stages: {', '.join(status.stages) or 'none yet'}")
     reader = LogReader(folder, stage)
     source = _print_lines(reader, "")
-    follower = api.follower(folder)
-    follower.refresh()
     try:
-        while follow and not follower.status.has_ended:
+        while follow and not status.has_ended:  # its last lines are there when it has: they are read afterwards
             time.sleep(POLL_SECONDS)
             follower.refresh()
             source = _print_lines(reader, source)

@@ -17,7 +17,8 @@ from campaign.spec.profile import LocalProfile, RayProfile, SlurmProfile
 GIB = 2**30
 MakeSpec = Callable[..., Spec]
 PEAK = """
-import resource, sys
+import sys
+from pathlib import Path
 import numpy as np
 from photonics.rcwa import Numerics, solve
 from photonics.stack import PatternLayer, Stack, UniformLayer
@@ -27,7 +28,9 @@ stack, image = Stack(980.0, 2000.0, 1.0, layers, 100j), np.zeros((1, 64, 64), np
 image[0, :20, :30] = 1
 def peak(orders):
     solve(stack, image, Numerics(orders, truncation="square", solver=sys.argv[1]))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # Not getrusage: a program's peak there begins with that of the process which started it.
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status["VmHWM"].split()[0]) * 1024
 before = peak(1)
 print(peak(int(sys.argv[2])) - before)
 """

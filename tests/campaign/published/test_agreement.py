@@ -17,7 +17,6 @@ import pytest
 from campaign.plan.optics import optics_of
 from campaign.published.agreement import Agreement, validate_physics
 from campaign.spec.campaign import Spec
-from campaign.stages import simulator as simulation
 from campaign.stages.simulator import Simulator
 from photonics.rcwa import SolverError
 
@@ -84,7 +83,7 @@ def test_why_nothing_could_be_simulated_is_told(
     def fail(*_: object) -> None:
         raise SolverError("image 0 of 1: the stack is at a resonance")
 
-    monkeypatch.setattr(simulation, "solve_spectrum", fail)
+    monkeypatch.setattr("photonics.rcwa.solve_spectrum", fail)
     message = "no image could be simulated, the first because: image 0 of 1: the stack is at a resonance"
     with pytest.raises(ValueError, match=message):
         validate_physics(physics, 2, images, np.zeros(4))

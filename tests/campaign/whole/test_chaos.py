@@ -133,12 +133,12 @@ def writes_a_shard(process: int) -> bool:
 def find(kind: str, campaign: Campaign) -> int | None:
     """A process to kill; for a writer, one that was caught in the act within a moment."""
     if kind == "driver":
-        return campaign.record.driver
+        return campaign.driver
     if kind != "writer":
-        found = titled(kind, descendants(campaign.record.driver))
+        found = titled(kind, descendants(campaign.driver))
         return random.choice(found) if found else None
     deadline = time.monotonic() + 5.0
-    actors = titled("actor", descendants(campaign.record.driver))
+    actors = titled("actor", descendants(campaign.driver))
     while actors and time.monotonic() < deadline:
         for process in actors:
             if writes_a_shard(process):

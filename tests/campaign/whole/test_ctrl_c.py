@@ -41,7 +41,7 @@ from campaign.report import write
 
 spec, profile, runs = map(Path, sys.argv[1:])
 WANTED = ["stage-started", "progress"], ["progress"], []
-draw, seconds, figures, here, pressed = write._Pictures._picture, [], 0, 0, None
+draw, seconds, figures, here, pressed = write.save_figure, [], 0, 0, None
 
 def press():
     global pressed
@@ -49,20 +49,20 @@ def press():
         pressed = time.monotonic()
         os.kill(os.getpid(), signal.SIGINT)
 
-def drawn(self, *arguments):
+def drawn(*arguments):
     global figures, here
     here += 1
     if here > figures:
         figures = here
         press()
-    return draw(self, *arguments)
+    return draw(*arguments)
 
 def listen(event):
     is_done = event["event"] == "stage-ended" and event["state"] == "done"
     if is_done or event["event"] in WANTED[len(seconds) % 3]:
         press()
 
-write._Pictures._picture = drawn
+write.save_figure = drawn
 while True:
     here, pressed = 0, None
     try:
