@@ -20,7 +20,9 @@ from campaign.spec.methods import MdnTrainingBlock
 
 SECONDS_TO_START = 1.0  # a task that does next to nothing
 TYPICAL_EPOCHS = 120  # of a mixture density network, until early stopping
-RATE_WEIGHT = 0.05  # of the expected rate beside timings, which overrule it as soon as they differ in size
+# How much timings scatter: start-up by seconds, work by a share; and how far a machine may be from what is usual.
+START_UP_SPREAD_S, RATE_SPREAD, LONG_START_S, MACHINE_SPREAD = 3.0, 0.2, 60.0, 1.0
+LEAST_RATE = 0.2  # no machine is so much quicker than usual that short timings should say so
 
 UNIT_S = 10.0  # of work: handing out a unit and writing its shard cost some 50 ms
 SHORTEST_S = 0.5  # even where that leaves workers without a unit
@@ -32,10 +34,6 @@ LEAST_SECONDS = 1e-4  # what a simulation costs beside its physics
 
 def core_seconds(stage: Stage[Any], pipeline: Pipeline, index: RecordIndex) -> tuple[float, bool]:
     """Work of ``stage`` on one core, in seconds, and whether it follows from earlier timings or is a rough estimate."""
-    config = pipeline.parts[stage.name].config
-    same = [record.core_seconds for record in index.records(stage.kind) if record.config == config]
-    if same and not stage.simulations:
-        return statistics.median(same), True
     own, timed = _own_seconds(stage, pipeline, index)
     if stage.simulations:
         each, timed = seconds_per_simulation(stage, pipeline, index)
@@ -44,39 +42,46 @@ def core_seconds(stage: Stage[Any], pipeline: Pipeline, index: RecordIndex) -> t
 
 
 def _own_seconds(stage: Stage[Any], pipeline: Pipeline, index: RecordIndex) -> tuple[float, bool]:
-    """What a stage does besides simulations."""
-    kind = stage.descriptor
-    expected = kind.work(stage.config, pipeline.inputs_of(stage)) * kind.seconds_per_work
-    timings = [
-        (record.facts["work"] * kind.seconds_per_work, record.facts.get("work_seconds", record.core_seconds))
+    """What a stage does besides simulations: as long as the same took before, else by its work and what others took."""
+    kind, config = stage.descriptor, pipeline.parts[stage.name].config
+    work = kind.work(stage.config, pipeline.inputs_of(stage))
+    timed = [
+        (record, record.facts.get("work_seconds", record.core_seconds))
         for record in index.records(stage.kind)
         if "work" in record.facts and (not stage.simulations or "work_seconds" in record.facts)
     ]
-    if not timings:
-        return SECONDS_TO_START + expected, False
-    start, rate = fit_timings(timings)
-    return start + rate * expected, True
+    same = [seconds for record, seconds in timed if record.config == config and record.facts["work"] == work]
+    if same:
+        return statistics.median(same), True
+    if not timed:
+        return SECONDS_TO_START + work * kind.seconds_per_work, False
+    start, rate = fit_timings([(record.facts["work"] * kind.seconds_per_work, seconds) for record, seconds in timed])
+    return start + rate * work * kind.seconds_per_work, True
 
 
 def fit_timings(timings: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """Start-up, in seconds, and rate of this machine beside the expected one, apart.
 
-    Least squares of the relative errors, start-up not below 0. Timings of one size cannot tell the two apart: the
-    expected rate is then believed, and where it is slower than what was measured, corrected.
+    Least squares. Start-up differs by seconds from one time to the next (whose worker has
+    loaded what), so that short timings say little of the rate, which is then the expected one.
 
     Parameters
     ----------
     timings
-        Pairs of expected seconds, start-up left out, and measured ones, above 0.
+        Pairs of expected seconds, start-up left out, and measured ones.
     """
-    expected, measured = np.maximum(np.array(timings, dtype=np.float64).T, [[0.0], [LEAST_SECONDS]])
-    rows = np.column_stack([1 / measured, expected / measured])
-    rows = np.vstack([rows, [0.0, RATE_WEIGHT]])  # (rate - 1) is to be small
-    wanted = np.append(np.ones(len(measured)), RATE_WEIGHT)
+    expected, measured = np.array(timings, dtype=np.float64).T
+    weights = 1 / (START_UP_SPREAD_S + RATE_SPREAD * measured)
+    rows = np.column_stack([weights, weights * expected])
+    # The usual start-up and the expected rate are two timings more.
+    rows = np.vstack([rows, [1 / LONG_START_S, 0.0], [0.0, 1 / MACHINE_SPREAD]])
+    wanted = np.append(weights * measured, [SECONDS_TO_START / LONG_START_S, 1 / MACHINE_SPREAD])
     start, rate = np.linalg.lstsq(rows, wanted, rcond=None)[0]
     if start < 0:
         start, rate = 0.0, rows[:, 1] @ wanted / (rows[:, 1] @ rows[:, 1])
-    return float(start), float(max(rate, 0.0))
+    if rate < LEAST_RATE:
+        start, rate = np.average(measured - LEAST_RATE * expected, weights=weights**2), LEAST_RATE
+    return max(0.0, float(start)), float(rate)
 
 
 def seconds_per_simulation(stage: Stage[Any], pipeline: Pipeline, index: RecordIndex) -> tuple[float, bool]:
@@ -102,7 +107,7 @@ def fitting_work(mdn: MdnTrainingBlock, outputs: int, labels: int, epochs: float
     labels
         How many it learns from.
     """
-    return epochs * labels * (1 + 0.1 * outputs * mdn.components / 40)
+    return epochs * labels * (1 + 0.025 * outputs * mdn.components / 40)
 
 
 def rows_per_unit(stage: Stage[Any], pipeline: Pipeline, index: RecordIndex, workers: int, wanted: int | None) -> int:

@@ -113,7 +113,10 @@ class StageKind(ABC, Generic[StageConfig]):
         """The stages of this kind that a spec asks for, in the spec's order."""
 
     def work(self, config: StageConfig, inputs: Mapping[str, Stage[Any]]) -> float:
-        """How much there is to do beside simulations, in units of its own; ``inputs`` are what it reads, by role."""
+        """How much there is to do beside simulations, in units of its own; ``inputs`` are what it reads, by role.
+
+        A stage that simulates says by its fact ``work_seconds`` how long that took.
+        """
         return 0.0
 
     def cores(self, config: StageConfig) -> int | None:

@@ -53,7 +53,7 @@ class LatentsKind(StageKind[LatentsConfig]):
 
     name = "latents"
     schema_version = 2
-    seconds_per_work = 1.2e-7  # a generated pixel
+    seconds_per_work = 3.0e-7  # a generated pixel
 
     def stages(self, spec: Spec) -> Iterator[Stage[LatentsConfig]]:
         """One a data set."""

@@ -144,7 +144,7 @@ class ModelKind(StageKind[ModelConfig]):
 
     name = "model"
     schema_version = 2
-    seconds_per_work = 1.0e-5
+    seconds_per_work = 2.0e-5  # see fitting_work
 
     def stages(self, spec: Spec) -> Iterator[Stage[ModelConfig]]:
         """One an inverse model and data set."""

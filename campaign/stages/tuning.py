@@ -98,7 +98,7 @@ class TuningKind(StageKind[TuningConfig]):
 
     name = "tuning"
     schema_version = 2
-    seconds_per_work = 1.0e-5  # see work()
+    seconds_per_work = 2.0e-5  # see fitting_work
 
     def stages(self, spec: Spec) -> Iterator[Stage[TuningConfig]]:
         """One a data set, where the spec asks for a sweep."""

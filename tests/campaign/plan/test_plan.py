@@ -169,7 +169,7 @@ def test_timings_of_other_sizes_tell_start_up_and_rate_apart(make_spec: MakeSpec
         finish(cache, pipeline["generator"], pipeline.parts["generator"], timing, work=16 * 32**2 * steps)
     planned = {stage.name: stage for stage in make_plan(trained(60_000), tmp_path, cache, 2).stages}
     assert planned["generator"].timed
-    assert planned["generator"].core_seconds == pytest.approx(20.0 + 3 * expected * 60_000, rel=0.1)
+    assert planned["generator"].core_seconds == pytest.approx(20.0 + 3 * expected * 60_000, rel=0.25)
     assert not planned["latents/data-i"].timed
 
 
