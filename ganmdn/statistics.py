@@ -1,4 +1,4 @@
-"""Morphology of two-phase images, and how far the images of a generator are from those that it learnt from.
+"""Morphology of two-phase images.
 
 Every statistic is computed per image on the white phase, with the periodic continuation that the simulations assume.
 """
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 IMAGES_PER_CHUNK = 256  # bounds the memory of the Fourier transforms
-QUANTILES = 101
 
 
 def volume_fraction(images: np.ndarray) -> np.ndarray:
@@ -94,71 +93,16 @@ class Curve:
     spread: np.ndarray
 
 
-@dataclass(frozen=True)
-class MorphologyStatistics:
-    """Two sets of images side by side, by name of the statistic (the keys of ``STATISTICS``).
-
-    Attributes
-    ----------
-    reference, generated
-        Mean and spread of each statistic over either set.
-    distance
-        Wasserstein-1 distance between the two sets' per-image values, averaged over lags or frequencies, in units of
-        the reference's standard deviation: 0 for the same set, 1 for a shift by one standard deviation. It
-        sees both a wrong mean and a wrong spread (a collapsed generator).
-    """
-
-    reference: dict[str, Curve]
-    generated: dict[str, Curve]
-    distance: dict[str, float]
-
-
-def compare_morphology(reference: np.ndarray, generated: np.ndarray) -> MorphologyStatistics:
-    """Compare two sets of two-phase images.
-
-    Parameters
-    ----------
-    reference, generated
-        uint8 0/1 images, (B, H, W) and (C, H, W); at least two each.
-
-    Raises
-    ------
-    ValueError
-        If sizes differ, a set has fewer than two images, or values other than 0 and 1 occur.
-    """
-    for name, images in (("reference", reference), ("generated", generated)):
-        if images.ndim != 3 or len(images) < 2 or images.max() > 1:
-            raise ValueError(
-                f"{name} must be at least two 0/1 images (B, H, W), got shape {images.shape}, dtype {images.dtype}"
-            )
-    if reference.shape[1:] != generated.shape[1:]:
-        raise ValueError(f"both sets must have one image size, got {reference.shape[1:]} and {generated.shape[1:]}")
-    values = {name: (_per_image(reference, name), _per_image(generated, name)) for name in STATISTICS}
-    return MorphologyStatistics(
-        reference={name: _curve(pair[0]) for name, pair in values.items()},
-        generated={name: _curve(pair[1]) for name, pair in values.items()},
-        distance={name: _distance(*pair) for name, pair in values.items()},
-    )
-
-
 def set_statistics(images: np.ndarray) -> dict[str, Curve]:
     """Mean and spread of each statistic over one set of 0/1 images (B, H, W)."""
-    return {name: _curve(_per_image(images, name)) for name in STATISTICS}
+    return {name: _curve(per_image(images, name)) for name in STATISTICS}
 
 
-def _per_image(images: np.ndarray, name: str) -> np.ndarray:
-    """The statistic of every image, (B, R)."""
+def per_image(images: np.ndarray, name: str) -> np.ndarray:
+    """The statistic called ``name`` (a key of ``STATISTICS``) of every image of (B, H, W), float64 (B, R)."""
     chunks = range(0, len(images), IMAGES_PER_CHUNK)
     return np.concatenate([STATISTICS[name](images[start : start + IMAGES_PER_CHUNK]) for start in chunks])
 
 
 def _curve(values: np.ndarray) -> Curve:
     return Curve(values.mean(axis=0), values.std(axis=0))
-
-
-def _distance(reference: np.ndarray, generated: np.ndarray) -> float:
-    """Mean Wasserstein-1 distance over columns, from quantiles, over the reference's mean standard deviation."""
-    levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
-    gap = np.abs(np.quantile(reference, levels, axis=0) - np.quantile(generated, levels, axis=0))
-    spread = reference.std(axis=0).mean()
-    return float(gap.mean() / spread) if spread > 0 else float(np.inf if gap.any() else 0.0)

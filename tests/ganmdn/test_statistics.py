@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from ganmdn.microstructures import MicrostructureRanges, draw_microstructures
 from ganmdn.statistics import (
     STATISTICS,
-    compare_morphology,
     lineal_path,
     set_statistics,
     spectral_density,
@@ -90,26 +89,6 @@ def test_an_image_of_one_phase_has_no_spectrum() -> None:
     assert not spectral_density(np.ones((1, 16, 16), np.uint8)).any()
 
 
-def test_distance_is_zero_for_a_set_and_itself_and_grows_with_the_shift() -> None:
-    images, _ = draw_microstructures(32, MicrostructureRanges(), SEED, range(60))
-    others, _ = draw_microstructures(32, MicrostructureRanges(), np.random.SeedSequence(4), range(60))
-    coarse, _ = draw_microstructures(
-        32, MicrostructureRanges(frequency_mean_per_px=(0.2, 0.3)), np.random.SeedSequence(4), range(60)
-    )
-    same = compare_morphology(images, images).distance
-    near = compare_morphology(images, others).distance
-    far = compare_morphology(images, coarse).distance
-    assert set(same.values()) == {0.0}
-    assert 0 < near["spectral_density"] < 0.4
-    assert far["spectral_density"] > 2 * near["spectral_density"]
-
-
-def test_distance_sees_a_collapsed_generator() -> None:
-    images, _ = draw_microstructures(32, MicrostructureRanges(), SEED, range(60))
-    middle = images[[int(np.argsort(images.mean(axis=(1, 2)))[30])] * 60]
-    assert compare_morphology(images, middle).distance["volume_fraction"] > 0.5
-
-
 def test_sets_larger_than_a_chunk_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     images, _ = draw_microstructures(32, MicrostructureRanges(), SEED, range(7))
     whole = set_statistics(images)
@@ -117,13 +96,3 @@ def test_sets_larger_than_a_chunk_are_whole(monkeypatch: pytest.MonkeyPatch) -> 
     for name, curve in set_statistics(images).items():
         np.testing.assert_allclose(curve.mean, whole[name].mean)
         np.testing.assert_allclose(curve.spread, whole[name].spread)
-
-
-def test_sets_that_cannot_be_compared_are_refused() -> None:
-    images = np.zeros((3, 8, 8), np.uint8)
-    with pytest.raises(ValueError, match=r"both sets must have one image size, got \(8, 8\) and \(9, 9\)"):
-        compare_morphology(images, np.zeros((3, 9, 9), np.uint8))
-    with pytest.raises(ValueError, match="generated must be at least two 0/1 images"):
-        compare_morphology(images, images[:1])
-    with pytest.raises(ValueError, match="reference must be at least two 0/1 images"):
-        compare_morphology(images + np.uint8(255), images)
