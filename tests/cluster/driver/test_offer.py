@@ -43,5 +43,5 @@ def test_what_ray_raises_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("not connected")
 
     monkeypatch.setattr(offer.ray, "cluster_resources", fails)
-    with pytest.raises(RuntimeError, match="^not connected$"):
+    with pytest.raises(RuntimeError, match=r"^not connected$"):
         offered()
