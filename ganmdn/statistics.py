@@ -95,11 +95,11 @@ class Curve:
 
 def set_statistics(images: np.ndarray) -> dict[str, Curve]:
     """Mean and spread of each statistic over one set of 0/1 images (B, H, W)."""
-    return {name: _curve(_per_image(images, name)) for name in STATISTICS}
+    return {name: _curve(per_image(images, name)) for name in STATISTICS}
 
 
-def _per_image(images: np.ndarray, name: str) -> np.ndarray:
-    """The statistic of every image, (B, R)."""
+def per_image(images: np.ndarray, name: str) -> np.ndarray:
+    """The statistic called ``name`` (a key of ``STATISTICS``) of every image of (B, H, W), float64 (B, R)."""
     chunks = range(0, len(images), IMAGES_PER_CHUNK)
     return np.concatenate([STATISTICS[name](images[start : start + IMAGES_PER_CHUNK]) for start in chunks])
 

@@ -35,6 +35,7 @@ import ray
 from cluster.driver.access import token_in_use
 from cluster.driver.connection import connection
 from cluster.driver.kept_node import kept_node
+from cluster.driver.offer import offered, offered_cpus
 from cluster.driver.ray_private import LIBRARY_SETTINGS, job_without_working_folder, loopback_kept, print_nothing
 from cluster.driver.source import Source, worker_setup_hook
 from cluster.node.command import DEFAULT_OBJECT_STORE_MB, LOOPBACK, SINGLE_THREAD, source_path
@@ -85,7 +86,7 @@ class RayRuntime:
         """CPUs that the cluster offers by now, since nodes may come and go; None when it does not answer."""
         try:
             with connection.in_use():
-                return int(ray.cluster_resources().get("CPU", 0)) if ray.is_initialized() else None
+                return offered_cpus() if ray.is_initialized() else None
         except Exception:  # it is ending, or the head is gone: whoever waits for work will hear of it
             return None
 
@@ -265,7 +266,7 @@ def _connect(
     stack.enter_context(token_in_use(token))
     stack.callback(connection.end)  # from a cluster that others started it merely disconnects
     context = _quiet_init(address, worker_runtime(source, pip))
-    resources = ray.cluster_resources()
+    resources = offered()
     return RayRuntime(
         address=context.address_info["address"],
         cpus=int(resources.get("CPU", 0)),

@@ -12,6 +12,7 @@ from ray.exceptions import GetTimeoutError, OutOfMemoryError, RayError, RayTaskE
 
 from cluster.driver.connection import connection
 from cluster.driver.errors import ClusterLostError, WorkerDiedError
+from cluster.driver.offer import offered_cpus
 from cluster.driver.ray_errors import original_error
 from cluster.driver.runtime import is_cluster_alive
 from cluster.pool.place import Outcome, Place
@@ -41,7 +42,7 @@ class RayPool(WorkerPool):
         """
         if not ray.is_initialized():
             raise RuntimeError("RayPool needs a connected Ray, and there is none; call runtime.start() first")
-        cpus = int(ray.cluster_resources().get("CPU", 0))
+        cpus = offered_cpus()
         if not 1 <= workers <= cpus:
             raise ValueError(f"workers must be 1 to {cpus}, the CPUs that Ray offers, got {workers}")
         super().__init__(workers, max_attempts=max_attempts)

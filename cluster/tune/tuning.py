@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import ray
 from ray import tune
 from ray.exceptions import RayActorError
 from ray.tune.result import TRIAL_ID
 
 from cluster.driver.coordinator import Mailbox, run_coordinated
 from cluster.driver.errors import WorkerLostError
+from cluster.driver.offer import offered_cpus
 from cluster.tune.asha import EPOCH, TRIAL_INDEX, OrderedASHA
 from cluster.tune.outcome import TrialRecord, TuningResult, chosen
 from cluster.tune.search_space import Search
@@ -67,7 +67,7 @@ def run_tuning(
         Processes of trials died again and again.
     """
     # A trial that waits for its turn keeps its CPU: with fewer than promised, all could wait for one outside.
-    available = int(ray.cluster_resources().get("CPU", 0))
+    available = offered_cpus()
     if not 1 <= cpus <= available:
         raise ValueError(f"cpus must be 1 to {available}, the CPUs that Ray offers, got {cpus}")
     sweep = Sweep(trainable, search, storage.absolute() / name)

@@ -293,7 +293,8 @@ def test_history_stays_readable_without_a_cluster(finished: Path) -> None:
             best.setdefault(event["stage"], []).append(event["best_rep"])
     assert len(best) == 2 * 2 + 2 * 3  # searches for each target, and models that were verified, on each data set
     assert all(values == sorted(values, reverse=True) for values in best.values())
-    assert "Wrapping provided model" in output("logs", finished, "--stage", "generator")  # Ray Train's words from its ranks
+    of_training = output("logs", finished, "--stage", "generator")
+    assert "Wrapping provided model" in of_training  # Ray Train's words from its ranks
     assert f"[{STAGE}] stage-ended state=done" in output("logs", finished, "--stage", STAGE)
     gone = campaign("dashboard", finished)
     _, errors = gone.communicate(timeout=WAIT_SECONDS)

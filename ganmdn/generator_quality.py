@@ -1,0 +1,132 @@
+"""How much of its training images a generator has learnt, in numbers beside what chance alone leaves.
+
+Three distances between sets of images, each in a scale of its own, and a similarity within a set:
+
+========================  ============================================================================================
+volume fraction           Kolmogorov-Smirnov: the largest gap between the two sets' distribution functions, 0 to 1
+the curves                Wasserstein-1 between the sets' values at each lag or frequency, in standard deviations
+similarity                share of pixels in which two images of a set agree, over all pairs
+========================  ============================================================================================
+
+The curves are the two-point correlation, the spectral density and the lineal path of ``ganmdn.statistics``. Images
+that were held out from the training stand for the truth; two halves of them, of which neither was learnt from, differ
+too, by chance: that is the floor below which no distance means anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ganmdn.statistics import STATISTICS, per_image
+
+QUANTILES = 101
+VOLUME_FRACTION = "volume_fraction"
+
+
+@dataclass(frozen=True)
+class GeneratorQuality:
+    """What a generator's images are like beside images held out from its training.
+
+    Attributes
+    ----------
+    images
+        Number of images in each set that was compared.
+    distance
+        By name of the statistic (the keys of ``STATISTICS``), between generated and held-out images.
+    floor
+        The same between the two halves of the held-out images.
+    similarity, held_out_similarity
+        Mean share of pixels in which two images agree, within the generated and the held-out images.
+    """
+
+    images: int
+    distance: dict[str, float]
+    floor: dict[str, float]
+    similarity: float
+    held_out_similarity: float
+
+
+def judge_generator(generated: np.ndarray, held_out: np.ndarray) -> GeneratorQuality:
+    """Compare generated images with held-out ones.
+
+    Parameters
+    ----------
+    generated
+        Two-phase images, uint8 0/1 (n, H, W), n at least 2.
+    held_out
+        Twice as many images (2 n, H, W) of the kind that the generator learnt from, none of which it saw. The first
+        half is compared with ``generated``, and with the second half for the floor.
+
+    Returns
+    -------
+    GeneratorQuality
+        Every distance between sets of n images, so that distances and floor may be compared.
+
+    Raises
+    ------
+    ValueError
+        If the numbers or sizes of images do not fit, or values other than 0 and 1 occur.
+    """
+    _check(generated, held_out)
+    half, other = held_out[: len(generated)], held_out[len(generated) :]
+    return GeneratorQuality(
+        images=len(generated),
+        distance=distances(half, generated),
+        floor=distances(half, other),
+        similarity=mean_similarity(generated),
+        held_out_similarity=mean_similarity(held_out),
+    )
+
+
+def distances(reference: np.ndarray, others: np.ndarray) -> dict[str, float]:
+    """Distance of each statistic between two sets of images of one size, (B, H, W) and (C, H, W)."""
+    values = {name: (per_image(reference, name), per_image(others, name)) for name in STATISTICS}
+    fraction = kolmogorov_smirnov(*(column[:, 0] for column in values.pop(VOLUME_FRACTION)))
+    return {VOLUME_FRACTION: fraction} | {name: curve_distance(*pair) for name, pair in values.items()}
+
+
+def kolmogorov_smirnov(first: np.ndarray, second: np.ndarray) -> float:
+    """Largest gap between the empirical distribution functions of two samples, (n,) and (m,)."""
+    values = np.concatenate([first, second])
+    below = [np.searchsorted(np.sort(sample), values, side="right") / len(sample) for sample in (first, second)]
+    return float(np.abs(below[0] - below[1]).max())
+
+
+def curve_distance(reference: np.ndarray, others: np.ndarray) -> float:
+    """Wasserstein-1 distance between the values in each column of (B, R) and (C, R), averaged over columns.
+
+    It is in units of the reference's standard deviation, averaged over columns: 0 for the same set, 1 for a shift by
+    one standard deviation. It sees a wrong mean and a wrong spread (a collapsed generator) alike. Infinite where the
+    reference has no spread and the others differ from it.
+    """
+    levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
+    gap = np.abs(np.quantile(reference, levels, axis=0) - np.quantile(others, levels, axis=0))
+    spread = reference.std(axis=0).mean()
+    return float(gap.mean() / spread) if spread > 0 else float(np.inf if gap.any() else 0.0)
+
+
+def mean_similarity(images: np.ndarray) -> float:
+    """Share of pixels in which two images agree, averaged over all pairs of different images of a set (B, H, W).
+
+    1 less this is the mean pairwise pixel distance, a measure of diversity.
+    """
+    count, pixels = len(images), images[0].size
+    white = images.sum(axis=0, dtype=np.float64)
+    # A pixel that is white in w of n images agrees in w (w - 1) + (n - w) (n - w - 1) ordered pairs of them.
+    agreeing = white * (white - 1) + (count - white) * (count - white - 1)
+    return float(agreeing.sum() / (count * (count - 1) * pixels))
+
+
+def _check(generated: np.ndarray, held_out: np.ndarray) -> None:
+    for name, images in (("generated", generated), ("held_out", held_out)):
+        if images.ndim != 3 or len(images) < 2 or images.max() > 1:
+            raise ValueError(
+                f"{name} must be at least two 0/1 images (B, H, W), got shape {images.shape}, dtype {images.dtype}"
+            )
+    if generated.shape[1:] != held_out.shape[1:] or len(held_out) != 2 * len(generated):
+        raise ValueError(
+            "held_out must be twice as many images as generated, of the same size, "
+            f"got {held_out.shape} for {generated.shape}"
+        )
