@@ -18,7 +18,6 @@ from campaign.plan.optics import effort
 from campaign.plan.pipeline import Pipeline
 from campaign.spec.methods import MdnTrainingBlock
 
-SECONDS_TO_START = 1.0  # a task that does next to nothing
 TYPICAL_EPOCHS = 120  # of a mixture density network, until early stopping
 # How much timings scatter: start-up by seconds, work by a share; and how far a machine may be from what is usual.
 START_UP_SPREAD_S, RATE_SPREAD, LONG_START_S, MACHINE_SPREAD = 3.0, 0.2, 60.0, 1.0
@@ -54,12 +53,13 @@ def _own_seconds(stage: Stage[Any], pipeline: Pipeline, index: RecordIndex) -> t
     if same:
         return statistics.median(same), True
     if not timed:
-        return SECONDS_TO_START + work * kind.seconds_per_work, False
-    start, rate = fit_timings([(record.facts["work"] * kind.seconds_per_work, seconds) for record, seconds in timed])
+        return kind.seconds_to_start + work * kind.seconds_per_work, False
+    timings = [(record.facts["work"] * kind.seconds_per_work, seconds) for record, seconds in timed]
+    start, rate = fit_timings(timings, kind.seconds_to_start)
     return start + rate * work * kind.seconds_per_work, True
 
 
-def fit_timings(timings: Sequence[tuple[float, float]]) -> tuple[float, float]:
+def fit_timings(timings: Sequence[tuple[float, float]], usual_start: float) -> tuple[float, float]:
     """Start-up, in seconds, and rate of this machine beside the expected one, apart.
 
     Least squares. Start-up differs by seconds from one time to the next (whose worker has
@@ -69,13 +69,15 @@ def fit_timings(timings: Sequence[tuple[float, float]]) -> tuple[float, float]:
     ----------
     timings
         Pairs of expected seconds, start-up left out, and measured ones.
+    usual_start
+        Start-up that is expected.
     """
     expected, measured = np.array(timings, dtype=np.float64).T
     weights = 1 / (START_UP_SPREAD_S + RATE_SPREAD * measured)
     rows = np.column_stack([weights, weights * expected])
     # The usual start-up and the expected rate are two timings more.
     rows = np.vstack([rows, [1 / LONG_START_S, 0.0], [0.0, 1 / MACHINE_SPREAD]])
-    wanted = np.append(weights * measured, [SECONDS_TO_START / LONG_START_S, 1 / MACHINE_SPREAD])
+    wanted = np.append(weights * measured, [usual_start / LONG_START_S, 1 / MACHINE_SPREAD])
     start, rate = np.linalg.lstsq(rows, wanted, rcond=None)[0]
     if start < 0:
         start, rate = 0.0, rows[:, 1] @ wanted / (rows[:, 1] @ rows[:, 1])

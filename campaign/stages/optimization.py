@@ -180,6 +180,7 @@ class OptimizationKind(StageKind[OptimizationConfig]):
     name = "optimization"
     schema_version = 4
     store = STORE
+    seconds_to_start = 8.0  # of Ax
     seconds_per_work = 0.08  # a suggestion and dimension of the latent, from 250 to 650 points
 
     def stages(self, spec: Spec) -> Iterator[Stage[OptimizationConfig]]:

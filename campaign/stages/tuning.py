@@ -98,6 +98,7 @@ class TuningKind(StageKind[TuningConfig]):
 
     name = "tuning"
     schema_version = 2
+    seconds_to_start = 40.0  # of Ray Tune, on two cores
     seconds_per_work = 2.0e-5  # see fitting_work
 
     def stages(self, spec: Spec) -> Iterator[Stage[TuningConfig]]:

@@ -39,7 +39,7 @@ def test_units_are_neither_empty_nor_larger_than_the_store(simulations: int, sec
 
 
 def predicted(timings: list[tuple[float, float]], expected: float) -> float:
-    start, rate = fit_timings(timings)
+    start, rate = fit_timings(timings, 1.0)
     assert start >= 0
     assert rate >= 0
     return start + rate * expected
