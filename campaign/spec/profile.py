@@ -193,4 +193,4 @@ Profile = Annotated[LocalProfile | RayProfile | SlurmProfile, Field(discriminato
 
 
 LAPTOP = LocalProfile(kind="local")
-"""What runs where nothing is said: all CPUs of this machine."""
+"""The default: all CPUs of this machine."""
