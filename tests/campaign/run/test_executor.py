@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from campaign.cache.stage_cache import StageCache
+from campaign.cache.stage_cache import StageCache, StageRecord
 from campaign.plan.keys import KeyParts
 from campaign.plan.pipeline import Pipeline, Stage
 from campaign.record.cancel_request import CancelRequest
@@ -264,7 +265,8 @@ def test_the_report_is_part_of_the_run(tmp_path: Path, stages: Any, drive: Calla
     assert run_status(run_folder).state == "failed"
 
 
-def test_a_damaged_store_is_found_by_its_checksum_and_mended(tmp_path: Path, stages: Any) -> None:
+@pytest.mark.parametrize("damage", ["cut short", "emptied", "a file lost", "the unit lost"])
+def test_a_damaged_store_is_found_and_repaired(tmp_path: Path, stages: Any, damage: str) -> None:
     written: list[int] = []
 
     def simulates(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
@@ -275,6 +277,7 @@ def test_a_damaged_store_is_found_by_its_checksum_and_mended(tmp_path: Path, sta
         for unit in store.missing_units():
             written.append(unit)
             store.write_unit(unit, {"y": np.arange(2.0) + unit, "status": np.ones(2, np.uint8)})
+        store.finish()
 
     def reads(config: Mapping[str, Any], inputs: Mapping[str, Path], context: StageContext) -> None:
         total = SimulationStore.open(inputs["a"] / "labels.zarr").read("y")["y"].sum()
@@ -282,8 +285,15 @@ def test_a_damaged_store_is_found_by_its_checksum_and_mended(tmp_path: Path, sta
 
     executor = execute(tmp_path, stages(a=(simulates, [])))
     assert written == [0, 1, 2]
-    shard = tmp_path / "cache" / "a" / "a" / "labels.zarr" / "y" / "c" / "1"
-    os.truncate(shard, shard.stat().st_size - 3)
+    store = tmp_path / "cache" / "a" / "a" / "labels.zarr"
+    shard = store / "y" / "c" / "1"
+    match damage:
+        case "cut short" | "emptied":
+            os.truncate(shard, shard.stat().st_size - 3 if damage == "cut short" else 0)
+        case "a file lost":
+            shard.unlink()
+        case "the unit lost":
+            (store / "status" / "c" / "1").unlink()
     executor = execute(tmp_path, stages(a=(simulates, []), b=(reads, ["a"])))
     assert written == [0, 1, 2, 1]
     assert {name: outcome.state for name, outcome in executor.outcomes.items()} == {"a": "done", "b": "done"}
@@ -298,9 +308,8 @@ def test_a_stage_that_was_taken_over_waits_for_its_new_owner(tmp_path: Path, sta
         calls.append(context.folder)
         if len(calls) == 1:
             context.folder.rename(context.folder.parent / "a")  # the other one finishes it at once
-            (tmp_path / "cache" / "a" / "a" / "stage.json").write_text(
-                json.dumps({"name": "a", "key": "a", "config": {}, "input_keys": {}, "seconds": 1.0, "facts": {}})
-            )
+            record = StageRecord("a", "a", {}, {}, {}, 1, {}, 1.0, 1.0, {})
+            (tmp_path / "cache" / "a" / "a" / "stage.json").write_text(json.dumps(asdict(record)))
         (context.folder / "out").write_text("mine")
 
     executor = execute(tmp_path, stages(a=(loses_its_folder, [])))
