@@ -26,11 +26,11 @@ class TruncationError:
 
     def sentence(self, dataset: str) -> str:
         """The estimate in words."""
-        asked = f"Labels of {dataset} keep diffraction orders up to {self.orders}"
+        kept = f"Labels of {dataset} keep diffraction orders up to {self.orders}"
         if self.mean_absolute is None or self.spread is None:
-            return f"{asked}; none of {self.sample} could be solved again with {self.higher_orders}."
+            return f"{kept}; none of {self.sample} could be solved again with {self.higher_orders}."
         return (
-            f"{asked}; with {self.higher_orders} ({self.sample - self.failed} solved again) absorption differs by "
+            f"{kept}; with {self.higher_orders} ({self.sample - self.failed} solved again) absorption differs by "
             f"{self.mean_absolute:.4f} on average, {self.largest:.4f} at most, where the labels spread by "
             f"{self.spread:.4f}."
         )

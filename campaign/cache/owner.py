@@ -19,7 +19,7 @@ DEAD_AFTER_SECONDS = 90.0  # without a beat, by the clock of whoever waits: cloc
 
 
 class Life(Enum):
-    """What can be said of an owner at the moment."""
+    """What is known of an owner at the moment."""
 
     ALIVE = "alive"
     DEAD = "dead"
@@ -37,7 +37,7 @@ class Owner:
     host, process
         Name of the machine, and number of the process there.
     process_started
-        Seconds from the start of the system to that of the process: it tells apart processes that were given the same
+        Seconds from the start of the system to that of the process: it distinguishes processes that were given the same
         number, and no change of the clock moves it.
     machine
         The running system and its table of processes: containers of one host differ in it.
@@ -95,7 +95,7 @@ def count_as_dead(owner: Owner) -> None:
 
 
 class Watch:
-    """Observes the files of owners from time to time, and says what became of them."""
+    """Observes the files of owners from time to time, and judges what became of them."""
 
     def __init__(self) -> None:
         self._seen: dict[Path, _Sight] = {}

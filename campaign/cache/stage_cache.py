@@ -28,7 +28,7 @@ class DamagedRecordError(ValueError):
 
 @dataclass(frozen=True)
 class StageRecord:
-    """What a finished stage says of itself; lies in its folder as ``stage.json``.
+    """What is kept of a finished stage beside its files; lies in its folder as ``stage.json``.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
 """Fit a family of stacks to published pairs of image and property, judged by pairs that were not fitted to.
 
 Many starts, spread evenly over the ranges and over all choices of materials and orders, are screened: on some of the
-pairs first, where the calibration says so, and those that fit these best on the others. For every fold the best of them
+pairs first, where the calibration has it, and those that fit these best on the others. For every fold the best of them
 on the other folds descend by gradients on those, and the one that fits them best predicts the fold; nothing on the way
 there has seen its pairs. The same with all pairs gives the stack that comes out. Every step is a task for a worker, and
 every result is kept in a folder named after all that enters it, so that a calibration which was stopped goes on.

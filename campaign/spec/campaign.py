@@ -1,6 +1,6 @@
 """What a campaign is: the science of one YAML spec as frozen pydantic models.
 
-Units stand in field names; an unknown key is an error; every choice between alternatives is a union told apart
+Units stand in field names; an unknown key is an error; every choice between alternatives is a union distinguished
 by ``kind``. Where and on how many machines a campaign runs is not science and stands in ``profile.py``.
 """
 
@@ -58,8 +58,8 @@ class Spec(Model):
 
     def truncation_orders_of(self, dataset: str) -> int:
         """Orders at which a sample of the labels of ``dataset`` is solved again."""
-        asked, orders = self.labels.truncation_orders, self.physics.orders_of(dataset)
-        return more_orders(orders) if asked is None else of_dataset(asked, dataset)
+        written, orders = self.labels.truncation_orders, self.physics.orders_of(dataset)
+        return more_orders(orders) if written is None else of_dataset(written, dataset)
 
 
 MORE_ORDERS = 1.4
@@ -95,11 +95,11 @@ def more_orders(orders: int) -> int:
 
 def _sample_order_violations(spec: Spec) -> Iterator[Violation]:
     """The sample that judges the truncation is solved with more orders than the labels."""
-    asked, at = spec.labels.truncation_orders, ("labels", "truncation_orders")
+    written, at = spec.labels.truncation_orders, ("labels", "truncation_orders")
     if not spec.labels.truncation_sample:
         return
-    if asked is not None:
-        missing = list(_missing_orders(spec, asked, at))
+    if written is not None:
+        missing = list(_missing_orders(spec, written, at))
         yield from missing
         if missing:
             return
@@ -107,9 +107,9 @@ def _sample_order_violations(spec: Spec) -> Iterator[Violation]:
         orders, higher = spec.physics.orders_of(name), spec.truncation_orders_of(name)
         if higher <= orders:
             rule = f"must exceed the orders of the labels, {orders} for data set '{name}'"
-            yield Violation(_of(asked, at, name), rule, f"write {more_orders(orders)}, or remove it", str(higher))
+            yield Violation(_of(written, at, name), rule, f"write {more_orders(orders)}, or remove it", str(higher))
         else:
-            yield from _pixel_violations(spec, name, dataset.image_px, higher, asked, at)
+            yield from _pixel_violations(spec, name, dataset.image_px, higher, written, at)
 
 
 def _pixel_violations(

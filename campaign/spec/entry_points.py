@@ -1,4 +1,4 @@
-"""Parts that installed packages bring into campaigns: found by their entry points, imported only where a spec asks."""
+"""Parts that installed packages bring into campaigns: found by entry points, imported only where a spec names them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class PluginError(Exception):
 
 @dataclass(frozen=True)
 class Plugin:
-    """A part as its package announces it; nothing of it is imported yet.
+    """A part as its package declares it; nothing of it is imported yet.
 
     Attributes
     ----------
@@ -75,21 +75,21 @@ class Plugin:
             It cannot be imported, or is not what the group asks for.
         """
         module, _, name = self.reference.partition(":")
-        said = f"'{self.kind}' of {self.package} {self.version}"
+        part = f"'{self.kind}' of {self.package} {self.version}"
         try:
             found = getattr(importlib.import_module(module), name)
         except Exception as error:  # whatever somebody else's module raises
             reason = f"{type(error).__name__}: {error}"
-            raise PluginError(f"{said} must be importable, {reason}", f"mend or reinstall {self.package}") from error
+            raise PluginError(f"{part} must be importable, {reason}", f"mend or reinstall {self.package}") from error
         base = BASES[self.group]
         fix = f"ask the author of {self.package}, or check it with campaign.conformance"
         if not (isinstance(found, type) and issubclass(found, base)):
-            raise PluginError(f"{said} must be a class derived from campaign.spec.plugin.{base.__name__}", fix)
+            raise PluginError(f"{part} must be a class derived from campaign.spec.plugin.{base.__name__}", fix)
         annotation = found.model_fields["kind"].annotation
         if get_origin(annotation) is not Literal or get_args(annotation) != (self.kind,):
-            raise PluginError(f"{said} must have a field kind: Literal['{self.kind}']", fix)
+            raise PluginError(f"{part} must have a field kind: Literal['{self.kind}']", fix)
         if ":" not in getattr(found, "implementation", ""):
-            raise PluginError(f"{said} must name its implementation as 'package.module:name'", fix)
+            raise PluginError(f"{part} must name its implementation as 'package.module:name'", fix)
         return found
 
 
@@ -110,7 +110,7 @@ def _plugin(group: str, entry: EntryPoint) -> Plugin:
 
 
 def find_plugin(block: str, kind: str) -> Plugin | None:
-    """The installed part that a spec asks for by ``kind`` in ``block``."""
+    """The installed part that a spec names by ``kind`` in ``block``."""
     return next((each for each in installed_plugins() if (each.block, each.kind) == (block, kind)), None)
 
 

@@ -47,7 +47,7 @@ def _as_written(schema: Any) -> Any:
         return schema
     made = {key: _as_written(value) for key, value in schema.items() if key != "discriminator"}
     if isinstance(made.get("title"), str):
-        del made["title"]  # pydantic's "Wavelength Nm" says less than the key
+        del made["title"]  # pydantic's "Wavelength Nm" is less than the key
     if isinstance(made.get("description"), str):
         made["description"] = " ".join(made["description"].replace("``", "`").split())
     if "oneOf" in made:

@@ -212,7 +212,7 @@ def _checked(reader: TreeReader, root: Node, adapter: TypeAdapter[Any], unjudged
         value, problems = adapter.validate_python(root.plain()), []
     except ValidationError as error:
         value, problems = None, problems_of(error.errors(include_url=False), root, adapter._type)
-    # What YAML itself says of a place comes first; a second line on the same place would be an echo.
+    # What is wrong with the YAML of a place comes first; a second line on the same place would be an echo.
     seen = {(problem.file, problem.line, problem.column) for problem in reader.problems}
     problems = [problem for problem in problems if (problem.file, problem.line, problem.column) not in seen]
     problems = [problem for problem in problems if not problem.key.startswith(tuple(unjudged))]

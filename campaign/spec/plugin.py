@@ -26,7 +26,7 @@ from campaign.spec.base import Count, Model
 
 
 class PluginConfig(Model):
-    """One block of a spec: frozen, strict about unknown keys, told apart by ``kind``, a ``Literal`` of one name."""
+    """One block of a spec: frozen, strict about unknown keys, distinguished by ``kind``, a ``Literal`` of one name."""
 
     kind: str
     implementation: ClassVar[str]

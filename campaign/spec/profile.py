@@ -194,4 +194,4 @@ Profile = Annotated[LocalProfile | InProcessProfile | RayProfile | SlurmProfile,
 
 
 LAPTOP = LocalProfile(kind="local")
-"""What runs where nothing is said: all CPUs of this machine."""
+"""The default: all CPUs of this machine."""

@@ -55,13 +55,13 @@ def _time_violations(at: tuple[str, ...], minutes: int, partition: Partition) ->
 
 def _size_violations(profile: SlurmProfile, partition: Partition, nodes: int) -> Iterator[Violation]:
     """The first wish that leaves too few nodes is to blame."""
-    asked = {
+    wanted = {
         "cpus_per_node": profile.cpus_per_node,
         "memory_gb_per_node": profile.memory_mb_per_node or 0,
         "gpus_per_node": profile.gpus_per_node,
     }
     wishes = [0, 0, 0]
-    for number, (name, wish) in enumerate(asked.items()):
+    for number, (name, wish) in enumerate(wanted.items()):
         before = partition.fitting(*wishes)
         wishes[number] = wish
         fitting = partition.fitting(*wishes)

@@ -39,7 +39,7 @@ def _type_of(text: str) -> str:
 
 
 class _CoreResolver(VersionedResolver):
-    """Types of plain scalars by the core schema, whatever version a text announces."""
+    """Types of plain scalars by the core schema, whatever version a text declares."""
 
     @property
     def processing_version(self) -> Any:
@@ -59,14 +59,14 @@ def parsed(text: str) -> YamlNode | None:
     ruamel.yaml.error.YAMLError
         The text is no YAML 1.2, or nests too deep.
     """
-    if (version := _announced(text)) not in (None, "1.2"):
+    if (version := _declared(text)) not in (None, "1.2"):
         raise VersionError(version)
     yaml = YAML(typ="safe", pure=True)
     yaml.Resolver, yaml.max_depth = _CoreResolver, MOST_NESTED
     return yaml.compose(text)
 
 
-def _announced(text: str) -> str | None:
+def _declared(text: str) -> str | None:
     """The version in the directive at the head of a text."""
     for line in text.splitlines():
         if line.startswith("%YAML"):

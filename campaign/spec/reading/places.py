@@ -67,8 +67,8 @@ class KeyPlace:
 def find_place(root: Node, schema: Any, location: Iterable[str | int]) -> KeyPlace:
     """Follow ``loc`` of a pydantic error from the root.
 
-    Besides keys a location holds the tags of unions, and ``[key]`` for a mapping's key itself; only the types tell
-    them from keys of the same name.
+    Besides keys a location holds the tags of unions, and ``[key]`` for a mapping's key itself; the types alone
+    distinguish them from keys of the same name.
     """
     place = KeyPlace((), root, root.mark, schema)
     for part in location:

@@ -14,7 +14,7 @@ MOST_NESTED = 60  # levels; a spec has seven
 
 
 class VersionError(YAMLError):
-    """A text announces a version of YAML that is not read here; ``written`` is the version."""
+    """A text declares a version of YAML that is not read here; ``written`` is the version."""
 
     def __init__(self, written: str) -> None:
         super().__init__(f"YAML {written}")

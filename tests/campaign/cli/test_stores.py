@@ -81,3 +81,12 @@ def test_a_report_over_a_damaged_store_names_the_unit(tmp_path: Path, monkeypatc
     monkeypatch.setattr(api, "rewrite_report", refuse)
     done = campaign("report", tmp_path)
     assert (done.exit_code, done.stderr) == (2, "labels.zarr is damaged: unit 3\n")
+
+
+def test_a_calibration_that_could_not_be_written_is_not_begun(tmp_path: Path) -> None:
+    output = tmp_path / "nowhere" / "found.yaml"
+    done = campaign("calibrate", tmp_path / "data.hdf5", "--physics", tmp_path / "family.yaml", "--output", output)
+    assert (done.exit_code, done.stderr) == (
+        2,
+        f"cannot write {output}: its folder does not exist; create it first\n",
+    )

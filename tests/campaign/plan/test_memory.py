@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -37,6 +38,7 @@ print(peak(int(sys.argv[2])) - before)
 
 
 @pytest.mark.long
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak of a process in /proc")
 @pytest.mark.parametrize(("solver", "orders"), [("transfer", 8), ("eigen", 7), ("auto", 11)])
 def test_the_estimate_is_what_a_solve_takes(make_spec: MakeSpec, solver: str, orders: int) -> None:
     physics = make_spec(**{"physics.numerics": {"orders": orders, "solver": solver}}).physics

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from campaign.cache.stage_cache import StageCache
+from campaign.cache.stage_cache import StageCache, StageRecord
 from campaign.plan.keys import KeyParts
 from campaign.plan.kind import Stage, StageKind
 from campaign.plan.pipeline import Pipeline
@@ -415,6 +415,7 @@ def simulates_into(written: list[int]) -> Run:
         for unit in store.missing_units():
             written.append(unit)
             store.write_unit(unit, {"y": np.arange(2.0) + unit, "status": np.ones(2, np.uint8)})
+        store.finish()
 
     return run
 
