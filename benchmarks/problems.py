@@ -1,4 +1,4 @@
-"""The two problems on which RCWA codes are compared, and images for them."""
+"""The problems on which RCWA codes and ways to solve a batch are compared, and images for them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from photonics.materials import table
 from photonics.stack import PatternLayer, Stack, UniformLayer
 
 
@@ -27,7 +28,22 @@ def shallow_problem() -> Stack:
     return Stack(650, 650 / 0.49, 1.0, layers, 100j)
 
 
+def pillar_problem() -> Stack:
+    """P: pillars that absorb strongly, on thin films on metal: the stack of specs/physics/authors.yaml, 64 pixels."""
+    wavelength = 701.34
+    silicon, spacer, mirror = (table(name).index(wavelength) for name in ("a-Si", "ITO", "Al"))
+    layers = (
+        PatternLayer("pillars", 111.15, silicon, 1.0),
+        UniformLayer("film", 29.77, silicon),
+        UniformLayer("spacer", 7.04, spacer),
+    )
+    return Stack(wavelength, 64 * 19.2974, 1.0, layers, mirror)
+
+
+# On which codes are compared.
 PROBLEMS = {"D": deep_problem, "S": shallow_problem}
+# On which ways to solve a batch are.
+BATCH_PROBLEMS = {**PROBLEMS, "P": pillar_problem}
 
 
 def random_images(count: int, px: int = 64, seed: int = 2020) -> np.ndarray:

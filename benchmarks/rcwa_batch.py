@@ -1,10 +1,12 @@
 """Images a second against the size of the batch, on a GPU or on the CPU.
 
-    python benchmarks/rcwa_batch.py [--device cuda] [--orders 7] [--batches 1 4 16 64] [--accuracy 1e-6] [--json]
+    python benchmarks/rcwa_batch.py [--device cuda] [--orders 3 4 5 6] [--batches 1 4 16 64] [--accuracy 1e-3] [--json]
 
-On a GPU the transfer method solves whole batches. On the CPU the ways to use its cores are compared: ``solve`` on one
-thread, on a thread of every core, and in a process on every core, and the transfer method on the whole batch at once.
-The first batch of each is not timed; of several repeats the median counts. Circular truncation.
+On a GPU the transfer method solves whole batches. On the CPU the ways to solve a batch are compared: ``solve`` on one
+thread, beside it image by image, as a caller without batches asks, and the transfer method on the whole batch at once;
+and ``solve`` on a thread of every core and in a process on every core. The last two columns are images a second of
+``solve`` on one thread over those of the two ways beside it. The first batch of each is not timed; of several repeats,
+taken in turns, the median counts. Circular truncation.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from multiprocessing import get_context
 
 import numpy as np
 import torch
-from problems import PROBLEMS, random_images
+from problems import BATCH_PROBLEMS, random_images
 from rich.console import Console
 from rich.table import Table
 
@@ -32,6 +34,7 @@ from photonics.rcwa.threads import one_blas_thread
 from photonics.rcwa.transfer.solver import TransferSolver
 from photonics.stack import Incidence, Stack
 
+ONE_THREAD, ONE_BY_ONE, TRANSFER = "one thread", "one by one", "transfer"
 Way = Callable[[np.ndarray], object]
 Row = dict[str, str | int | float]
 
@@ -40,6 +43,11 @@ def solve_part(stack: Stack, images: np.ndarray, numerics: Numerics) -> np.ndarr
     """Absorbed fractions of some images, in a thread or a process that has one core."""
     torch.set_num_threads(1)
     return solve(stack, images, numerics).absorption
+
+
+def solve_one_by_one(stack: Stack, images: np.ndarray, numerics: Numerics) -> list[np.ndarray]:
+    """Absorbed fractions of images that come one at a time."""
+    return [solve_part(stack, image[None], numerics) for image in images]
 
 
 def process_of_a_worker(seconds: float) -> int:
@@ -65,32 +73,52 @@ def ways_on_cpu(stack: Stack, numerics: Numerics, stay: ExitStack) -> Iterator[t
         return solve_parts
 
     stay.enter_context(one_blas_thread())  # threads would set and restore the number under each other
-    yield "one thread", lambda images: solve_part(stack, images, numerics)
+    yield ONE_THREAD, lambda images: solve_part(stack, images, numerics)
+    yield ONE_BY_ONE, lambda images: solve_one_by_one(stack, images, numerics)
+    yield TRANSFER, lambda images: transfer.powers_batch(images[:, None])
     yield f"{cores} threads", spread(stay.enter_context(ThreadPoolExecutor(cores)))
     yield f"{cores} processes", spread(pool)
-    yield "transfer, one batch", lambda images: transfer.powers_batch(images[:, None], chunk=len(images))
 
 
 def ways_on_gpu(stack: Stack, numerics: Numerics, device: str) -> Iterator[tuple[str, Way]]:
     """The transfer method on whole batches."""
     transfer = TransferSolver(stack, numerics, Incidence(), device=device)
-    yield "transfer, one batch", lambda images: transfer.powers_batch(images[:, None], chunk=len(images))
+    yield TRANSFER, lambda images: transfer.powers_batch(images[:, None], chunk=len(images))
 
 
-def measure(ways: list[tuple[str, Way]], batches: list[int], repeats: int) -> list[Row]:
-    """One row for every way and batch size: images a second."""
+def measure(ways: list[tuple[str, Way]], orders: int, batches: list[int], repeats: int) -> list[Row]:
+    """One row for every batch size and way: images a second."""
     images = random_images(max(batches))
     rows: list[Row] = []
-    for name, way in ways:
-        for size in batches:
-            batch, times = images[:size], []
-            for _ in range(repeats + 1):
+    for size in batches:
+        times: dict[str, list[float]] = {name: [] for name, _ in ways}
+        for _ in range(repeats + 1):
+            for name, way in ways:
                 started = time.perf_counter()
-                way(batch)
-                times.append(time.perf_counter() - started)
-            rows.append({"way": name, "batch": size, "images_per_second": size / statistics.median(times[1:])})
-            print(f"{name}, {size}: {rows[-1]['images_per_second']:.1f} images/s", file=sys.stderr, flush=True)
+                way(images[:size])
+                times[name].append(time.perf_counter() - started)
+        rates = {name: size / statistics.median(seconds[1:]) for name, seconds in times.items()}
+        rows += [{"orders": orders, "way": name, "batch": size, "images_per_second": rates[name]} for name in rates]
+        print(f"{orders} orders, {size} images: {rates}", file=sys.stderr, flush=True)
     return rows
+
+
+def print_table(title: str, rows: list[Row]) -> None:
+    """A line for every number of orders and batch size, with the ratios where they can be had."""
+    names = list(dict.fromkeys(str(row["way"]) for row in rows))
+    ratios = [name for name in (ONE_BY_ONE, TRANSFER) if ONE_THREAD in names and name in names]
+    table = Table(title=title)
+    for heading in ("orders", "batch", *names, *(f"over {name}" for name in ratios)):
+        table.add_column(heading, justify="right")
+    for orders, size in dict.fromkeys((row["orders"], row["batch"]) for row in rows):
+        rates = {
+            str(row["way"]): float(row["images_per_second"])
+            for row in rows
+            if (row["orders"], row["batch"]) == (orders, size)
+        }
+        cells = [f"{rates[name]:.1f}" for name in names] + [f"{rates[ONE_THREAD] / rates[name]:.2f}" for name in ratios]
+        table.add_row(str(orders), str(size), *cells)
+    Console().print(table)
 
 
 def device_name(device: str) -> str:
@@ -103,8 +131,8 @@ def main() -> None:
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU where there is one"
     )
-    parser.add_argument("--problem", choices=sorted(PROBLEMS), default="S", help="D deep, S shallow")
-    parser.add_argument("--orders", type=int, default=7, help="orders M of the circular truncation")
+    parser.add_argument("--problem", choices=sorted(BATCH_PROBLEMS), default="S", help="D deep, S shallow, P pillars")
+    parser.add_argument("--orders", type=int, nargs="+", default=[7], help="orders M of the circular truncation")
     parser.add_argument("--accuracy", type=float, default=1e-6, help="wanted error of the absorbed fraction")
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32], help="sizes of the batch")
     parser.add_argument("--repeats", type=int, default=3, help="timed runs of each")
@@ -114,22 +142,17 @@ def main() -> None:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.set_num_threads(1)
-    stack = PROBLEMS[arguments.problem]()
-    numerics = Numerics(arguments.orders, accuracy=arguments.accuracy)
-    with ExitStack() as stay:
-        ways = list(ways_on_cpu(stack, numerics, stay) if device == "cpu" else ways_on_gpu(stack, numerics, device))
-        rows = measure(ways, sorted(arguments.batches), arguments.repeats)
+    stack, rows = BATCH_PROBLEMS[arguments.problem](), []
+    for orders in arguments.orders:
+        numerics = Numerics(orders, accuracy=arguments.accuracy)
+        with ExitStack() as stay:
+            ways = list(ways_on_cpu(stack, numerics, stay) if device == "cpu" else ways_on_gpu(stack, numerics, device))
+            rows += measure(ways, orders, sorted(arguments.batches), arguments.repeats)
     if arguments.json:
         print(json.dumps({"device": device_name(device), **vars(arguments), "rows": rows}, indent=2))
         return
-    table = Table(title=f"{device_name(device)}, problem {arguments.problem}, M = {arguments.orders}: images a second")
-    names = list(dict.fromkeys(str(row["way"]) for row in rows))
-    for heading in ("batch", *names):
-        table.add_column(heading, justify="right")
-    for size in sorted(arguments.batches):
-        speeds = [f"{row['images_per_second']:.1f}" for row in rows if row["batch"] == size]
-        table.add_row(str(size), *speeds)
-    Console().print(table)
+    name = f"{device_name(device)}, problem {arguments.problem}, accuracy {arguments.accuracy:g}: images a second"
+    print_table(name, rows)
 
 
 if __name__ == "__main__":

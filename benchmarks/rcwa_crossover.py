@@ -61,7 +61,7 @@ def compare(stack: Stack, numerics: Numerics, images: np.ndarray, repeats: int) 
     """One row: what the two take for one stack."""
     quick = PreconditionedSolver(stack, numerics, Incidence())
     transfer = TransferSolver(stack, numerics, Incidence())
-    ways = [lambda: [quick.powers(image[None]) for image in images], lambda: transfer.powers_batch(images[:, None])]
+    ways = [lambda: quick.powers_batch(images[:, None]), lambda: transfer.powers_batch(images[:, None])]
     seconds = least_seconds(ways, repeats)
     return {
         "orders": numerics.orders,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -45,6 +46,9 @@ class Solution:
     error_estimate
         (B,), estimated absolute error that the linear algebra left in the absorbed fraction; truncation is another
         matter.
+    failures
+        Why an image has no solution that can be trusted, by its position; its numbers are all NaN then. Empty unless
+        failures are kept (``photonics.rcwa.solve``).
 
     Raises ValueError if the shapes do not fit together.
     """
@@ -56,6 +60,7 @@ class Solution:
     reflected_orders: np.ndarray
     transmitted_orders: np.ndarray
     error_estimate: np.ndarray
+    failures: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         shape = self.reflection.shape

@@ -16,8 +16,8 @@ from functools import lru_cache
 import numpy as np
 
 SAMPLES = 512
-# Error of the coefficients, relative to the largest value on the ellipse; they add up.
-ROUNDING = 1e-14
+# Coefficients below this part of the largest value on the ellipse are rounding errors of the transform.
+ROUNDING = 2e-16
 # exp(LARGEST_EXPONENT) is still a number.
 LARGEST_EXPONENT = 700.0
 # Phase of which the sine is itself: quotients of smaller ones lose their digits.
@@ -102,7 +102,7 @@ class Series:
     cosine, sine : numpy.ndarray
         Coefficients, float64 (degree + 1,) each.
     tail : float
-        Error planned for: truncation, or rounding of the coefficients where that is more.
+        Truncation error planned for.
     neglected : float
         Size of the first coefficient left out.
     cost : float
@@ -175,19 +175,17 @@ def _expand(
     scaled = np.fft.fft(_cosine_and_sine(part, root), axis=1).real[:, : SAMPLES // 2] / SAMPLES
     scaled[:, 1:] *= 2
     error = np.abs(scaled)
+    error[error < ROUNDING * growth] = 0.0
     if evaluation.relative_sine and part > SMALLEST_PHASE:
         error[1] /= part
     beyond = error[:, ::-1].cumsum(axis=1)[:, ::-1].max(axis=0)
-    # Rounding errors of the transform are no part of the series.
-    rounding = ROUNDING * growth
-    enough = max(tail / evaluation.doubling_error**doublings, rounding)
     for degree in evaluation.degrees:
-        if beyond[degree + 1] < enough:
+        if beyond[degree + 1] < tail / evaluation.doubling_error**doublings:
             coefficients = scaled[:, : degree + 2] / ellipse.radius ** np.arange(degree + 2)
             cost = evaluation.cost(degree) + evaluation.doubling_cost * doublings
             cosine, sine = coefficients[:, :-1]
             neglected = float(np.abs(coefficients[:, -1]).max())
-            return Series(ellipse, part, doublings, growth, cosine, sine, max(tail, rounding), neglected, cost)
+            return Series(ellipse, part, doublings, growth, cosine, sine, tail, neglected, cost)
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -27,14 +28,29 @@ def fourier_coefficients(image: Tensor, highest: int, pixels: str) -> Tensor:
 
 
 def coefficients_along(samples: Tensor, axis: int, highest: int, pixels: str) -> Tensor:
-    """Fourier coefficients along one axis, complex128, harmonics -highest to highest in place of that axis."""
-    side = samples.shape[axis]
-    m = torch.arange(-highest, highest + 1, device=samples.device)
-    coefficients = torch.fft.fft(samples.to(torch.complex128), dim=axis).index_select(axis, m % side) / side
+    """Fourier coefficients along one axis, complex128, harmonics -highest to highest in place of that axis.
+
+    ``samples`` are real or complex, of double precision. For as few harmonics as are kept a product with their waves
+    takes less than a fast transform, which has to make all of them.
+    """
+    waves = _waves(samples.shape[axis], highest, pixels, samples.device)
+    samples = samples.movedim(axis, -1)
+    if samples.is_complex():
+        coefficients = samples @ waves
+    else:
+        coefficients = torch.complex(samples @ waves.real, samples @ waves.imag)
+    return coefficients.movedim(-1, axis)
+
+
+@lru_cache(maxsize=16)
+def _waves(side: int, highest: int, pixels: str, device: torch.device) -> Tensor:
+    """exp(-2 pi i m j / side) / side for samples j and harmonics m, times the box of a pixel: complex128 (side, m)."""
+    j = torch.arange(side, device=device)[:, None]
+    m = torch.arange(-highest, highest + 1, device=device)
+    waves = torch.exp(-2j * math.pi * (j * m % side).double() / side) / side
     if pixels == "exact":
-        box = torch.sinc(m.double() / side) * torch.exp(-1j * math.pi * m.double() / side)
-        coefficients = coefficients * box.reshape(-1, *[1] * (-axis - 1))
-    return coefficients
+        waves = waves * torch.sinc(m.double() / side) * torch.exp(-1j * math.pi * m.double() / side)
+    return waves
 
 
 def convolution_matrix(image: Tensor, lattice: Lattice, pixels: str) -> Tensor:

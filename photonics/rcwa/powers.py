@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +31,10 @@ class Powers(NamedTuple):
     error_estimate: float
 
 
+# What becomes of one image.
+Outcome = Powers | SolverError
+
+
 class TensorPowers(NamedTuple):
     """The same of B solutions in torch, less the estimate: shapes as in ``Powers`` after an axis of B."""
 
@@ -41,8 +45,9 @@ class TensorPowers(NamedTuple):
     transmitted_orders: Tensor
 
     def numbers(self, error_estimates: Sequence[float]) -> list[Powers]:
-        """The solutions as arrays, with the errors that their solver estimates."""
+        """The solutions as arrays, with the errors (B,) that their solver estimates, checked by ``check_powers``."""
         arrays = [fraction.cpu().numpy() for fraction in self]
+        _check_fractions(arrays[0], arrays[1], arrays[2], np.array(error_estimates))
         return [
             Powers(*(array[i] for array in arrays), error_estimate=error)  # type: ignore[misc]
             for i, error in enumerate(error_estimates)
@@ -55,20 +60,63 @@ def check_powers(powers: Powers) -> None:
     Under Laurent's rule this holds at any truncation for media with Im n >= 0, so breaking it means that the linear
     algebra failed.
     """
-    fractions = np.concatenate([powers.reflection[:, None], powers.transmission[:, None], powers.layer_absorption], 1)
+    _check_fractions(powers.reflection, powers.transmission, powers.layer_absorption, np.array(powers.error_estimate))
+
+
+def _check_fractions(
+    reflection: np.ndarray, transmission: np.ndarray, layer_absorption: np.ndarray, error_estimate: np.ndarray
+) -> None:
+    """``check_powers`` of one image, or of a batch with its axis in front."""
+    fractions = np.concatenate([reflection[..., None], transmission[..., None], layer_absorption], axis=-1)
     if not np.isfinite(fractions).all():
         raise SolverError("the solution is not finite; change the thickness or the wavelength by a little")
-    excess = max(-fractions.min(), fractions.max() - 1, np.abs(fractions.sum(axis=1) - 1).max())
-    if excess > BALANCE_TOLERANCE + powers.error_estimate:
+    outside = np.maximum(-fractions, fractions - 1).max(axis=-1)
+    excess = np.maximum(outside, np.abs(fractions.sum(axis=-1) - 1)).max(axis=-1)
+    if (excess > BALANCE_TOLERANCE + error_estimate).any():
         raise SolverError(
             f"reflection, transmission and absorption must be fractions that add up to 1, but they miss it by "
-            f"{excess:.2g}; the stack is at a resonance: change the thickness or the wavelength by a little"
+            f"{excess.max():.2g}; the stack is at a resonance: change the thickness or the wavelength by a little"
         )
 
 
-def gather(powers: Sequence[Powers], layers: int, orders: np.ndarray) -> Solution:
-    """The powers of B images as one solution, for a stack of so many layers and the diffraction orders (N, 2)."""
-    B, N = len(powers), len(orders)
+def solve_in_chunks(
+    patterns: np.ndarray,
+    chunk: int,
+    together: Callable[[np.ndarray], list[Powers]],
+    alone: Callable[[np.ndarray], Powers],
+) -> list[Outcome]:
+    """What becomes of every set of images, (B, P, H, W), solved ``chunk`` at a time.
+
+    One image that fails takes its whole chunk with it, by a SolverError. Those images are solved again one by one, so
+    that a failure is that of its image.
+    """
+
+    def one(images: np.ndarray) -> Outcome:
+        try:
+            return alone(images)
+        except SolverError as error:
+            return error
+
+    found: list[Outcome] = []
+    for start in range(0, len(patterns), chunk):
+        part = patterns[start : start + chunk]
+        try:
+            found += together(part)
+        except SolverError:
+            found += map(one, part)
+    return found
+
+
+def gather(outcomes: Sequence[Outcome], layers: int, orders: np.ndarray) -> Solution:
+    """What became of B images as one solution, for a stack of so many layers and the diffraction orders (N, 2).
+
+    Numbers of an image that failed are NaN.
+    """
+    B, N = len(outcomes), len(orders)
+    failures = {position: str(each) for position, each in enumerate(outcomes) if isinstance(each, SolverError)}
+    nan = np.full((2, max(N, layers)), np.nan)
+    nothing = Powers(nan[:, 0], nan[:, 0], nan[:, :layers], nan[:, :N], nan[:, :N], np.nan)
+    powers = [nothing if isinstance(each, SolverError) else each for each in outcomes]
     return Solution(
         np.reshape([p.reflection for p in powers], (B, 2)),
         np.reshape([p.transmission for p in powers], (B, 2)),
@@ -77,4 +125,5 @@ def gather(powers: Sequence[Powers], layers: int, orders: np.ndarray) -> Solutio
         np.reshape([p.reflected_orders for p in powers], (B, 2, N)),
         np.reshape([p.transmitted_orders for p in powers], (B, 2, N)),
         np.reshape([p.error_estimate for p in powers], (B,)),
+        failures,
     )

@@ -23,8 +23,8 @@ import torch
 
 from photonics.rcwa.convolution import convolution_matrix, li_matrices
 from photonics.rcwa.lattice import Lattice, make_lattice
-from photonics.rcwa.numerics import Numerics
-from photonics.rcwa.powers import Powers
+from photonics.rcwa.numerics import Numerics, SolverError
+from photonics.rcwa.powers import Outcome, Powers, check_powers
 from photonics.stack import Incidence, PatternLayer, Stack
 
 
@@ -61,6 +61,18 @@ class EigenSolver:
         self.Y_incident = halfspace_admittance(self.lattice, stack.incident_index)
         self.Y_substrate = halfspace_admittance(self.lattice, stack.substrate_index)
         self.e_incident = incident_field(self.lattice)
+
+    def powers_batch(self, patterns: np.ndarray) -> list[Outcome]:
+        """Power fractions of every set of images, (B, P, H, W), or why there are none."""
+        return [self._outcome(images) for images in patterns]
+
+    def _outcome(self, patterns: np.ndarray) -> Outcome:
+        try:
+            powers = self.powers(patterns)
+            check_powers(powers)
+        except (SolverError, np.linalg.LinAlgError) as error:
+            return SolverError(str(error))
+        return powers
 
     def powers(self, patterns: np.ndarray) -> Powers:
         """Power fractions for one set of images (P, H, W), one image for each patterned layer from top to bottom."""

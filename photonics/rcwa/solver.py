@@ -11,9 +11,8 @@ import numpy as np
 from photonics.rcwa.grazing import nearby_stacks
 from photonics.rcwa.lattice import harmonics
 from photonics.rcwa.numerics import COARSEST, Numerics, SolverError
-from photonics.rcwa.powers import Powers, check_powers, gather
-from photonics.rcwa.preconditioned.limits import why_not
-from photonics.rcwa.preconditioned.solver import PreconditionedSolver
+from photonics.rcwa.powers import Outcome, gather
+from photonics.rcwa.preconditioned.solver import PreconditionedSolver, why_not
 from photonics.rcwa.reference import EigenSolver
 from photonics.rcwa.threads import one_blas_thread
 from photonics.rcwa.transfer.arithmetic import optical_phase
@@ -24,14 +23,14 @@ from photonics.stack import Incidence, Stack
 NORMAL_INCIDENCE = Incidence()
 
 # Harmonics at most, optical phase of the pattern at least, accuracy at most.
-TRANSFER_IS_QUICKER = ((49, 0.0, COARSEST), (81, 2.5, COARSEST), (121, 6.0, 1e-7))
+TRANSFER_IS_QUICKER = ((13, 13.0, 1e-6), (49, 20.0, COARSEST))
 
 
-class ImageSolver(Protocol):
-    """What every solver is: made for one stack, then asked for image after image."""
+class BatchSolver(Protocol):
+    """What every solver is: made for one stack, then asked for images."""
 
-    def powers(self, patterns: np.ndarray) -> Powers:
-        """Power fractions for one set of images (P, H, W), one for each patterned layer from top to bottom."""
+    def powers_batch(self, patterns: np.ndarray) -> list[Outcome]:
+        """Power fractions of every set of images, (B, P, H, W), one for each patterned layer, or why there are none."""
 
 
 class AutomaticSolver:
@@ -45,15 +44,14 @@ class AutomaticSolver:
     def _sure(self) -> TransferSolver:
         return self._make_sure()
 
-    def powers(self, patterns: np.ndarray) -> Powers:
-        """Power fractions for one set of images (P, H, W), one for each patterned layer from top to bottom."""
-        try:
-            powers = self._quick.powers(patterns)
-            check_powers(powers)
-        except SolverError:
-            # Which image this happens to is a matter of the image alone, so that numbers stay reproducible.
-            return self._sure.powers(patterns)
-        return powers
+    def powers_batch(self, patterns: np.ndarray) -> list[Outcome]:
+        """Power fractions of every image, (B, 1, H, W), or why there are none."""
+        outcomes = self._quick.powers_batch(patterns)
+        for position, outcome in enumerate(outcomes):
+            if isinstance(outcome, SolverError):
+                # Which images this happens to is a matter of each alone, so that numbers stay reproducible.
+                [outcomes[position]] = self._sure.powers_batch(patterns[position : position + 1])
+        return outcomes
 
 
 def solve(
@@ -63,20 +61,37 @@ def solve(
     incidence: Incidence = NORMAL_INCIDENCE,
     *,
     device: str = "cpu",
+    keep_failures: bool = False,
 ) -> Solution:
     """Reflection, transmission and absorption of ``stack`` patterned by each of ``images``.
 
-    ``images`` is uint8 (B, H, W), each used in every patterned layer, or (B, P, H, W) with one image for each of the P
-    patterned layers from top to bottom; 1 is white. On a ``device`` other than the CPU the transfer method solves as
-    many images at a time as its memory takes. On the CPU one thread solves them one after the other, or some at a time
-    where orders are few: more threads bring little or cost, a process on every core is quickest, as campaigns
-    have it (``benchmarks/rcwa_batch.py``).
+    On the CPU one thread solves the images, some at a time where orders are few: more threads bring little or cost, a
+    process on every core is quickest, as campaigns have it (``benchmarks/rcwa_batch.py``).
 
-    Where a diffraction order grazes, the solution is the limit from its neighbours; see ``photonics.rcwa.grazing``.
+    Parameters
+    ----------
+    stack : Stack
+        The layers.
+    images : numpy.ndarray
+        uint8 (B, H, W), each used in every patterned layer, or (B, P, H, W) with one image for each of the P patterned
+        layers from top to bottom; 1 is white.
+    numerics : Numerics
+        Truncation, solver and accuracy.
+    incidence : Incidence
+        Where the light comes from.
+    device : str
+        On one other than the CPU the transfer method solves as many images at a time as its memory takes.
+    keep_failures : bool
+        Whether an image whose solution cannot be trusted becomes NaN, with its message in ``Solution.failures``,
+        rather than a SolverError for the whole batch.
 
-    Raises ValueError for images that are not square, not uint8, not 0 and 1, or too coarse for the orders, and for a
-    stack or device that the chosen solver cannot take. Raises SolverError, naming the image by its position in the
-    batch, if its solution cannot be trusted.
+    Raises
+    ------
+    ValueError
+        For images that are not square, not uint8, not 0 and 1, or too coarse for the orders; for a stack or device that
+        the chosen solver cannot take; and for an order that grazes.
+    SolverError
+        Unless failures are kept: names the first image, by its position in the batch, whose solution cannot be trusted.
     """
     patterns = _patterns(stack, images, numerics)
     nearby = nearby_stacks(stack, numerics, incidence)
@@ -90,13 +105,12 @@ def _solve_patterns(
 ) -> Solution:
     """``solve`` for checked images (B, P, H, W) and a stack in which no order grazes."""
     with one_blas_thread():
-        solver = _make_solver(stack, numerics, incidence, device)
-        if isinstance(solver, TransferSolver):
-            powers = solver.powers_batch(patterns)
-        else:
-            powers = [_solve_image(solver, patterns, position) for position in range(len(patterns))]
+        outcomes = _make_solver(stack, numerics, incidence, device).powers_batch(patterns)
+    for position, outcome in enumerate(outcomes):
+        if isinstance(outcome, SolverError) and not keep_failures:
+            raise SolverError(f"image {position} of {len(patterns)}: {outcome}") from outcome
     orders = np.stack(harmonics(numerics.orders, numerics.truncation), axis=1)
-    return gather(powers, len(stack.layers), orders)
+    return gather(outcomes, len(stack.layers), orders)
 
 
 def solve_spectrum(
@@ -106,13 +120,16 @@ def solve_spectrum(
     incidence: Incidence = NORMAL_INCIDENCE,
     *,
     device: str = "cpu",
+    keep_failures: bool = False,
 ) -> tuple[Solution, ...]:
     """``solve`` for every stack, usually one at several wavelengths, with the indices that its materials have there."""
-    return tuple(solve(stack, images, numerics, incidence, device=device) for stack in stacks)
+    return tuple(
+        solve(stack, images, numerics, incidence, device=device, keep_failures=keep_failures) for stack in stacks
+    )
 
 
 @lru_cache(maxsize=16)
-def _make_solver(stack: Stack, numerics: Numerics, incidence: Incidence, device: str) -> ImageSolver:
+def _make_solver(stack: Stack, numerics: Numerics, incidence: Incidence, device: str) -> BatchSolver:
     if device != "cpu" and numerics.solver not in ("auto", "transfer"):
         raise ValueError(
             f"device must be 'cpu' for solver {numerics.solver!r}, got {device!r}; use solver='auto' or 'transfer'"
@@ -131,23 +148,14 @@ def _make_solver(stack: Stack, numerics: Numerics, incidence: Incidence, device:
 def transfer_is_quicker(stack: Stack, numerics: Numerics) -> bool:
     """Whether the transfer method is expected to be quicker than the preconditioned solver, for one pattern on a CPU.
 
-    It is for few orders; iterations become costly for thick layers and fine accuracies, a factorisation does not.
-    Measured by ``benchmarks/rcwa_crossover.py``.
+    It is for few orders and thick layers, of which long polynomials are many products and a doubling is one
+    factorisation. Measured by ``benchmarks/rcwa_crossover.py``.
     """
     count, phase = len(harmonics(numerics.orders, numerics.truncation)[0]), optical_phase(stack)
     return any(
         count <= most and phase >= thick and numerics.accuracy <= accuracy
         for most, thick, accuracy in TRANSFER_IS_QUICKER
     )
-
-
-def _solve_image(solver: ImageSolver, patterns: np.ndarray, position: int) -> Powers:
-    try:
-        powers = solver.powers(patterns[position])
-        check_powers(powers)
-    except (SolverError, np.linalg.LinAlgError) as error:
-        raise SolverError(f"image {position} of {len(patterns)}: {error}") from error
-    return powers
 
 
 def _patterns(stack: Stack, images: np.ndarray, numerics: Numerics) -> np.ndarray:

@@ -1,126 +1,129 @@
-"""A real, single-precision stand-in for a patterned layer between its surroundings, solved directly.
+"""A stand-in for a patterned layer between its surroundings, in single precision, solved directly.
 
 With h = Yb e below the layer and h + Ya e = f above it, the field u at the layer's bottom obeys W u = f,
 
-    W = C^T Yb + Ya C - i (Q S + Ya S P Yb),
+    W = C~ Yb + Ya C - i (Q S + Ya S P Yb),
 
-in the notation of ``exact_operator``: for a real permittivity P and Q are real symmetric in the real basis, so that
-C~ = C^T and P S~ = S P. Here the permittivity loses its imaginary part and C, S come from a short polynomial, all in
-float32. One complex64 LU factorisation of W remains. GMRES makes up for what is lost.
+in the notation of ``exact_operator``. In the real basis P and Q are symmetric, so that C~ = C^T. C and S come either in
+float32, from a permittivity without its imaginary part, or in complex64. One complex64 LU factorisation of W remains.
+GMRES makes up for what is lost.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.linalg import lapack
 
-from photonics.rcwa.chebyshev import Evaluation, Series, divide
+from photonics.rcwa.chebyshev import Series
 from photonics.rcwa.numerics import SolverError
 from photonics.rcwa.preconditioned.exact_operator import PatternOperator
+from photonics.rcwa.preconditioned.matrix_series import MatrixSeries
 
-# Error of the polynomials, relative to the value of either function at x = 0. Larger errors cost more iterations than
-# they save products.
-TAIL = 0.1
-MOST_DOUBLINGS = 8
-HIGHEST_DEGREE = 20
-ROWS = 48
-
-
-def _is_divided(degree: int) -> bool:
-    return degree % 2 == 0 and degree // 2 + 1 <= degree - 1
+# Bytes of one matrix of every image that are worked on together: more does not stay in a core's cache.
+CACHE = 2**17
+# Elements of W that are put together at a time.
+CACHED = 2**14
 
 
-def _products(degree: int) -> float:
-    return degree // 2 + 1 if _is_divided(degree) else degree - 1
+@dataclass(frozen=True, eq=False)
+class StandIn:
+    """What all images share: the series, its type, and the admittances (2 N, 1) above and (2 N,) below, complex64."""
 
+    series: Series
+    dtype: np.dtype
+    above: np.ndarray
+    below: np.ndarray
 
-# A doubling, cos 2x = 2 cos^2 x - 1 and sin 2x = 2 sin x cos x, takes two products and multiplies errors by four.
-BY_DOUBLE_ANGLE = Evaluation(
-    degrees=(2, 3, 4, 5, *range(6, HIGHEST_DEGREE + 1, 2)),
-    cost=_products,
-    doubling_cost=2.0,
-    doubling_error=4.0,
-    most_doublings=MOST_DOUBLINGS,
-    relative_sine=True,
-)
+    def factorise(self, operator: PatternOperator) -> Preconditioner:
+        """W of every image of ``operator``. Raises SolverError if one is singular."""
+        B, n = len(operator), len(self.below)
+        group = min(B, max(1, CACHE // (n**2 * self.dtype.itemsize)))
+        assembly, W = _Assembly(self, group), np.empty((B, n, n), np.complex64)
+        for first in range(0, B, group):
+            assembly.write(operator, slice(first, first + group), W[first : first + group])
+        return Preconditioner(W)
 
 
 class Preconditioner:
-    """W of one pattern, factorised; ``above`` and ``below`` are admittances in the real basis, complex (2 N,)."""
+    """W of a batch of images, complex64 (B, n, n), factorised in place."""
 
-    def __init__(self, operator: PatternOperator, series: Series, above: np.ndarray, below: np.ndarray) -> None:
-        N = operator.basis.size
-        E = np.float32(operator.contrast.real) * operator.X32
-        E.flat[:: N + 1] += np.float32(operator.black.real)
-        # The real part of the inverse, not the inverse of the real part: it is there already, and as near.
-        P, Q = np.ascontiguousarray(operator.P32.real), operator.basis.curl_matrix(E)
-        C, S = _cosine_and_sine(np.concatenate([P @ Q[:N], Q[N:]]), series)
-        QS, SP = Q @ S, S.copy()
-        np.matmul(S[:, :N], P, out=SP[:, :N])
-        W = _assemble(C, QS, SP, above.astype(np.complex64)[:, None], below.astype(np.complex64))
-        # LAPACK wants columns: the transpose of a C-ordered W is what it reads without a copy.
-        self._factors, self._pivots, singular = lapack.cgetrf(W.T, overwrite_a=1)
-        if singular:
-            raise SolverError("the preconditioner is singular, as at a resonance; use solver='transfer'")
+    def __init__(self, W: np.ndarray) -> None:
+        self._factors, self._pivots = W, []
+        for matrix in W:
+            # LAPACK wants columns: the transpose of a C-ordered matrix is what it reads without a copy.
+            _, pivots, singular = lapack.cgetrf(matrix.T, overwrite_a=1)
+            if singular:
+                raise SolverError("the preconditioner is singular, as at a resonance; use solver='transfer'")
+            self._pivots.append(pivots)
 
     def solve(self, right: np.ndarray) -> np.ndarray:
-        """W^-1 times complex64 (2 N, c)."""
-        solution, _ = lapack.cgetrs(self._factors, self._pivots, right, trans=1)
+        """W^-1 times complex64 (B, n, c)."""
+        solution = np.empty_like(right)
+        for factors, pivots, source, found in zip(self._factors, self._pivots, right, solution, strict=True):
+            found[...], _ = lapack.cgetrs(factors.T, pivots, source, trans=1)
         return solution
 
 
-def _assemble(C: np.ndarray, QS: np.ndarray, SP: np.ndarray, Ya: np.ndarray, Yb: np.ndarray) -> np.ndarray:
-    """W, complex64 (n, n), a few rows at a time so that they stay in the cache."""
-    W = np.empty(C.shape, np.complex64)
-    turned = -1j * Yb
-    for first in range(0, len(W), ROWS):
-        rows = slice(first, first + ROWS)
-        part = W[rows]
-        np.multiply(SP[rows], turned, out=part)
-        part += C[rows]
-        part *= Ya[rows]
-        part += C[:, rows].T * Yb
-        part.imag -= QS[rows]
-    return W
+class _Assembly:
+    """Puts W together, for one group of images after the other in the same memory."""
 
+    def __init__(self, stand_in: StandIn, group: int) -> None:
+        n = len(stand_in.below)
+        both = -1j * stand_in.above * stand_in.below
+        self._factors = stand_in.above, stand_in.below, both
+        self._series = MatrixSeries(stand_in.series, stand_in.dtype, group, n)
+        self._buffers = np.empty((3, group, n, n), stand_in.dtype)
 
-def _cosine_and_sine(A: np.ndarray, series: Series) -> tuple[np.ndarray, np.ndarray]:
-    """C and S of A, float32: from all powers, or from those up to half the degree and one division each."""
-    n, degree = len(A), series.degree
-    B = A * np.float32(1 / series.ellipse.half_width)
-    B.flat[:: n + 1] -= np.float32(series.ellipse.centre / series.ellipse.half_width)
-    divided = _is_divided(degree)
-    T = [B]
-    for k in range(2, (degree // 2 if divided else degree) + 1):
-        following = B @ T[-1]
-        following *= np.float32(2)
-        if k == 2:
-            following.flat[:: n + 1] -= np.float32(1)
+    def write(self, operator: PatternOperator, images: slice, W: np.ndarray) -> None:
+        """W, complex64 (B, 2 N, 2 N), of some images of ``operator``."""
+        A, Q, spare = self._buffers[:, : len(W)]
+        N = operator.basis.size
+        P, E = operator.matrices(images, Q.dtype)
+        operator.basis.curl_matrix(E, out=Q)
+        np.matmul(P, Q[:, :N], out=A[:, :N])
+        A[:, N:] = Q[:, N:]
+        C, S = self._series.cosine_and_sine(A)
+        QS, SP = np.matmul(Q, S, out=A), S
+        SP[..., :N] = np.matmul(S[..., :N], P, out=spare.reshape(-1)[: S.size // 2].reshape(len(S), 2 * N, N))
+        self._add_up(C, QS, SP, W, Q, spare)
+
+    def _add_up(
+        self, C: np.ndarray, QS: np.ndarray, SP: np.ndarray, W: np.ndarray, total: np.ndarray, spare: np.ndarray
+    ) -> None:
+        """W = Ya C + C^T Yb - i (Q S + Ya S P Yb), some rows at a time: all of them do not stay in the cache."""
+        (above, below, both), n = self._factors, C.shape[-1]
+        step = max(1, CACHED // (len(C) * n))
+        for first in range(0, n, step):
+            rows = slice(first, first + step)
+            terms = C.mT[:, rows], C[:, rows], SP[:, rows]
+            out = W[:, rows], QS[:, rows], total[:, rows], spare[:, rows]
+            self._add_rows(terms, (below, above[rows], both[rows]), *out)
+
+    @staticmethod
+    def _add_rows(
+        terms: tuple[np.ndarray, ...],
+        factors: tuple[np.ndarray, ...],
+        W: np.ndarray,
+        QS: np.ndarray,
+        total: np.ndarray,
+        spare: np.ndarray,
+    ) -> None:
+        if total.dtype.kind == "c":
+            _weigh(terms, factors, W, spare)
+            W -= np.multiply(QS, QS.dtype.type(1j), out=spare)
         else:
-            following -= T[-2]
-        T.append(following)
-    C, S = (_sum(T, c) if not divided else _divided_sum(T, c) for c in (series.cosine, series.sine))
-    for _ in range(series.doublings):
-        S = S @ C
-        S *= np.float32(2)
-        C = C @ C
-        C *= np.float32(2)
-        C.flat[:: n + 1] -= np.float32(1)
-    return C, S
+            W.real = _weigh(terms, [each.real for each in factors], total, spare)
+            np.subtract(_weigh(terms, [each.imag for each in factors], total, spare), QS, out=W.imag)
 
 
-def _divided_sum(T: list[np.ndarray], c: np.ndarray) -> np.ndarray:
-    """Sum of c_k T_k for degree 2 s from T_1 to T_s."""
-    remainder, quotient = divide(c)
-    total = _sum(T, remainder)
-    total += T[-1] @ _sum(T, quotient)
-    return total
-
-
-def _sum(T: list[np.ndarray], c: np.ndarray) -> np.ndarray:
-    """c_0 I + c_1 T_1 + ..."""
-    total = T[0] * np.float32(c[1])
-    for term, weight in zip(T[1:], c[2:], strict=True):
-        total += term * np.float32(weight)
-    total.flat[:: len(total) + 1] += np.float32(c[0])
-    return total
+def _weigh(
+    terms: Sequence[np.ndarray], factors: Sequence[np.ndarray], out: np.ndarray, spare: np.ndarray
+) -> np.ndarray:
+    """Sum of the terms, each times its factor."""
+    np.multiply(terms[0], factors[0], out=out)
+    for term, factor in zip(terms[1:], factors[1:], strict=True):
+        out += np.multiply(term, factor, out=spare)
+    return out

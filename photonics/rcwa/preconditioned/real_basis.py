@@ -20,6 +20,11 @@ from photonics.rcwa.convolution import fourier_coefficients
 from photonics.rcwa.lattice import Lattice
 
 
+def diagonal(matrices: np.ndarray) -> np.ndarray:
+    """The diagonals (..., n) of matrices (..., n, n), to be written to."""
+    return np.einsum("...ii->...i", matrices)
+
+
 class RealBasis:
     """N = 2 K + 1 harmonics of a lattice at normal incidence: the constant, K cosines, K sines.
 
@@ -61,45 +66,53 @@ class RealBasis:
         """Number of harmonics N."""
         return len(self.parallel)
 
-    def convolution_matrix(self, image: np.ndarray, pixels: str) -> np.ndarray:
-        """Laurent's rule for a real image (H, H): real symmetric (N, N), float64; see ``fourier_coefficients``."""
-        values = torch.from_numpy(np.asarray(image, dtype=np.float64))
-        coefficients = fourier_coefficients(values, self._highest, pixels).numpy().ravel()
+    def convolution_matrices(self, images: np.ndarray, pixels: str) -> np.ndarray:
+        """Laurent's rule for real images (B, H, H): real symmetric, float64 (B, N, N); see ``fourier_coefficients``."""
+        values = torch.from_numpy(np.asarray(images, dtype=np.float64))
+        coefficients = fourier_coefficients(values, self._highest, pixels).numpy().reshape(len(images), -1)
         # <cos_i, f cos_j> = Re (c_(i-j) + c_(i+j)), <cos_i, f sin_j> = Im (c_(i-j) - c_(i+j)) and so on.
-        real, imag = np.ascontiguousarray(coefficients.real), np.ascontiguousarray(coefficients.imag)
-        re_minus, re_plus = real[self._differences], real[self._sums]
-        mixed = imag[self._differences] - imag[self._sums]
+        real, imag = coefficients.real, coefficients.imag
+        re_minus, re_plus = real[:, self._differences], real[:, self._sums]
+        mixed = imag[:, self._differences] - imag[:, self._sums]
         K = len(self._plus)
-        matrix = np.empty((self.size, self.size))
-        matrix[: K + 1, : K + 1] = re_minus + re_plus
-        matrix[K + 1 :, K + 1 :] = (re_minus - re_plus)[1:, 1:]
-        matrix[: K + 1, K + 1 :] = mixed[:, 1:]
-        matrix[0] /= math.sqrt(2)
-        matrix[: K + 1, 0] /= math.sqrt(2)
-        matrix[K + 1 :, : K + 1] = matrix[: K + 1, K + 1 :].T
-        return matrix
+        matrices = np.empty((len(images), self.size, self.size))
+        matrices[:, : K + 1, : K + 1] = re_minus + re_plus
+        matrices[:, K + 1 :, K + 1 :] = (re_minus - re_plus)[:, 1:, 1:]
+        matrices[:, : K + 1, K + 1 :] = mixed[:, :, 1:]
+        matrices[:, 0] /= math.sqrt(2)
+        matrices[:, : K + 1, 0] /= math.sqrt(2)
+        matrices[:, K + 1 :, : K + 1] = matrices[:, : K + 1, K + 1 :].mT
+        return matrices
 
     def exchange(self, matrix: np.ndarray) -> np.ndarray:
-        """d/dp ``matrix`` d/dp but for the wavevectors: cosines and sines swapped, with signs; 0 for the constant."""
+        """d/dp ``matrix`` d/dp but for the wavevectors: cosines and sines swapped, with signs; 0 for the constant.
+
+        ``matrix`` is (..., N, N).
+        """
         cosines, sines = slice(1, len(self._plus) + 1), slice(len(self._plus) + 1, None)
         swapped = np.zeros_like(matrix)
-        swapped[cosines, cosines] = matrix[sines, sines]
-        swapped[sines, sines] = matrix[cosines, cosines]
-        swapped[sines, cosines] = -matrix[cosines, sines]
-        swapped[cosines, sines] = -matrix[sines, cosines]
+        swapped[..., cosines, cosines] = matrix[..., sines, sines]
+        swapped[..., sines, sines] = matrix[..., cosines, cosines]
+        swapped[..., sines, cosines] = -matrix[..., cosines, sines]
+        swapped[..., cosines, sines] = -matrix[..., sines, cosines]
         return swapped
 
-    def curl_matrix(self, E: np.ndarray) -> np.ndarray:
-        """Q (2 N, 2 N) for a permittivity matrix E (N, N), in single precision."""
+    def between_wavevectors(self, inverse: np.ndarray) -> np.ndarray:
+        """-kp E' kp for the inverse (..., N, N) of a permittivity matrix: P's p block less the identity."""
+        product = self.exchange(inverse)
+        product *= -self.parallel
+        product *= self.parallel[:, None]
+        return product
+
+    def curl_matrix(self, E: np.ndarray, out: np.ndarray) -> None:
+        """Write Q (..., 2 N, 2 N) for permittivity matrices E (..., N, N), in single precision."""
         N = self.size
         along, across = self._turns
-        Q = np.empty((2 * N, 2 * N), E.dtype)
-        np.multiply(along, E, out=Q[:N, :N])
-        np.multiply(across, E, out=Q[:N, N:])
-        Q[N:, N:] = Q[:N, :N]
-        np.negative(Q[:N, N:], out=Q[N:, :N])
-        Q.flat[N * (2 * N + 1) :: 2 * N + 1] -= (self.parallel**2).astype(np.float32)
-        return Q
+        np.multiply(along, E, out=out[..., :N, :N])
+        np.multiply(across, E, out=out[..., :N, N:])
+        out[..., N:, N:] = out[..., :N, :N]
+        np.negative(out[..., :N, N:], out=out[..., N:, :N])
+        diagonal(out)[..., N:] -= (self.parallel**2).astype(np.float32)
 
     def from_orders(self, values: np.ndarray) -> np.ndarray:
         """Values that both orders of a pair share, such as admittances, (2 N,) by order: (2 N,) in this basis."""
@@ -117,17 +130,17 @@ class RealBasis:
         return np.concatenate(parts)
 
     def fields_to_orders(self, fields: np.ndarray) -> np.ndarray:
-        """Inverse of ``fields_from_orders``."""
+        """Inverse of ``fields_from_orders``, for (..., 2 N, c)."""
         K = len(self._plus)
         parts = []
-        for part in np.split(fields, 2):
-            cosine, sine = part[1 : K + 1], part[K + 1 :]
+        for part in np.split(fields, 2, axis=-2):
+            cosine, sine = part[..., 1 : K + 1, :], part[..., K + 1 :, :]
             orders = np.empty_like(part)
-            orders[self._zero] = part[0]
-            orders[self._plus] = (cosine - 1j * sine) / math.sqrt(2)
-            orders[self._minus] = -(cosine + 1j * sine) / math.sqrt(2)
+            orders[..., self._zero, :] = part[..., 0, :]
+            orders[..., self._plus, :] = (cosine - 1j * sine) / math.sqrt(2)
+            orders[..., self._minus, :] = -(cosine + 1j * sine) / math.sqrt(2)
             parts.append(orders)
-        return np.concatenate(parts)
+        return np.concatenate(parts, axis=-2)
 
     @staticmethod
     def _pairwise(values: np.ndarray) -> np.ndarray:

@@ -7,17 +7,22 @@ import torch
 
 from photonics.rcwa.boundary import Field
 from photonics.rcwa.numerics import Numerics
-from photonics.rcwa.powers import Powers
-from photonics.rcwa.preconditioned.limits import patterns_of, why_not
-from photonics.rcwa.preconditioned.pattern_system import PatternSystem, Work
+from photonics.rcwa.powers import Outcome, Powers, solve_in_chunks
+from photonics.rcwa.preconditioned.field_series import SINGLE
+from photonics.rcwa.preconditioned.pattern_system import PatternSystem, Work, misfit
 from photonics.rcwa.preconditioned.real_basis import RealBasis
 from photonics.rcwa.surroundings import Surroundings
 from photonics.rcwa.tensor_stack import TensorStack
 from photonics.stack import Incidence, Stack
 
+# Bytes of the factorised matrices (2 N, 2 N), complex64, of images that are solved together, and how many those are at
+# most. One image alone takes three to six times as long at few orders, for the calls between small products; more
+# images than these bring nothing (benchmarks/rcwa_batch.py).
+CHUNK, MOST = 2**23, 32
+
 
 class PreconditionedSolver:
-    """Solves one stack for image after image. Raises ValueError for one that ``why_not`` gives a reason against."""
+    """Solves one stack for images. Raises ValueError for a stack that ``why_not`` gives a reason against."""
 
     def __init__(self, stack: Stack, numerics: Numerics, incidence: Incidence) -> None:
         reason = why_not(stack, numerics, incidence)
@@ -38,12 +43,43 @@ class PreconditionedSolver:
             numerics.accuracy,
         )
 
-    def powers(self, patterns: np.ndarray) -> Powers:
-        """Power fractions for one image, (1, H, W). Raises SolverError if the iterations do not converge."""
-        solution = self._system.solve(patterns[0], self._pixels)
-        fields = [Field(torch.from_numpy(e)[None], torch.from_numpy(h)[None]) for e, h in solution[:2]]
-        return self._surroundings.powers(fields).numbers([solution.error])[0]
+    def powers_batch(self, patterns: np.ndarray, *, chunk: int | None = None) -> list[Outcome]:
+        """Power fractions of every image, (B, 1, H, W), ``chunk`` at a time, or why there are none.
+
+        The numbers of an image do not depend on the others.
+        """
+        if chunk is None:
+            chunk = min(MOST, max(1, CHUNK // ((2 * self._system.basis.size) ** 2 * SINGLE.itemsize)))
+        return solve_in_chunks(patterns, chunk, self._together, lambda images: self._together(images[None])[0])
+
+    def _together(self, patterns: np.ndarray) -> list[Powers]:
+        solution = self._system.solve(patterns[:, 0], self._pixels)
+        fields = [Field(torch.from_numpy(e), torch.from_numpy(h)) for e, h in solution[:2]]
+        return self._surroundings.powers(fields).numbers(solution.error.tolist())
 
     def work(self, image: np.ndarray) -> Work:
         """Operations that one image (H, W) takes."""
-        return self._system.work(self._system.solve(image, self._pixels))
+        return self._system.work(self._system.solve(image[None], self._pixels))
+
+
+def why_not(stack: Stack, numerics: Numerics, incidence: Incidence) -> str | None:
+    """What the stack would need for this solver, or None if it can be taken."""
+    patterns = _patterns(stack)
+    if len(patterns) != 1:
+        return f"exactly one patterned layer, got {len(patterns)}"
+    if incidence.polar_deg != 0:
+        return f"normal incidence, got polar_deg {incidence.polar_deg:g}"
+    if numerics.factorization != "laurent":
+        return f"factorization 'laurent', got {numerics.factorization!r}"
+    [pattern] = patterns
+    return misfit(
+        complex(pattern.white_index) ** 2,
+        complex(pattern.black_index) ** 2,
+        stack.optical_thickness(pattern),
+        float(make_lattice(stack, numerics, incidence).parallel.max()),
+        numerics.accuracy,
+    )
+
+
+def _patterns(stack: Stack) -> list[PatternLayer]:
+    return [layer for layer in stack.layers if isinstance(layer, PatternLayer)]

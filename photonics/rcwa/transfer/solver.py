@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import chain
-
 import numpy as np
 import torch
 
 from photonics.rcwa.numerics import Numerics, SolverError
-from photonics.rcwa.powers import Powers, check_powers
+from photonics.rcwa.powers import Outcome, Powers, solve_in_chunks
 from photonics.rcwa.tensor_stack import TensorStack
 from photonics.rcwa.transfer.arithmetic import Arithmetic, Quality, choose, double, optical_phase
 from photonics.rcwa.transfer.cascade import Cascade
@@ -38,32 +36,12 @@ class TransferSolver:
         self._device, self._accuracy = torch.device(device), numerics.accuracy
         self._phase = optical_phase(stack)
 
-    def powers(self, patterns: np.ndarray) -> Powers:
-        """Power fractions for one set of images, (P, H, W). Raises SolverError if they cannot be trusted."""
-        return self._one(patterns[None])
+    def powers_batch(self, patterns: np.ndarray, *, chunk: int | None = None) -> list[Outcome]:
+        """Power fractions of every set of images, (B, P, H, W), ``chunk`` at a time, or why there are none.
 
-    def powers_batch(self, patterns: np.ndarray, *, chunk: int | None = None) -> list[Powers]:
-        """Power fractions for every set of images, (B, P, H, W), ``chunk`` of them at a time.
-
-        By default as many as the device's memory takes; on the CPU as many as its cache does. Raises SolverError,
-        naming the image by its position, if its powers cannot be trusted.
+        By default as many as the device's memory takes; on the CPU as many as its cache does.
         """
-        if chunk is None:
-            chunk = self._chunk()
-
-        def part(start: int) -> list[Powers]:
-            try:
-                return self._many(patterns[start : start + chunk])
-            except SolverError:  # one image that fails takes its whole chunk with it
-                return [alone(position) for position in range(start, min(start + chunk, len(patterns)))]
-
-        def alone(position: int) -> Powers:
-            try:
-                return self._one(patterns[position][None])
-            except SolverError as error:
-                raise SolverError(f"image {position} of {len(patterns)}: {error}") from error
-
-        return list(chain.from_iterable(map(part, range(0, len(patterns), chunk))))
+        return solve_in_chunks(patterns, self._chunk() if chunk is None else chunk, self._many, self._one)
 
     def _many(self, patterns: np.ndarray) -> list[Powers]:
         """Power fractions for images that fit into memory together; those that miss the accuracy are solved again."""
@@ -79,11 +57,11 @@ class TransferSolver:
         return found
 
     def _one(self, patterns: np.ndarray) -> Powers:
-        """As ``_many`` for one image, carefully where that fails."""
+        """As ``_many`` for one set of images (P, H, W), carefully where that fails."""
         try:
-            [powers] = self._many(patterns)
+            [powers] = self._many(patterns[None])
         except SolverError:
-            [powers], _ = self._attempt(patterns, double(self._accuracy), carefully=True)
+            [powers], _ = self._attempt(patterns[None], double(self._accuracy), carefully=True)
         return powers
 
     def _attempt(
@@ -94,10 +72,7 @@ class TransferSolver:
             solved, quality = self._cascade.solve(self._stack.permittivities(images), arithmetic, carefully=carefully)
         found = solved.numbers(arithmetic.error(self._phase, quality).tolist())
         # Without a pattern all images are one.
-        found *= len(patterns) // len(found)
-        for powers in found:
-            check_powers(powers)
-        return found, quality
+        return found * (len(patterns) // len(found)), quality
 
     def _chunk(self) -> int:
         n, patterns = 2 * self._cascade.order_count, len(self._stack.patterns)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from photonics.rcwa.chebyshev import ROUNDING, BernsteinEllipse, Evaluation, Series, divide, plan_series
-from photonics.rcwa.preconditioned.exact_operator import ON_FIELDS
-from photonics.rcwa.preconditioned.preconditioner import BY_DOUBLE_ANGLE
+from photonics.rcwa.chebyshev import BernsteinEllipse, Evaluation, Series, divide, plan_series
+from photonics.rcwa.preconditioned.field_series import ON_FIELDS
+from photonics.rcwa.preconditioned.matrix_series import BY_DOUBLE_ANGLE
 from photonics.rcwa.transfer.polynomials import BY_TANGENT
 
 EVALUATIONS = {"by tangent": BY_TANGENT, "by double angle": BY_DOUBLE_ANGLE, "on fields": ON_FIELDS}
@@ -49,7 +49,7 @@ def planned(ellipse: BernsteinEllipse, thickness: float, tail: float, evaluation
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(
     ellipse=ellipses(),
-    thickness=st.floats(0, 20),
+    thickness=st.one_of(st.just(0.0), st.floats(1e-6, 20)),
     tail=st.sampled_from([1e-1, 1e-3, 1e-6, 1e-9, 1e-12]),
     name=st.sampled_from(sorted(EVALUATIONS)),
 )
@@ -65,8 +65,8 @@ def test_series_are_as_exact_as_planned_and_their_doublings_add_up(
     error = np.abs(sums(series, x) - functions(series.thickness, x)).max(axis=1)
     if evaluation.relative_sine and thickness:
         error[1] /= series.thickness
-    allowed = max(tail / evaluation.doubling_error**series.doublings, ROUNDING * series.growth)
-    assert error.max() <= allowed + ROUNDING * series.growth
+    # What is rounded is as large as the evanescent modes.
+    assert error.max() <= tail / evaluation.doubling_error**series.doublings + 1e-14 * series.growth * max(1, thickness)
     assert series.growth <= evaluation.largest_growth
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from photonics.rcwa.numerics import SolverError
-from photonics.rcwa.powers import Powers, check_powers, gather
+from photonics.rcwa.powers import Powers, check_powers, gather, solve_in_chunks
 
 
 def powers(reflection: float, transmission: float, absorption: float) -> Powers:
@@ -36,3 +36,27 @@ def test_images_are_gathered_in_their_order() -> None:
     np.testing.assert_array_equal(solution.layer_absorption[..., 0], [[0.3, 0.3], [0.7, 0.7]])
     np.testing.assert_array_equal(solution.error_estimate, [0, 1e-6])
     assert gather([], 4, orders).layer_absorption.shape == (0, 2, 4)
+
+
+def test_a_failure_is_a_row_of_nan() -> None:
+    orders = np.zeros((1, 2), dtype=int)
+    solution = gather([powers(0.5, 0.2, 0.3), SolverError("no")], 1, orders)
+    assert solution.failures == {1: "no"}
+    np.testing.assert_array_equal(solution.reflection, [[0.5, 0.5], [np.nan, np.nan]])
+    assert solution.layer_absorption.shape == (2, 2, 1)
+    assert np.isnan(gather([SolverError("no")], 4, orders).layer_absorption).all()
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 7])
+def test_one_failure_takes_no_other_image_with_it(chunk: int) -> None:
+    def together(images: np.ndarray) -> list[Powers]:
+        if (images == 3).any():
+            raise SolverError(f"{len(images)} images failed")
+        return [powers(0.5, float(image) / 10, 0.3) for image in images.ravel()]
+
+    def alone(images: np.ndarray) -> Powers:
+        return together(images)[0]
+
+    found = solve_in_chunks(np.arange(5).reshape(5, 1, 1, 1), chunk, together, alone)
+    assert str(found.pop(3)) == "1 images failed"
+    assert [each.transmission[0] for each in found if isinstance(each, Powers)] == [0.0, 0.1, 0.2, 0.4]

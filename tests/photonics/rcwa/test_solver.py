@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from photonics.rcwa import Numerics, SolverError, solve
+from photonics.rcwa import Numerics, SolverError, solve, solve_spectrum
 from photonics.stack import PatternLayer, Stack
 
 ImageMaker = Callable[..., np.ndarray]
@@ -78,13 +79,36 @@ def test_an_empty_batch_is_an_empty_solution(silicon_on_metal: Stack) -> None:
     assert solution.unpolarised().absorption.shape == (0,)
 
 
+@pytest.fixture
+def failing() -> tuple[Stack, np.ndarray]:
+    """A stack and three images, the second of which has no solution."""
+    # With one order and permittivities +1 and -1, half white makes a mean permittivity of zero.
+    images = np.ones((3, 4, 4), dtype=np.uint8)
+    images[1, :, :2] = 0
+    return Stack(600, 430, 1.0, (PatternLayer("p", 100, 1.0, 1j),), 1.5), images
+
+
 @pytest.mark.parametrize(
     ("solver", "reason"), [("eigen", "Singular matrix"), ("transfer", "a matrix of the transfer method")]
 )
-def test_failure_names_its_image(solver: str, reason: str) -> None:
-    # With one order and permittivities +1 and -1, half white makes a mean permittivity of zero.
-    stack = Stack(600, 430, 1.0, (PatternLayer("p", 100, 1.0, 1j),), 1.5)
-    images = np.ones((3, 4, 4), dtype=np.uint8)
-    images[1, :, :2] = 0
+def test_failure_names_its_image(failing: tuple[Stack, np.ndarray], solver: str, reason: str) -> None:
+    stack, images = failing
     with pytest.raises(SolverError, match=f"^image 1 of 3: {reason}"):
         solve(stack, images, Numerics(0, solver=solver))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("solver", ["eigen", "transfer"])
+def test_a_failure_that_is_kept_is_that_of_one_image(failing: tuple[Stack, np.ndarray], solver: str) -> None:
+    stack, images = failing
+    numerics = Numerics(0, solver=solver)  # type: ignore[arg-type]
+    first, second = solve_spectrum([stack, replace(stack, wavelength_nm=610)], images, numerics, keep_failures=True)
+    for solution in (first, second):
+        assert list(solution.failures) == [1]
+        assert "ingular" in solution.failures[1]
+        for numbers in (solution.absorption, solution.layer_absorption, solution.reflected_orders):
+            assert np.isnan(numbers[1]).all()
+            assert np.isfinite(numbers[[0, 2]]).all()
+        assert np.isnan(solution.error_estimate[1])
+    alone = solve(stack, images[:1], numerics)
+    np.testing.assert_array_equal(first.reflection[0], alone.reflection[0])
+    assert alone.failures == {}

@@ -42,7 +42,7 @@ def test_convolution_matrix_is_that_of_the_orders_in_another_basis(
     sign = np.where([(y, x) >= (0, 0) for x, y in zip(lattice.mx, lattice.my, strict=True)], 1, -1)[:, None]
     X = convolution_matrix(torch.from_numpy(image.astype(complex))[None], lattice, pixels)[0].numpy()
     expected = (sign * U).conj().T @ X @ (sign * U)
-    matrix = basis.convolution_matrix(image, pixels)
+    matrix = basis.convolution_matrices(image[None], pixels)[0]
     np.testing.assert_allclose(expected.imag, 0, atol=1e-14)
     np.testing.assert_allclose(matrix, expected.real, atol=1e-14)
     np.testing.assert_allclose(matrix, matrix.T, atol=0)
