@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ganmdn.density_training import EpochReport
 from ganmdn.inverse import Designs, binarise_keeping_fraction, binary_rows
 from ganmdn.mdn import MixtureDensityNetwork, load_mdn, sample, save_mdn
-from ganmdn.mdn_training import EpochReport, MdnFit, MdnTraining, fit_mdn
+from ganmdn.mdn_training import MdnFit, MdnTraining, fit_mdn
 
 WEIGHTS = "mdn.pt"
 
@@ -72,4 +73,4 @@ def fit_direct_mdn(
         The inverse model, and how its network was fitted.
     """
     fit = fit_mdn(y, binary_rows(images), config, seed, report, device)
-    return DirectMdn(fit.mdn, (images.shape[1], images.shape[2])), fit
+    return DirectMdn(fit.network, (images.shape[1], images.shape[2])), fit

@@ -23,10 +23,15 @@ class Designs:
         uint8 0/1, (n, H, W), white = 1.
     z
         The latents that the generator turned into ``images``, float32 (n, h, w); None where there are none.
+    predicted, deviation
+        (n,), the property that the model expects of each image and the standard deviation of its error; None for a
+        model that predicts none. A share of 0.9 of the simulated properties should lie within 1.645 deviations.
     """
 
     images: np.ndarray
     z: np.ndarray | None = None
+    predicted: np.ndarray | None = None
+    deviation: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.images.ndim != 3 or self.images.dtype != np.uint8:
@@ -35,6 +40,9 @@ class Designs:
             raise ValueError(f"images must hold 0 and 1 only, got {self.images.max()}")
         if self.z is not None and (self.z.ndim != 3 or len(self.z) != len(self.images)):
             raise ValueError(f"z must have shape (n, h, w) with n = {len(self.images)}, got {self.z.shape}")
+        for name in ("predicted", "deviation"):
+            if (values := getattr(self, name)) is not None and values.shape != (len(self.images),):
+                raise ValueError(f"{name} must have shape (n,) with n = {len(self.images)}, got {values.shape}")
 
 
 @runtime_checkable

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ganmdn.density_training import EpochReport
 from ganmdn.inverse import Designs, Generate
 from ganmdn.mdn import MixtureDensityNetwork, load_mdn, sample, save_mdn
-from ganmdn.mdn_training import EpochReport, MdnFit, MdnTraining, fit_mdn
+from ganmdn.mdn_training import MdnFit, MdnTraining, fit_mdn
 from ganmdn.mixture import Sampling
 
 WEIGHTS = "mdn.pt"
@@ -85,4 +86,4 @@ def fit_latent_mdn(
     if z.ndim != 3:
         raise ValueError(f"z must have shape (n, h, w), got {z.shape}")
     fit = fit_mdn(y, z.reshape(len(z), -1), config, seed, report, device)
-    return LatentMdn(fit.mdn, (z.shape[1], z.shape[2]), generate, sampling), fit
+    return LatentMdn(fit.network, (z.shape[1], z.shape[2]), generate, sampling), fit

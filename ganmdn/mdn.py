@@ -19,6 +19,7 @@ from torch import nn
 from torch.distributions import MixtureSameFamily
 from torch.nn.utils import skip_init
 
+from ganmdn.density_training import ConditionalDensity
 from ganmdn.mixture import Sampling, gaussian_mixture, sample_mixture
 from ganmdn.pixel_density import pixel_log_densities, positive
 
@@ -42,7 +43,7 @@ class MdnShape:
                 raise ValueError(f"{name} must be at least 1, got {value}")
 
 
-class MixtureDensityNetwork(nn.Module):
+class MixtureDensityNetwork(ConditionalDensity):
     """Four densely connected layers and a mixture of Gaussians (paper, appendix, equations 3 to 5).
 
     Each layer is dense(width), batch norm, ReLU and is fed the outputs of all earlier layers, newest first, and

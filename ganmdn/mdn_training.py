@@ -1,68 +1,31 @@
-"""Fitting a mixture density network: Adam on the negative log-likelihood, with early stopping."""
+"""Fitting a mixture density network by equation 4 of the paper."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 
-from ganmdn.limits import check_mdn_batch, check_mdn_split, held_out
+from ganmdn.density_training import DensityFit, EarlyStopping, EpochReport, fit_density
 from ganmdn.mdn import MdnShape, MixtureDensityNetwork
 
-EpochReport = Callable[[int, dict[str, float]], None]
-"""Called after every epoch (from 1) with ``train_loss`` and ``validation_loss``; what it raises ends the fit."""
-
-Labels = tuple[torch.Tensor, torch.Tensor]  # y (n,) and targets (n, M)
+MdnFit = DensityFit[MixtureDensityNetwork]
 
 
 @dataclass(frozen=True)
-class MdnTraining:
-    """Size and training of the network; the defaults are the paper's where it prints them (appendix).
-
-    It prints neither ``max_epochs`` nor ``validation_fraction``, the share of labels held out for early stopping.
-    """
+class MdnTraining(EarlyStopping):
+    """Size and training of the network; the defaults are the paper's where it prints them (appendix)."""
 
     components: int = 40
     width: int = 16
-    learning_rate: float = 1e-3
-    batch_size: int = 128
-    patience: int = 50
-    max_epochs: int = 2000
-    validation_fraction: float = 0.1
 
     def __post_init__(self) -> None:
-        for name in ("components", "width", "patience", "max_epochs"):
+        super().__post_init__()
+        for name in ("components", "width"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        check_mdn_batch(self.batch_size)
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
-        if not 0 < self.validation_fraction < 1:
-            raise ValueError(f"validation_fraction must lie between 0 and 1, got {self.validation_fraction}")
-
-
-@dataclass(frozen=True)
-class MdnFit:
-    """A fitted network and how it got there.
-
-    Parameters
-    ----------
-    mdn
-        The network with the weights of ``best_epoch``, in evaluation mode, on the CPU.
-    train_loss, validation_loss
-        (epochs,), mean negative log-likelihood in nats. The training loss is the mean over an epoch's batches,
-        seen with batch statistics while the weights still moved.
-    best_epoch
-        The epoch, from 1, with the lowest validation loss.
-    """
-
-    mdn: MixtureDensityNetwork
-    train_loss: np.ndarray
-    validation_loss: np.ndarray
-    best_epoch: int
 
 
 def fit_mdn(
@@ -73,121 +36,6 @@ def fit_mdn(
     report: EpochReport | None = None,
     device: torch.device | str = "cpu",
 ) -> MdnFit:
-    """Fit p(targets | y) by equation 4 of the paper; the same arguments give the same network.
-
-    Parameters
-    ----------
-    y
-        (n,), properties.
-    targets
-        (n, M), what the network learns to predict from them.
-    seed
-        Decides the held-out labels, the initial weights and the order of the batches.
-    report
-        Hears the losses of every epoch; see ``EpochReport``.
-    device
-        Where to train.
-
-    Raises
-    ------
-    ValueError
-        If shapes disagree, a value is not finite, or too few labels are left for a batch or for validation.
-    FloatingPointError
-        If no epoch reached a finite validation loss.
-    """
-    _check(y, targets)
-    train, validation = split_labels(len(y), config, np.random.default_rng(seed))
-    y_all, targets_all = (torch.as_tensor(array, dtype=torch.float32, device=device) for array in (y, targets))
-    initial = torch.Generator().manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1))
-    shape = MdnShape(targets.shape[1], config.components, config.width)
-    mdn = MixtureDensityNetwork(shape, initial).to(device)
-    return _descend(
-        mdn, (y_all[train], targets_all[train]), (y_all[validation], targets_all[validation]), config, seed, report
-    )
-
-
-def split_labels(count: int, config: MdnTraining, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the training and the validation labels, drawn at random without replacement."""
-    check_mdn_split(count, config.validation_fraction, config.batch_size)
-    order, validation = rng.permutation(count), held_out(count, config.validation_fraction)
-    return order[validation:], order[:validation]
-
-
-def _descend(
-    mdn: MixtureDensityNetwork,
-    train: Labels,
-    validation: Labels,
-    config: MdnTraining,
-    seed: np.random.SeedSequence,
-    report: EpochReport | None,
-) -> MdnFit:
-    """Adam until the validation loss has not improved for ``patience`` epochs; best weights at the end."""
-    optimizer = torch.optim.Adam(mdn.parameters(), lr=config.learning_rate, fused=True)
-    rng = np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, 0)))
-    losses: list[tuple[float, float]] = []
-    best_loss, best_epoch, best_state = math.inf, 0, mdn.state_dict()
-    for epoch in range(1, config.max_epochs + 1):
-        order = torch.as_tensor(rng.permutation(len(train[0])), device=train[0].device)
-        train_loss = _train_epoch(mdn, optimizer, train, order.split(config.batch_size))
-        validation_loss = mean_loss(mdn, *validation, config.batch_size)
-        losses.append((train_loss, validation_loss))
-        if validation_loss < best_loss:
-            best_loss, best_epoch = validation_loss, epoch
-            best_state = {name: value.detach().cpu().clone() for name, value in mdn.state_dict().items()}
-        if report is not None:
-            report(epoch, {"train_loss": train_loss, "validation_loss": validation_loss})
-        if epoch - best_epoch >= config.patience or not math.isfinite(train_loss):
-            break
-    if best_epoch == 0:
-        raise FloatingPointError(
-            f"validation loss was not finite in any of {len(losses)} epochs; "
-            f"check the targets' scale or lower learning_rate (now {config.learning_rate:g})"
-        )
-    mdn.cpu().load_state_dict(best_state)
-    train_losses, validation_losses = np.array(losses).T
-    return MdnFit(mdn.eval(), train_losses, validation_losses, best_epoch)
-
-
-def _train_epoch(
-    mdn: MixtureDensityNetwork,
-    optimizer: torch.optim.Optimizer,
-    train: Labels,
-    batches: tuple[torch.Tensor, ...],
-) -> float:
-    """One pass over the batches; returns the mean loss. A last batch of one row has no batch statistics."""
-    mdn.train()
-    total, rows = torch.zeros((), device=train[0].device), 0
-    for batch in batches:
-        if len(batch) < 2:
-            continue
-        loss = -mdn.log_prob(train[0][batch], train[1][batch]).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        total += loss.detach() * len(batch)
-        rows += len(batch)
-    return float(total) / rows
-
-
-def mean_loss(mdn: MixtureDensityNetwork, y: torch.Tensor, targets: torch.Tensor, batch_size: int) -> float:
-    """Mean negative log-likelihood of labels at inference, in nats."""
-    mdn.eval()
-    with torch.no_grad():
-        parts = [
-            mdn.log_prob(part_y, part_targets).sum()
-            for part_y, part_targets in zip(y.split(batch_size), targets.split(batch_size), strict=True)
-        ]
-    return -float(torch.stack(parts).sum()) / len(y)
-
-
-def _check(y: np.ndarray, targets: np.ndarray) -> None:
-    """Refuse labels that do not pair up or hold a value that is not finite."""
-    if y.ndim != 1 or targets.ndim != 2 or len(y) != len(targets):
-        raise ValueError(f"y must have shape (n,) and targets (n, M), got {y.shape} and {targets.shape}")
-    for name, values in (("y", y), ("targets", targets)):
-        finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
-        if not finite.all():
-            raise ValueError(
-                f"{name} must be finite, {int((~finite).sum())} of {len(y)} rows are not "
-                f"(first: {int(np.flatnonzero(~finite)[0])}); drop the failed simulations first"
-            )
+    """Fit p(targets | y) on properties ``y`` (n,) and ``targets`` (n, M); see ``fit_density`` for the rest."""
+    shape = MdnShape(targets.shape[-1], config.components, config.width)
+    return fit_density(partial(MixtureDensityNetwork, shape), y, targets, config, seed, report, device)

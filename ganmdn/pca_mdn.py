@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ganmdn.density_training import EpochReport
 from ganmdn.inverse import Designs, binarise_keeping_fraction, binary_rows
 from ganmdn.mdn import MixtureDensityNetwork, load_mdn, sample, save_mdn
-from ganmdn.mdn_training import EpochReport, MdnFit, MdnTraining, fit_mdn
+from ganmdn.mdn_training import MdnFit, MdnTraining, fit_mdn
 
 WEIGHTS = "mdn.pt"
 COMPONENTS = "components.npz"
@@ -89,4 +90,4 @@ def fit_pca_mdn(
     fit = fit_mdn(y, pca.fit_transform(rows), config, seed, report, device)
     scale = np.sqrt(pca.explained_variance_)[:, None]
     mean = pca.mean_.reshape(images.shape[1:])
-    return PcaMdn(fit.mdn, mean, (scale * pca.components_).reshape(-1, *mean.shape)), fit
+    return PcaMdn(fit.network, mean, (scale * pca.components_).reshape(-1, *mean.shape)), fit

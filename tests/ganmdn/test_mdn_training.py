@@ -35,14 +35,14 @@ def fitted() -> object:
 def test_loss_on_new_data_comes_near_the_entropy_of_the_problem(fitted: object) -> None:
     y, z = draw_problem(4000, seed=9)
     with torch.no_grad():
-        loss = -fitted.mdn.log_prob(torch.tensor(y).float(), torch.tensor(z).float()).mean().item()
+        loss = -fitted.network.log_prob(torch.tensor(y).float(), torch.tensor(z).float()).mean().item()
     assert true_loss(y, z) - 0.02 < loss < true_loss(y, z) + 0.12
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("y", [0.5, 0.65, 0.9])
 def test_posterior_has_both_modes_and_the_right_moments(fitted: object, y: float) -> None:
-    mixture = mixture_at(fitted.mdn, y)
+    mixture = mixture_at(fitted.network, y)
     assert mixture.mean.item() == pytest.approx(0.0, abs=0.12)
     assert mixture.variance.item() == pytest.approx(y**2 + 0.01, rel=0.12)
     samples = sample_mixture(mixture, 4000, np.random.SeedSequence(3))[:, 0]
@@ -56,8 +56,8 @@ def test_same_seed_same_fit_and_no_global_draws() -> None:
     before = torch.random.get_rng_state()
     first, second, other = (fit_mdn(y, z, QUICK, np.random.SeedSequence(key)) for key in (4, 4, 5))
     np.testing.assert_array_equal(first.validation_loss, second.validation_loss)
-    for name, value in first.mdn.state_dict().items():
-        assert torch.equal(value, second.mdn.state_dict()[name])
+    for name, value in first.network.state_dict().items():
+        assert torch.equal(value, second.network.state_dict()[name])
     assert not np.array_equal(first.validation_loss, other.validation_loss)
     assert torch.equal(torch.random.get_rng_state(), before)
 
@@ -70,7 +70,7 @@ def test_best_weights_are_restored_after_patience_runs_out() -> None:
     assert fit.best_epoch == 1 + int(fit.validation_loss.argmin())
     order = np.random.default_rng(np.random.SeedSequence(0)).permutation(300)[:30]
     with torch.no_grad():
-        loss = -fit.mdn.log_prob(torch.tensor(y[order]).float(), torch.tensor(z[order]).float()).mean()
+        loss = -fit.network.log_prob(torch.tensor(y[order]).float(), torch.tensor(z[order]).float()).mean()
     assert loss.item() == pytest.approx(fit.validation_loss.min(), rel=1e-5)
 
 

@@ -1,0 +1,142 @@
+"""Screening: latents of the prior and of a local search, predicted by a forward model and kept in a bank."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ganmdn.candidate_bank import CandidateBank, SpreadCurve
+from ganmdn.candidate_choice import expected_error
+from ganmdn.inverse import Generate
+from ganmdn.label_table import LabelTable
+from ganmdn.latents import draw_latents
+
+Predict = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""From latents (B, h, w) and their images (B, H, W) to expected properties and standard deviations, (B,) each."""
+RoundReport = Callable[[int, int], None]
+"""Called with the number of candidates screened so far and of all that will be."""
+
+AT_ONCE = 500  # candidates between reports
+RUNGS = 24  # properties that the local search aims at
+BEYOND = 0.1  # how far the rungs go beyond the labels, as a share of their range
+PARENTS = 60  # best candidates of a rung, whose latents are moved
+STEPS = (0.03, 0.1, 0.3)  # standard deviations of such moves, as shares of the prior's half width
+KEPT_PROPERTIES, KEPT_EACH = 161, 400  # a bank keeps the best candidates for this many properties
+
+
+@dataclass(frozen=True)
+class CandidateSearch:
+    """How latents are screened.
+
+    Attributes
+    ----------
+    pool
+        Latents drawn from the prior.
+    rounds, children
+        Rounds of the local search, and latents in each.
+    reach
+        The search's box, as a multiple of the prior's: the edges of what a generator makes lie outside its prior.
+    """
+
+    pool: int = 6000
+    rounds: int = 8
+    children: int = 1000
+    reach: float = 1.5
+
+    def __post_init__(self) -> None:
+        for name, least in (("pool", 1), ("rounds", 0), ("children", 1), ("reach", 1.0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+
+
+class _Screening:
+    """Candidates so far."""
+
+    def __init__(self, generate: Generate, predict: Predict, total: int, report: RoundReport | None) -> None:
+        self._generate, self._predict, self._total, self._report = generate, predict, total, report
+        self._parts: list[tuple[np.ndarray, ...]] = []
+
+    def add(self, z: np.ndarray) -> None:
+        """Generate and predict latents (B, h, w)."""
+        for start in range(0, len(z), AT_ONCE):
+            part = z[start : start + AT_ONCE].astype(np.float32)
+            images = self._generate(part)
+            self._parts.append((part, images, *self._predict(part, images)))
+            if self._report is not None:
+                self._report(sum(len(each[0]) for each in self._parts), self._total)
+
+    def columns(self) -> tuple[np.ndarray, ...]:
+        """Latents, images, expected properties and deviations of all."""
+        return tuple(np.concatenate(column) for column in zip(*self._parts, strict=True))
+
+
+def screen_candidates(
+    labels: LabelTable,
+    generate: Generate,
+    predict: Predict,
+    prior: tuple[float, float],
+    search: CandidateSearch,
+    seed: np.random.SeedSequence,
+    report: RoundReport | None = None,
+) -> CandidateBank:
+    """Screen a pool of the prior, then move the latents of the best candidates for properties all over the range.
+
+    Parameters
+    ----------
+    labels
+        What the forward model learnt from; their range is what the search covers and tries to leave.
+    generate, predict
+        From latents to images, and from both to what is expected of them.
+    prior
+        (low, high) between which latents are drawn, uniformly.
+    seed
+        Decides pool and moves.
+    """
+    screening = _Screening(generate, predict, search.pool + search.rounds * search.children, report)
+    pool_seed, move_seed = (np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, key)) for key in (0, 1))
+    shape = _latent_shape(labels)
+    screening.add(draw_latents(shape, *prior, pool_seed, range(search.pool)))
+    middle, half = (prior[0] + prior[1]) / 2, (prior[1] - prior[0]) / 2
+    rng = np.random.default_rng(move_seed)
+    for _ in range(search.rounds):
+        z, _, predicted, deviation = screening.columns()
+        parents = z[_parents(predicted, deviation, _rungs(labels.y, RUNGS), search.children, rng)]
+        steps = half * rng.choice(STEPS, size=(len(parents), *(1,) * len(shape)))
+        moved = parents + steps * rng.standard_normal(parents.shape)
+        screening.add(middle + half * search.reach * np.clip((moved - middle) / (half * search.reach), -1, 1))
+    columns = screening.columns()
+    kept = _worth_keeping(columns[2], columns[3], _rungs(labels.y, KEPT_PROPERTIES))
+    z, images, predicted, deviation = (column[kept] for column in columns)
+    return CandidateBank(z, images, predicted, deviation, SpreadCurve.of(labels))
+
+
+def _latent_shape(labels: LabelTable) -> tuple[int, int]:
+    if labels.z is None:
+        raise ValueError("labels must have latents z for a search among latents, these have none")
+    return labels.z.shape[1], labels.z.shape[2]
+
+
+def _rungs(y: np.ndarray, count: int) -> np.ndarray:
+    """Properties over the labels' range and a little beyond."""
+    margin = BEYOND * np.ptp(y)
+    return np.linspace(y.min() - margin, y.max() + margin, count)
+
+
+def _parents(
+    predicted: np.ndarray, deviation: np.ndarray, rungs: np.ndarray, count: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Indices of ``count`` candidates, as many for each rung, drawn from the best for it."""
+    shares = np.diff(np.linspace(0, count, len(rungs) + 1).astype(int))
+    chosen = []
+    for rung, share in zip(rungs, shares, strict=True):
+        best = np.argsort(expected_error(predicted, deviation, rung), kind="stable")[:PARENTS]
+        chosen.append(rng.choice(best, share))
+    return np.concatenate(chosen)
+
+
+def _worth_keeping(predicted: np.ndarray, deviation: np.ndarray, properties: np.ndarray) -> np.ndarray:
+    """Indices, rising, of candidates that are among the best for one of ``properties``."""
+    best = [np.argsort(expected_error(predicted, deviation, value), kind="stable")[:KEPT_EACH] for value in properties]
+    return np.unique(np.concatenate(best))

@@ -1,0 +1,181 @@
+"""Inverse model: a neural spline flow p(z | y), the modern one-shot peer of the mixture density network.
+
+Durkan et al., arXiv 1906.04032, by zuko. Latents are uniform in a box; each is mapped to a normal variable first, so
+that the flow which changes nothing is the prior, and no design leaves the box.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import zuko
+from torch import Tensor
+
+from ganmdn.density_training import ConditionalDensity, DensityFit, EarlyStopping, EpochReport, fit_density
+from ganmdn.inverse import Designs, Generate
+
+WEIGHTS = "flow.pt"
+EDGE = 1e-6  # of the box's width: nearer to an edge a latent is moved inwards, where its normal variable is finite
+
+
+@dataclass(frozen=True)
+class FlowTraining(EarlyStopping):
+    """Size and training of the flow.
+
+    Attributes
+    ----------
+    transforms, bins
+        Spline transformations, and pieces of each spline.
+    width
+        Neurons in each of the two hidden layers that give a transformation's splines.
+    """
+
+    transforms: int = 3
+    bins: int = 8
+    width: int = 64
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, least in (("transforms", 1), ("bins", 2), ("width", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class FlowShape:
+    """Sizes of a flow over M = ``dimension`` latents in the box [low, high]^M, and the scale of its condition."""
+
+    dimension: int
+    transforms: int
+    bins: int
+    width: int
+    low: float
+    high: float
+    y_mean: float
+    y_scale: float
+
+
+class LatentFlow(ConditionalDensity):
+    """A neural spline flow over latents in a box, on condition of a property.
+
+    Parameters
+    ----------
+    shape
+        Sizes and scales.
+    generator
+        Draws the initial weights. Torch's global generator, which zuko draws from, is put back.
+    """
+
+    def __init__(self, shape: FlowShape, generator: torch.Generator) -> None:
+        super().__init__()
+        self.shape = shape
+        hidden = (shape.width, shape.width)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(generator.initial_seed())
+            self.flow = zuko.flows.NSF(
+                shape.dimension, 1, bins=shape.bins, transforms=shape.transforms, hidden_features=hidden
+            )
+
+    def log_prob(self, y: Tensor, targets: Tensor) -> Tensor:
+        """Log density of latents ``targets`` (B, M), flattened, given properties ``y`` (B,); (B,)."""
+        low, width = self.shape.low, self.shape.high - self.shape.low
+        share = ((targets - low) / width).clamp(EDGE, 1 - EDGE)
+        normal = torch.special.ndtri(share)
+        # d normal / d target = sqrt(2 pi) exp(normal^2 / 2) / width
+        stretched = 0.5 * (normal.square() + np.log(2 * np.pi)).sum(-1) - targets.shape[-1] * np.log(width)
+        return self.flow(self._condition(y)).log_prob(normal) + stretched
+
+    def latents(self, y: float, noise: Tensor) -> Tensor:
+        """Latents for a property, from standard normal ``noise``; both (n, M)."""
+        condition = self._condition(torch.full((len(noise),), y, dtype=noise.dtype))
+        normal = self.flow(condition).transform.inv(noise)
+        return self.shape.low + (self.shape.high - self.shape.low) * torch.special.ndtr(normal)
+
+    def _condition(self, y: Tensor) -> Tensor:
+        return ((y - self.shape.y_mean) / self.shape.y_scale)[:, None]
+
+
+@dataclass(frozen=True)
+class FlowPosterior:
+    """Flow and generator joined.
+
+    Parameters
+    ----------
+    flow
+        Predicts latents, flattened row by row; its weights are float64, so that designs do not depend on the processor.
+    latent_shape
+        (h, w) of one latent; h x w is the dimension of ``flow``.
+    generate
+        The generator. It is not saved: ``load`` is handed it again.
+    """
+
+    flow: LatentFlow
+    latent_shape: tuple[int, int]
+    generate: Generate
+
+    def __post_init__(self) -> None:
+        if self.flow.shape.dimension != self.latent_shape[0] * self.latent_shape[1]:
+            raise ValueError(
+                f"latent_shape must hold the flow's {self.flow.shape.dimension} dimensions, got {self.latent_shape}"
+            )
+        self.flow.double().eval()
+
+    def design(self, target: float, count: int, seed: np.random.SeedSequence) -> Designs:
+        """Draw latents for ``target`` and generate their images; see ``InverseModel.design``."""
+        if not np.isfinite(target) or count < 1:
+            raise ValueError(f"target must be finite and count at least 1, got target {target}, count {count}")
+        noise = np.random.default_rng(seed).standard_normal((count, self.flow.shape.dimension))
+        with torch.no_grad():
+            latents = self.flow.latents(target, torch.from_numpy(noise))
+        z = latents.numpy().astype(np.float32).reshape(count, *self.latent_shape)
+        return Designs(self.generate(z), z)
+
+    def save(self, folder: Path) -> None:
+        """See ``InverseModel.save``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.save({"shape": asdict(self.flow.shape), "state": self.flow.state_dict()}, folder / WEIGHTS)
+
+    @classmethod
+    def load(cls, folder: Path, latent_shape: tuple[int, int], generate: Generate) -> FlowPosterior:
+        """Read what ``save`` wrote."""
+        content = torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True)
+        flow = LatentFlow(FlowShape(**content["shape"]), torch.Generator()).double()
+        flow.load_state_dict(content["state"])
+        return cls(flow, latent_shape, generate)
+
+
+def fit_flow_posterior(
+    y: np.ndarray,
+    z: np.ndarray,
+    generate: Generate,
+    prior: tuple[float, float],
+    config: FlowTraining,
+    seed: np.random.SeedSequence,
+    *,
+    report: EpochReport | None = None,
+    device: torch.device | str = "cpu",
+) -> tuple[FlowPosterior, DensityFit[LatentFlow]]:
+    """Fit p(z | y) on properties ``y`` (n,) of latents ``z`` (n, h, w); see ``fit_density`` for the rest.
+
+    Parameters
+    ----------
+    prior
+        (low, high) of the uniform distribution that the latents were drawn from.
+
+    Returns
+    -------
+    tuple
+        The inverse model, and how its network was fitted.
+    """
+    if z.ndim != 3:
+        raise ValueError(f"z must have shape (n, h, w), got {z.shape}")
+    low, high = prior
+    if not low <= z.min() <= z.max() <= high:
+        raise ValueError(f"z must lie in the prior's box from {low} to {high}, got {z.min()} to {z.max()}")
+    sizes = (z[0].size, config.transforms, config.bins, config.width)
+    shape = FlowShape(*sizes, float(low), float(high), float(np.mean(y)), float(np.std(y)) or 1.0)
+    fit = fit_density(lambda source: LatentFlow(shape, source), y, z.reshape(len(z), -1), config, seed, report, device)
+    return FlowPosterior(fit.network, (z.shape[1], z.shape[2]), generate), fit

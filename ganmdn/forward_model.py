@@ -1,0 +1,153 @@
+"""From an image to its property with an honest error: image networks and a Gaussian process, stacked out of fold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ganmdn.diffraction import DiffractionOrders, diffraction_features
+from ganmdn.feature_process import FeatureProcess, ProcessTraining
+from ganmdn.image_ensemble import EnsembleTraining, ImageEnsemble, ProgressReport, fit_ensemble
+from ganmdn.image_network import NetworkShape
+from ganmdn.label_table import LabelTable
+
+NINETY_PERCENT = 1.645  # standard deviations of a normal distribution on either side
+SHARES = np.linspace(0, 1, 21)  # tried, of the variance that does not vary from image to image
+
+
+@dataclass(frozen=True)
+class ForwardConfig:
+    """What the forward model is made of; each part tells what it means."""
+
+    network: NetworkShape = field(default_factory=NetworkShape)
+    training: EnsembleTraining = field(default_factory=EnsembleTraining)
+    orders: DiffractionOrders = field(default_factory=DiffractionOrders)
+    process: ProcessTraining = field(default_factory=ProcessTraining)
+
+
+@dataclass(frozen=True)
+class ForwardQuality:
+    """How well labels are predicted by what did not see them.
+
+    Attributes
+    ----------
+    networks_r2, process_r2, stacked_r2
+        Share of the variance of y that is explained: by one network, by the process, by both together.
+    covered
+        Share of labels within 1.645 predicted deviations of the stacked prediction; 0.9 if the errors are normal.
+    """
+
+    networks_r2: float
+    process_r2: float
+    stacked_r2: float
+    covered: float
+
+
+@dataclass(frozen=True)
+class ForwardModel:
+    """Predictions of an ensemble and a process, weighted, and the variance of their error.
+
+    Parameters
+    ----------
+    networks, process
+        The parts.
+    orders
+        Of the process's features.
+    weight
+        Of the networks' mean; the process has the rest.
+    variance, constant_share
+        Mean variance of the error, and the share of it that is the same for every image; the rest goes
+        with the process's variance, whose mean over the labels is ``process_variance``.
+    disagreement
+        Mean variance between the networks; where they disagree more, the error's variance grows by the difference.
+    """
+
+    networks: ImageEnsemble
+    process: FeatureProcess
+    orders: DiffractionOrders
+    weight: float
+    variance: float
+    constant_share: float
+    process_variance: float
+    disagreement: float
+
+    def predict(self, z: np.ndarray | None, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Expected properties of images (B, H, H) with latents (B, h, w), and deviations of their errors; (B,) each."""
+        members = self.networks.predict(images)
+        smooth, deviation = self.process.predict(process_inputs(z, images, self.orders))
+        excess = np.maximum(members.var(axis=0, ddof=1) - self.disagreement, 0)
+        varying = 1 + (1 - self.constant_share) * (deviation**2 / self.process_variance - 1)
+        variance = self.variance * varying + self.weight**2 * excess
+        return self.weight * members.mean(axis=0) + (1 - self.weight) * smooth, np.sqrt(variance)
+
+
+def process_inputs(z: np.ndarray | None, images: np.ndarray, orders: DiffractionOrders) -> np.ndarray:
+    """Latents, where there are any, and diffraction features side by side, float64 (B, F)."""
+    features = diffraction_features(images, orders)
+    return features if z is None else np.concatenate([z.reshape(len(z), -1).astype(np.float64), features], axis=1)
+
+
+def fit_forward_model(
+    labels: LabelTable, config: ForwardConfig, seed: np.random.SeedSequence, report: ProgressReport | None = None
+) -> tuple[ForwardModel, ForwardQuality]:
+    """Fit both parts to the labels, and from predictions of labels that they did not see, how to weigh them.
+
+    Each label is predicted by the one network that left it out and by the process without it. For a new image the
+    networks' mean is taken, whose error is smaller: by what they differ, less what is left of that in the mean.
+    """
+    keys = [np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, key)) for key in (0, 1)]
+    networks, folds = fit_ensemble(labels.images, labels.y, config.network, config.training, keys[0], report)
+    process = FeatureProcess(process_inputs(labels.z, labels.images, config.orders), labels.y, config.process, keys[1])
+    by_network, without = networks.predict_left_out(labels.images, folds), process.leave_one_out()
+    disagreement = float(networks.predict(labels.images).var(axis=0, ddof=1).mean())
+    errors = np.stack([by_network, without.predicted]) - labels.y
+    covariance = errors @ errors.T / len(labels.y)
+    weight = _least_variance_weight(covariance)  # out of fold, to judge by
+    stacked = weight * by_network + (1 - weight) * without.predicted
+    relative = without.deviation**2 / np.mean(without.deviation**2)
+    share = _constant_share(stacked - labels.y, relative)
+    deviation = np.sqrt(np.mean((stacked - labels.y) ** 2) * (1 + (1 - share) * (relative - 1)))
+    quality = ForwardQuality(
+        networks_r2=_explained(by_network, labels.y),
+        process_r2=_explained(without.predicted, labels.y),
+        stacked_r2=_explained(stacked, labels.y),
+        covered=float(np.mean(np.abs(stacked - labels.y) <= NINETY_PERCENT * deviation)),
+    )
+    covariance[0, 0] -= min(disagreement * (1 - 1 / config.training.members), covariance[0, 0] / 2)
+    weight = _least_variance_weight(covariance)
+    parts = np.array([weight, 1 - weight])
+    model = ForwardModel(
+        networks,
+        process,
+        config.orders,
+        weight,
+        variance=float(parts @ covariance @ parts),
+        constant_share=share,
+        process_variance=float(np.mean(without.deviation**2)),
+        disagreement=disagreement,
+    )
+    return model, quality
+
+
+def _least_variance_weight(covariance: np.ndarray) -> float:
+    """Weight in [0, 1] of the first of two unbiased predictions, from the covariance (2, 2) of their errors."""
+    first, second, both = covariance[0, 0], covariance[1, 1], covariance[0, 1]
+    spread = first + second - 2 * both  # variance of their difference
+    return float(np.clip((second - both) / spread, 0, 1)) if spread > 0 else 1.0
+
+
+def _constant_share(errors: np.ndarray, relative: np.ndarray) -> float:
+    """The share of the errors' variance that does not follow ``relative`` (n,), of the largest likelihood."""
+    mean = np.mean(errors**2)
+
+    def loss(share: float) -> float:
+        variance = mean * (1 + (1 - share) * (relative - 1))
+        return float(np.mean(errors**2 / variance + np.log(variance)))
+
+    return float(min(SHARES[1:], key=loss))  # a share of zero would trust the process with everything
+
+
+def _explained(predicted: np.ndarray, y: np.ndarray) -> float:
+    """Share of the variance of ``y`` that ``predicted`` explains; NaN where there is none."""
+    return float(1 - np.mean((predicted - y) ** 2) / np.var(y)) if np.var(y) > 0 else float("nan")

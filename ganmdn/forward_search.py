@@ -1,0 +1,104 @@
+"""Inverse model by way of the forward map: learn what an image does, screen many, keep the best for every target.
+
+All that costs time belongs to fitting: designs for any target are then looked up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ganmdn.candidate_bank import CandidateBank
+from ganmdn.candidate_search import CandidateSearch, screen_candidates
+from ganmdn.forward_model import ForwardConfig, ForwardQuality, fit_forward_model
+from ganmdn.image_ensemble import ProgressReport
+from ganmdn.inverse import Designs, Generate
+from ganmdn.label_table import LabelTable
+
+SCREENED_PER_STEP = 50  # candidates that take about as long as a label in each of four networks' epochs
+
+
+@dataclass(frozen=True)
+class ForwardSearchConfig:
+    """The forward model and the search."""
+
+    forward: ForwardConfig = field(default_factory=ForwardConfig)
+    search: CandidateSearch = field(default_factory=CandidateSearch)
+
+
+@dataclass(frozen=True)
+class ForwardSearch:
+    """Designs are the candidates whose expected error is least, with their spread kept."""
+
+    bank: CandidateBank
+
+    def design(self, target: float, count: int, seed: np.random.SeedSequence) -> Designs:
+        """Pick from the bank, whatever the seed; see ``InverseModel.design`` and ``CandidateBank.choose``."""
+        return self.bank.choose(target, count)
+
+    def save(self, folder: Path) -> None:
+        """See ``InverseModel.save``."""
+        self.bank.save(folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> ForwardSearch:
+        """Read what ``save`` wrote."""
+        return cls(CandidateBank.load(folder))
+
+
+def fit_forward_search(
+    y: np.ndarray,
+    z: np.ndarray,
+    images: np.ndarray,
+    generate: Generate,
+    prior: tuple[float, float],
+    config: ForwardSearchConfig,
+    seed: np.random.SeedSequence,
+    *,
+    report: ProgressReport | None = None,
+) -> tuple[ForwardSearch, ForwardQuality]:
+    """Learn the forward map from labels, then screen candidates.
+
+    Parameters
+    ----------
+    y, z, images
+        Properties (n,), latents (n, h, w) and images, uint8 0/1 (n, H, H), of the labels.
+    generate
+        The generator; it makes the candidates.
+    prior
+        (low, high) of the uniform distribution that the labels' latents were drawn from.
+    seed
+        Decides folds, weights, batches and moves.
+    report
+        Hears of the steps done, and of those to do.
+
+    Returns
+    -------
+    tuple
+        The inverse model, and how well the forward model predicts labels that it did not see.
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, a value is not finite, or labels are too few.
+    """
+    labels = LabelTable(y, images, z)
+    training = config.forward.training.members * config.forward.training.epochs
+    search = config.search
+    total = training + (search.pool + search.rounds * search.children) // SCREENED_PER_STEP
+    keys = [np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, key)) for key in (0, 1)]
+    model, quality = fit_forward_model(
+        labels, config.forward, keys[0], None if report is None else lambda done, _: report(done, total)
+    )
+    bank = screen_candidates(
+        labels,
+        generate,
+        model.predict,
+        prior,
+        search,
+        keys[1],
+        None if report is None else lambda done, _: report(training + done // SCREENED_PER_STEP, total),
+    )
+    return ForwardSearch(bank), quality

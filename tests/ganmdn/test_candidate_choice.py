@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ganmdn.candidate_choice import choose_spread, expected_error, mean_distance, pixel_distances
+
+
+@pytest.mark.parametrize(("distance", "deviation"), [(0.0, 0.01), (0.01, 0.01), (-0.03, 0.01), (0.02, 1e-9)])
+def test_expected_error_is_that_of_many_draws(distance: float, deviation: float) -> None:
+    draws = np.random.default_rng(0).normal(0.6 + distance, deviation, 400_000)
+    error = expected_error(np.array([0.6 + distance]), np.array([deviation]), 0.6)[0]
+    assert error == pytest.approx(np.abs(draws - 0.6).mean(), rel=5e-3)
+
+
+def test_distances_are_shares_of_pixels() -> None:
+    images = (np.random.default_rng(0).random((5, 8, 8)) < 0.4).astype(np.uint8)
+    expected = (images[:, None] != images[None]).mean(axis=(2, 3))
+    np.testing.assert_allclose(pixel_distances(images), expected, atol=1e-6)
+    assert mean_distance(pixel_distances(images)) == pytest.approx(expected[~np.eye(5, dtype=bool)].mean(), rel=1e-5)
+
+
+def on_a_line(*places: float) -> np.ndarray:
+    return np.abs(np.subtract.outer(places, places))
+
+
+def test_the_best_are_taken_where_they_are_spread_already() -> None:
+    np.testing.assert_array_equal(choose_spread(on_a_line(0, 1, 2, 3), 3, 1.0), [0, 1, 2])
+
+
+def test_near_copies_are_left_out() -> None:
+    np.testing.assert_array_equal(choose_spread(on_a_line(0, 0.001, 1, 1.001, 2), 3, 1.0), [0, 2, 4])
+
+
+def test_the_mean_distance_is_reached_by_passing_over_better_candidates() -> None:
+    places = [0, 0.5, 0.7, 1.3, 2.1, 3.0]
+    chosen = choose_spread(on_a_line(*places), 3, 1.2)
+    assert mean_distance(on_a_line(*np.array(places)[chosen])) >= 1.2
+    np.testing.assert_array_equal(chosen, [0, 3, 4])
+
+
+def test_where_there_is_no_spread_the_best_are_taken() -> None:
+    np.testing.assert_array_equal(choose_spread(np.zeros((5, 5)), 3, 0.4), [0, 1, 2])
+    np.testing.assert_array_equal(choose_spread(on_a_line(0, 0.31, 0.62, 0.93), 3, 1.0), [0, 1, 2])
