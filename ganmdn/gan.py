@@ -1,4 +1,4 @@
-"""Training of the GAN with its three losses (paper, appendix), by one worker or several in step."""
+"""Training of the GAN (paper, appendix "Generative adversarial network"), by one worker or several in step."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ganmdn.features import make_features
+from ganmdn.batch_norms import with_measured_norms
 from ganmdn.gan_checkpoint import TrainingHistory, read_checkpoint, write_checkpoint
 from ganmdn.gan_config import GanConfig
-from ganmdn.limits import SAMPLES, check_gan_images
-from ganmdn.losses import adversarial_loss, collapse_loss, feature_products, gram_matrices, style_loss
+from ganmdn.generator_losses import GeneratorLosses
+from ganmdn.losses import adversarial_loss
 from ganmdn.networks import Discriminator, Generator, generate_images, latent_shape
 from ganmdn.real_style import RealStyle, as_grey
 from ganmdn.session import Module, TrainingSession
 
 BETA2 = 0.999
 HISTORY_EVERY = 10  # generator updates between entries of the loss history, and between reports
+SAMPLES = 8  # images on a contact sheet
+NORM_BATCHES = 16  # batches on which the statistics of a checkpoint's generator are measured
 # First element of a draw's spawn key: what is drawn.
-INITIAL_WEIGHTS, BATCHES, SAMPLE_LATENTS = range(3)
+INITIAL_WEIGHTS, BATCHES, SAMPLE_LATENTS, NORM_LATENTS = range(4)
 
 
 class DiscriminatorLoss(nn.Module):
@@ -65,12 +67,11 @@ class GanTrainer:
         self._images = torch.from_numpy(np.ascontiguousarray(images))
         self._latent_shape = latent_shape(images.shape[-1])
         weights = torch.Generator().manual_seed(int(self._child(INITIAL_WEIGHTS).generate_state(1, np.uint64)[0] >> 1))
-        self.generator = _placed(Generator(weights), session)
-        self.discriminator = _placed(Discriminator(images.shape[-1], weights), session)
+        self.generator = Generator(weights, config.variant).to(session.device)
+        self.discriminator = Discriminator(images.shape[-1], weights).to(session.device)
         self._shared_generator = session.wrap(self.generator)
         self._discriminator_loss = session.wrap(DiscriminatorLoss(self.discriminator))
-        self._features = make_features(config.features).to(session.device)
-        self._real_style = RealStyle(self._features, self._images, session.device)
+        self._losses = GeneratorLosses(config, images).to(session.device)
         self._optimisers = {"generator": self._adam(self.generator), "discriminator": self._adam(self.discriminator)}
 
     def _child(self, *key: int) -> np.random.SeedSequence:
@@ -113,25 +114,25 @@ class GanTrainer:
         # The discriminator only passes the gradient on here: its own is neither needed nor shared.
         self.discriminator.requires_grad_(False)
         generated = self._shared_generator(z)
-        adversarial = adversarial_loss(self.discriminator(generated), real=True)
-        images, channels = zip(*map(feature_products, self._features(generated)), strict=True)
-        collapse = collapse_loss(images)
-        style = style_loss([*map(gram_matrices, channels)], self._real_style.grams(real_rows), generated[0].numel())
-        self._apply(
-            "generator", adversarial + self.config.collapse_weight * collapse + self.config.style_weight * style
-        )
+        losses = self._losses(generated, self.discriminator(generated), z, real)
+        self._apply("generator", self._losses.total(losses))
         self.discriminator.requires_grad_(True)
-        return {"adversarial": adversarial.detach(), "collapse": collapse.detach(), "style": style.detach()}
+        return {name: loss.detach() for name, loss in losses.items()}
 
     def _apply(self, network: str, loss: Tensor) -> None:
         self._optimisers[network].zero_grad(set_to_none=True)
         loss.backward()
         self._optimisers[network].step()
 
-    def sample(self) -> tuple[np.ndarray, np.ndarray]:
+    def finished_generator(self) -> Generator:
+        """The generator as it is now, its batch norms measured on the same latent variables every time."""
+        rng = np.random.default_rng(self._child(NORM_LATENTS))
+        return with_measured_norms(self.generator, (self._draw_latent(rng) for _ in range(NORM_BATCHES)))
+
+    def sample(self, generator: Generator) -> tuple[np.ndarray, np.ndarray]:
         """Real images and images of the same few latent variables every time; uint8 (SAMPLES, H, W) each."""
         z = self._draw_latent(np.random.default_rng(self._child(SAMPLE_LATENTS)), SAMPLES)
-        return self._images[:SAMPLES].numpy(), generate_images(self.generator, z[:, 0].cpu().numpy())
+        return self._images[:SAMPLES].numpy(), generate_images(generator, z[:, 0].cpu().numpy())
 
     def state(self, step: int) -> dict[str, Any]:
         """All that the training needs to go on after ``step`` generator updates."""
@@ -229,10 +230,8 @@ def _report(trainer: GanTrainer, history: TrainingHistory, step: int, with_check
     metrics = {"step": float(step)} | {name: values[-1] for name, values in history.losses.items()}
     if trainer.session.rank or not with_checkpoint:
         trainer.session.report(metrics, None)
-        return
-    real, samples = trainer.sample()
-    history.note_samples(step, samples)
-    _hand_in(trainer, history, metrics, np.concatenate([real, samples]))
+    else:
+        _hand_in(trainer, history, metrics, noted=True)
 
 
 def _leave(trainer: GanTrainer, history: TrainingHistory, step: int) -> None:
@@ -241,10 +240,16 @@ def _leave(trainer: GanTrainer, history: TrainingHistory, step: int) -> None:
     if trainer.session.rank:
         trainer.session.report(metrics, None)
     else:
-        _hand_in(trainer, history, metrics, np.concatenate(trainer.sample()))
+        _hand_in(trainer, history, metrics, noted=False)
 
 
-def _hand_in(trainer: GanTrainer, history: TrainingHistory, metrics: dict[str, float], images: np.ndarray) -> None:
+def _hand_in(trainer: GanTrainer, history: TrainingHistory, metrics: dict[str, float], noted: bool) -> None:
+    """Report with a checkpoint, whose samples go into the history where they are to be ``noted``."""
+    step, generator = int(metrics["step"]), trainer.finished_generator()
+    real, samples = trainer.sample(generator)
+    if noted:
+        history.note_samples(step, samples)
     with tempfile.TemporaryDirectory(prefix="gan-checkpoint-") as folder:
-        write_checkpoint(Path(folder), trainer.state(int(metrics["step"])), history, images)
+        images = np.concatenate([real, samples])
+        write_checkpoint(Path(folder), trainer.state(step), generator.state_dict(), history, images)
         trainer.session.report(metrics, Path(folder))

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 from skimage.io import imsave
+from torch import Tensor
 
-LOSSES = ("discriminator", "adversarial", "collapse", "style")
+LOSSES = ("discriminator", "adversarial", "collapse", "style")  # of every variant
+NOT_LOSSES = ("step", "sample_step", "samples")  # of the arrays of a history file
 STATE_FILE = "training.pt"
 GENERATOR_FILE = "generator.pt"
 HISTORY_FILE = "history.npz"
@@ -27,7 +29,8 @@ class TrainingHistory:
     step
         Generator updates done when the losses were noted.
     losses
-        Per name in ``LOSSES``, the value at each of ``step`` (rank 0's batch; unweighted).
+        Per name in ``LOSSES``, and per loss that the variant has beside those, the value at each of ``step`` (rank 0's
+        batch; unweighted).
     sample_step
         Generator updates done when the samples were made.
     samples
@@ -40,10 +43,10 @@ class TrainingHistory:
     samples: list[np.ndarray] = field(default_factory=list)
 
     def note_losses(self, step: int, losses: dict[str, float]) -> None:
-        """Append the losses (by name in ``LOSSES``) after ``step`` updates."""
+        """Append the losses, by name and the same names every time, after ``step`` updates."""
         self.step.append(step)
-        for name in LOSSES:
-            self.losses[name].append(losses[name])
+        for name, value in losses.items():
+            self.losses.setdefault(name, []).append(value)
 
     def note_samples(self, step: int, images: np.ndarray) -> None:
         """Append sample images, uint8 (B, H, W), after ``step`` updates."""
@@ -62,13 +65,15 @@ class TrainingHistory:
         with np.load(path) as arrays:
             return cls(
                 step=arrays["step"].tolist(),
-                losses={name: arrays[name].tolist() for name in LOSSES},
+                losses={name: arrays[name].tolist() for name in arrays if name not in NOT_LOSSES},
                 sample_step=arrays["sample_step"].tolist(),
                 samples=list(arrays["samples"]),
             )
 
 
-def write_checkpoint(folder: Path, state: dict[str, Any], history: TrainingHistory, images: np.ndarray) -> None:
+def write_checkpoint(
+    folder: Path, state: dict[str, Any], generator: dict[str, Tensor], history: TrainingHistory, images: np.ndarray
+) -> None:
     """Write a checkpoint into an existing, empty ``folder``.
 
     Parameters
@@ -76,14 +81,16 @@ def write_checkpoint(folder: Path, state: dict[str, Any], history: TrainingHisto
     folder
         Where to write.
     state
-        State dicts and numbers to continue from; its "generator" is also written by itself.
+        State dicts and numbers to continue from.
+    generator
+        State dict of the generator as it is to be used, written by itself: its batch norms are not those in ``state``.
     history
         Written whole.
     images
         A contact sheet of two rows: training images, and as many samples of now; uint8 (2 B, H, W).
     """
     torch.save(state, folder / STATE_FILE)
-    torch.save(state["generator"], folder / GENERATOR_FILE)
+    torch.save(generator, folder / GENERATOR_FILE)
     history.save(folder / HISTORY_FILE)
     sheet = contact_sheet(images, columns=len(images) // 2)
     imsave(folder / SAMPLES_FILE, sheet, check_contrast=False)

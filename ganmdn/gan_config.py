@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from ganmdn.features import FeatureConfig, RandomFeatures, feature_config
-from ganmdn.limits import check_gan_batch
+from ganmdn.networks import Variant
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class LatentRange:
 
 @dataclass(frozen=True)
 class GanConfig:
-    """How the GAN is trained; the defaults are the authors'.
+    """How the GAN is trained; the defaults are the authors', but for those of the ``matched`` variant.
 
     Attributes
     ----------
@@ -34,8 +34,13 @@ class GanConfig:
         Of Adam, for both networks.
     discriminator_updates
         Discriminator updates per generator update.
+    variant
+        ``paper``: the paper's networks and losses. ``matched``: see ``ganmdn.networks.Variant`` and
+        ``ganmdn.matching``.
     collapse_weight, style_weight
         Factors of these losses beside the adversarial one.
+    fraction_weight, spectrum_weight
+        Factors of the losses that the ``matched`` variant has beside them; the ``paper`` variant has not.
     features
         Feature maps on which they are computed.
     latent
@@ -51,13 +56,18 @@ class GanConfig:
     beta1: float = 0.5
     epsilon: float = 1e-7
     discriminator_updates: int = 3
+    variant: Variant = "paper"
     collapse_weight: float = 0.03
     style_weight: float = 0.03
+    fraction_weight: float = 5.0
+    spectrum_weight: float = 3.0
     features: FeatureConfig = field(default_factory=RandomFeatures)
     latent: LatentRange = field(default_factory=LatentRange)
     checkpoint_every: int = 500
 
     def __post_init__(self) -> None:
+        if self.variant not in get_args(Variant):
+            raise ValueError(f"variant must be one of {', '.join(get_args(Variant))}, got {self.variant!r}")
         for name in ("steps", "workers", "discriminator_updates", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -25,10 +26,31 @@ INITIAL_STD = 0.02  # Radford et al., arXiv 1511.06434, section 4
 LAST_LAYER_STD = 0.1
 IMAGES_AT_ONCE = 8  # twice as quick in float64 on one core as 256
 
+Variant = Literal["paper", "matched"]
+"""``paper``: the paper's networks. ``matched``: the same layers, but images are periodic, as the simulations take them,
+and the first latent variable is shown to every cell beside the cell's own.
 
-def _strided(kind: type[nn.Conv2d] | type[nn.ConvTranspose2d], inputs: int, outputs: int) -> nn.Module:
+A fully convolutional generator averages over its independent cells, the more so the larger the image: it cannot make
+images whose volume fractions spread as those of its training images do, nor at another size as at the one it was
+trained at. A variable that all cells share can stand for what the whole image has in common.
+"""
+LATENT_CHANNELS: dict[Variant, int] = {"paper": 1, "matched": 2}
+
+
+def _downsampling(inputs: int, outputs: int) -> nn.Module:
     """Kernel 4, stride 2; padding 1 is TensorFlow's 'same'. Leaves the global random state alone."""
-    return nn.utils.skip_init(kind, inputs, outputs, kernel_size=4, stride=2, padding=1)
+    return nn.utils.skip_init(nn.Conv2d, inputs, outputs, kernel_size=4, stride=2, padding=1)
+
+
+def _upsampling(inputs: int, outputs: int, periodic: bool) -> nn.Module:
+    """Kernel 4, stride 2, to twice the size as :func:`_downsampling`; a periodic layer takes :func:`_wrapped` input."""
+    padding = 3 if periodic else 1  # takes off what the wrapped border of one cell adds
+    return nn.utils.skip_init(nn.ConvTranspose2d, inputs, outputs, kernel_size=4, stride=2, padding=padding)
+
+
+def _wrapped(features: Tensor) -> Tensor:
+    """Features (B, C, h, w) with a border of one cell from the opposite side, (B, C, h + 2, w + 2)."""
+    return nn.functional.pad(features, (1, 1, 1, 1), mode="circular")
 
 
 def _batch_norm(filters: int) -> nn.BatchNorm2d:
@@ -59,13 +81,16 @@ class Generator(nn.Module):
     ----------
     rng
         Source of the initial weights; a generator seeded with 0 if not given.
+    variant
+        Which network; see ``Variant``.
     """
 
-    def __init__(self, rng: torch.Generator | None = None) -> None:
+    def __init__(self, rng: torch.Generator | None = None, variant: Variant = "paper") -> None:
         super().__init__()
-        inputs = (1, *GENERATOR_FILTERS[:-1])
+        self.matched = variant == "matched"
+        inputs = (LATENT_CHANNELS[variant], *GENERATOR_FILTERS[:-1])
         self.convolutions = nn.ModuleList(
-            _strided(nn.ConvTranspose2d, i, o) for i, o in zip(inputs, GENERATOR_FILTERS, strict=True)
+            _upsampling(i, o, self.matched) for i, o in zip(inputs, GENERATOR_FILTERS, strict=True)
         )
         self.norms = nn.ModuleList(_batch_norm(filters) for filters in GENERATOR_FILTERS[:-1])
         rng = _initialise(self, rng)
@@ -73,10 +98,13 @@ class Generator(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Map ``z`` (B, 1, h, w) to images (B, 1, 32 h, 32 w) in [-1, 1]."""
-        features = z
+        features = torch.cat([z, z[:, :, :1, :1].expand_as(z)], dim=1) if self.matched else z
         for convolution, norm in zip(self.convolutions[:-1], self.norms, strict=True):
-            features = norm(convolution(features)).relu_()
-        return torch.tanh(self.convolutions[-1](features))
+            features = torch.relu(norm(convolution(self._input(features))))
+        return torch.tanh(self.convolutions[-1](self._input(features)))
+
+    def _input(self, features: Tensor) -> Tensor:
+        return _wrapped(features) if self.matched else features
 
 
 class Discriminator(nn.Module):
@@ -97,7 +125,7 @@ class Discriminator(nn.Module):
         latent_shape(image_px)  # the generator must be able to make such images
         inputs = (1, *DISCRIMINATOR_FILTERS[:-1])
         self.convolutions = nn.ModuleList(
-            _strided(nn.Conv2d, i, o) for i, o in zip(inputs, DISCRIMINATOR_FILTERS, strict=True)
+            _downsampling(i, o) for i, o in zip(inputs, DISCRIMINATOR_FILTERS, strict=True)
         )
         self.norms = nn.ModuleList(_batch_norm(filters) for filters in DISCRIMINATOR_FILTERS)
         last_px = image_px // 2 ** len(DISCRIMINATOR_FILTERS)
@@ -174,9 +202,15 @@ def load_generator(path: Path) -> Generator:
         If the file does not hold exactly this network's weights.
     """
     state = torch.load(path, map_location="cpu", weights_only=True)
-    generator = Generator()
     try:
+        generator = Generator(variant=_variant_of(state))
         generator.load_state_dict(state)
-    except (RuntimeError, TypeError) as error:
+    except (RuntimeError, TypeError, KeyError) as error:
         raise ValueError(f"{path} does not hold the generator's weights: {error}") from error
     return generator.eval()
+
+
+def _variant_of(state: dict[str, Tensor]) -> Variant:
+    """Which network a state dict belongs to, by the channels that its first layer takes."""
+    channels = len(state["convolutions.0.weight"])
+    return next((name for name in get_args(Variant) if LATENT_CHANNELS[name] == channels), "paper")

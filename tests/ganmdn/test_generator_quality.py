@@ -64,7 +64,7 @@ def test_other_draws_of_the_same_images_are_as_far_as_the_floor() -> None:
 def test_coarser_images_are_told_by_their_curves_and_not_by_their_volume_fraction() -> None:
     coarse = MicrostructureRanges(frequency_mean_per_px=(0.2, 0.3))
     quality = judge_generator(draw(100, seed=4, ranges=coarse), draw(200))
-    assert quality.distance["volume_fraction"] < 0.2  # 99.9 % of pairs of sets of 100 lie below 0.27
+    assert quality.distance["volume_fraction"] < 0.27  # where 99.9 % of pairs of sets of 100 lie
     assert quality.distance["spectral_density"] > 5 * quality.floor["spectral_density"]
     assert quality.distance["lineal_path"] > 2 * quality.floor["lineal_path"]
 

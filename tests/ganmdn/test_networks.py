@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 from ganmdn.networks import (
     Discriminator,
     Generator,
+    Variant,
     generate_grey,
     generate_images,
     latent_shape,
@@ -22,9 +24,10 @@ def latents() -> np.ndarray:
     return np.random.default_rng(0).uniform(-1, 1, (7, 2, 2)).astype(np.float32)
 
 
+@pytest.mark.parametrize("variant", get_args(Variant))
 @pytest.mark.parametrize("latent", [1, 2, 3, 4])
-def test_the_generator_serves_every_latent_size(latent: int) -> None:
-    images = Generator()(torch.zeros(2, 1, latent, latent))
+def test_the_generator_serves_every_latent_size(latent: int, variant: Variant) -> None:
+    images = Generator(variant=variant)(torch.zeros(2, 1, latent, latent))
     assert images.shape == (2, 1, 32 * latent, 32 * latent)
     assert latent_shape(32 * latent) == (latent, latent)
 
@@ -37,6 +40,26 @@ def test_layers_are_those_of_the_paper() -> None:
     for layer in (*generator.convolutions, *discriminator.convolutions):
         assert (layer.kernel_size, layer.stride) == ((4, 4), (2, 2))
     assert {norm.eps for norm in (*generator.norms, *discriminator.norms)} == {1e-3}
+
+
+def test_images_of_the_matched_variant_are_periodic() -> None:
+    """Rolling the latent cells rolls the image, but for the first variable, which is the same for all cells here."""
+    generator = Generator(torch.Generator().manual_seed(1), "matched").eval()
+    z = torch.rand(1, 1, 3, 3) * 2 - 1
+    z[0, 0, 0, 0] = z[0, 0, 1, 1] = 0.3
+    with torch.no_grad():
+        images, rolled = generator(z), generator(z.roll((-1, -1), dims=(2, 3)))
+    torch.testing.assert_close(images.roll((-32, -32), dims=(2, 3)), rolled)
+
+
+def test_the_first_variable_of_the_matched_variant_reaches_every_cell() -> None:
+    for variant, whole in (("paper", False), ("matched", True)):
+        generator = Generator(torch.Generator().manual_seed(1), variant).eval()
+        z = torch.zeros(1, 1, 4, 4)
+        z[0, 0, 0, 0] = 1.0
+        with torch.no_grad():
+            moved = (generator(z) - generator(torch.zeros(1, 1, 4, 4))).abs()[0, 0]
+        assert bool((moved[64:96, 64:96] > 0).all()) is whole  # a cell that no kernel reaches from the first
 
 
 @pytest.mark.parametrize("image_px", [32, 64, 96, 128])
@@ -99,8 +122,9 @@ def test_latents_of_the_wrong_shape_are_refused(latents: np.ndarray) -> None:
         generate_grey(Generator(), latents.reshape(7, 4))
 
 
-def test_a_saved_generator_makes_the_same_images(tmp_path: Path, latents: np.ndarray) -> None:
-    generator = Generator(torch.Generator().manual_seed(5))
+@pytest.mark.parametrize("variant", get_args(Variant))
+def test_a_saved_generator_makes_the_same_images(tmp_path: Path, latents: np.ndarray, variant: Variant) -> None:
+    generator = Generator(torch.Generator().manual_seed(5), variant)
     save_generator(generator, tmp_path / "generator.pt")
     assert np.array_equal(
         generate_grey(load_generator(tmp_path / "generator.pt"), latents), generate_grey(generator, latents)

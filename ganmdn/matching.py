@@ -1,0 +1,86 @@
+"""Losses of the ``matched`` variant: the spread of two statistics over the generated images is that of the real ones.
+
+Neither the discriminator nor the style loss sees that the volume fractions of a generator's images spread too little:
+each image on its own looks right. Both losses here compare distributions, of the volume fraction and of the spectral
+density, which the two-point correlation is the Fourier transform of.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+SHARPNESS = 2.0  # grey values are moved this much towards black and white before an image is measured
+
+
+def two_phase(grey: Tensor) -> Tensor:
+    """Grey images in [-1, 1], nearer to the two-phase images that their threshold will make of them."""
+    return torch.tanh(SHARPNESS * grey)
+
+
+class FractionLoss(nn.Module):
+    """How far each image's volume fraction is from the one that its first latent variable stands for.
+
+    A share u of the latent variables lies below the first one of an image; the volume fraction wanted of it is the one
+    that a share u of the real images lie below. So the fractions of all images spread as the real ones do, whatever the
+    size, and the first latent variable tells an image's fraction.
+
+    Parameters
+    ----------
+    images
+        The training images, uint8 0/1 (N, H, W), N at least 2.
+    low, high
+        Range of the latent variables, which are uniform.
+    """
+
+    def __init__(self, images: np.ndarray, low: float, high: float) -> None:
+        super().__init__()
+        fractions = np.sort(images.mean(axis=(1, 2), dtype=np.float64))
+        self.register_buffer("grey", torch.from_numpy(2 * fractions - 1).float())
+        self.low, self.high = low, high
+        self.grey: Tensor
+
+    def wanted(self, first: Tensor) -> Tensor:
+        """Mean grey in [-1, 1] of the images whose first latent variables are ``first`` (B,)."""
+        place = (first - self.low) / (self.high - self.low) * (len(self.grey) - 1)
+        below = place.floor().long().clamp(0, len(self.grey) - 2)
+        return torch.lerp(self.grey[below], self.grey[below + 1], place - below)
+
+    def forward(self, generated: Tensor, z: Tensor) -> Tensor:
+        """Mean absolute error of the mean grey of ``generated`` (B, 1, H, W), made from ``z`` (B, 1, h, w)."""
+        return (two_phase(generated).mean(dim=(1, 2, 3)) - self.wanted(z[:, 0, 0, 0])).abs().mean()
+
+
+class SpectrumLoss(nn.Module):
+    """Wasserstein-1 distance between the spectral densities of a generated and a real batch of the same size.
+
+    It is taken ring by ring over the images of the batches, which sorting solves, averaged over rings, in units of the
+    real batch's standard deviation: what ``ganmdn.generator_quality.curve_distance`` measures on whole sets.
+
+    Parameters
+    ----------
+    image_px
+        Side of the images.
+    """
+
+    def __init__(self, image_px: int) -> None:
+        super().__init__()
+        cycles = np.hypot(np.fft.fftfreq(image_px, 1 / image_px)[:, None], np.fft.rfftfreq(image_px, 1 / image_px))
+        weight = np.full(cycles.shape, 2.0)  # rfft2 leaves out one of each pair of conjugates
+        weight[:, [0, -1]] = 1.0  # columns that hold both; the last one since image_px is even
+        rings = np.arange(1, image_px // 2 + 1)
+        membership = (np.rint(cycles).ravel()[:, None] == rings) * weight.ravel()[:, None]
+        self.register_buffer("membership", torch.from_numpy(membership).float())
+        self.membership: Tensor
+
+    def density(self, images: Tensor) -> Tensor:
+        """Share of the variance in each ring, (B, H // 2): ``ganmdn.statistics.spectral_density`` of grey images."""
+        centred = images[:, 0] - images[:, 0].mean(dim=(1, 2), keepdim=True)
+        power = torch.fft.rfft2(centred).abs().square().flatten(start_dim=1) @ self.membership
+        return power / power.sum(dim=1, keepdim=True).clamp_min(torch.finfo(power.dtype).tiny)
+
+    def forward(self, generated: Tensor, real: Tensor) -> Tensor:
+        """Distance between ``generated`` and ``real``, (B, 1, H, W) each, in [-1, 1]."""
+        made, wanted = self.density(two_phase(generated)).sort(dim=0).values, self.density(real).sort(dim=0).values
+        return (made - wanted).abs().mean() / wanted.std(dim=0).mean()

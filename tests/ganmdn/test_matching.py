@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from ganmdn.generator_quality import curve_distance
+from ganmdn.matching import FractionLoss, SpectrumLoss, two_phase
+from ganmdn.microstructures import MicrostructureRanges, draw_microstructures
+from ganmdn.statistics import per_image
+
+RANGES = MicrostructureRanges(volume_fraction=(0.3, 0.7))
+
+
+def draw(count: int, seed: int = 0, ranges: MicrostructureRanges = RANGES) -> np.ndarray:
+    return draw_microstructures(32, ranges, np.random.SeedSequence(seed), range(count))[0]
+
+
+def grey(images: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(images)[:, None].float() * 2 - 1
+
+
+def test_the_first_latent_variable_stands_for_a_quantile_of_the_volume_fraction() -> None:
+    images = draw(101)
+    loss = FractionLoss(images, -1.0, 1.0)
+    fractions = images.mean(axis=(1, 2))
+    wanted = loss.wanted(torch.tensor([-1.0, 0.0, 0.5, 1.0])) / 2 + 0.5
+    expected = [fractions.min(), np.median(fractions), np.quantile(fractions, 0.75), fractions.max()]
+    np.testing.assert_allclose(wanted, expected, atol=1e-6)
+    np.testing.assert_allclose(
+        FractionLoss(images, 0.0, 1.0).wanted(torch.tensor([0.5])) / 2 + 0.5, expected[1], atol=1e-6
+    )
+
+
+def test_the_fraction_loss_is_the_mean_error_of_the_mean_grey() -> None:
+    images = draw(50)
+    loss, z = FractionLoss(images, -1.0, 1.0), torch.zeros(3, 1, 2, 2)
+    z[:, 0, 1, 1] = 1.0  # only the first variable counts
+    middle = 2 * float(np.median(images.mean(axis=(1, 2)))) - 1
+    half = torch.full((3, 1, 32, 32), -1.0)
+    half[:, :, :16] = 1.0
+    assert float(loss(half, z)) == pytest.approx(abs(middle), abs=1e-6)
+
+
+def test_spectra_of_a_batch_are_those_of_the_statistics() -> None:
+    images = draw(6)
+    density = SpectrumLoss(32).density(grey(images))
+    np.testing.assert_allclose(density, per_image(images, "spectral_density"), rtol=1e-3, atol=1e-6)
+
+
+def test_an_image_of_one_grey_has_no_spectrum() -> None:
+    assert not SpectrumLoss(32).density(torch.zeros(2, 1, 32, 32)).any()
+
+
+def test_the_spectrum_loss_is_the_distance_between_sets() -> None:
+    """Of two-phase images, which :func:`two_phase` only scales; the judge takes quantiles where the loss sorts."""
+    first, second = draw(64), draw(64, 1, MicrostructureRanges(frequency_mean_per_px=(0.08, 0.1)))
+    expected = curve_distance(*(per_image(images, "spectral_density") for images in (first, second)))
+    loss = float(SpectrumLoss(32)(grey(second), grey(first)))
+    assert loss == pytest.approx(expected, rel=0.05)
+    assert float(SpectrumLoss(32)(grey(first).flip(0), grey(first))) == pytest.approx(0, abs=1e-4)
+
+
+def test_both_losses_lead_a_generator_that_is_off() -> None:
+    images = draw(32)
+    made = (0.3 * grey(draw(32, 1))).requires_grad_()
+    z = torch.linspace(-1, 1, 32).reshape(32, 1, 1, 1)
+    for loss in (FractionLoss(images, -1.0, 1.0)(made, z), SpectrumLoss(32)(made, grey(images))):
+        (gradient,) = torch.autograd.grad(loss, made)
+        assert torch.isfinite(gradient).all()
+        assert gradient.abs().max() > 0
+
+
+def test_two_phase_keeps_black_white_and_middle() -> None:
+    np.testing.assert_allclose(two_phase(torch.tensor([-1.0, 0.0, 1.0])), [-0.964, 0, 0.964], atol=1e-3)
