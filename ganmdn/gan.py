@@ -14,14 +14,14 @@ from ganmdn.batch_norms import with_measured_norms
 from ganmdn.gan_checkpoint import TrainingHistory, read_checkpoint, write_checkpoint
 from ganmdn.gan_config import GanConfig
 from ganmdn.generator_losses import GeneratorLosses
+from ganmdn.limits import SAMPLES, check_gan_images
 from ganmdn.losses import adversarial_loss
 from ganmdn.networks import Discriminator, Generator, generate_images, latent_shape
-from ganmdn.real_style import RealStyle, as_grey
+from ganmdn.real_style import as_grey
 from ganmdn.session import Module, TrainingSession
 
 BETA2 = 0.999
 HISTORY_EVERY = 10  # generator updates between entries of the loss history, and between reports
-SAMPLES = 8  # images on a contact sheet
 NORM_BATCHES = 16  # batches on which the statistics of a checkpoint's generator are measured
 # First element of a draw's spawn key: what is drawn.
 INITIAL_WEIGHTS, BATCHES, SAMPLE_LATENTS, NORM_LATENTS = range(4)
@@ -67,11 +67,11 @@ class GanTrainer:
         self._images = torch.from_numpy(np.ascontiguousarray(images))
         self._latent_shape = latent_shape(images.shape[-1])
         weights = torch.Generator().manual_seed(int(self._child(INITIAL_WEIGHTS).generate_state(1, np.uint64)[0] >> 1))
-        self.generator = Generator(weights, config.variant).to(session.device)
-        self.discriminator = Discriminator(images.shape[-1], weights).to(session.device)
+        self.generator = _placed(Generator(weights, config.variant), session)
+        self.discriminator = _placed(Discriminator(images.shape[-1], weights), session)
         self._shared_generator = session.wrap(self.generator)
         self._discriminator_loss = session.wrap(DiscriminatorLoss(self.discriminator))
-        self._losses = GeneratorLosses(config, images).to(session.device)
+        self._losses = GeneratorLosses(config, self._images, session.device)
         self._optimisers = {"generator": self._adam(self.generator), "discriminator": self._adam(self.discriminator)}
 
     def _child(self, *key: int) -> np.random.SeedSequence:
@@ -114,7 +114,7 @@ class GanTrainer:
         # The discriminator only passes the gradient on here: its own is neither needed nor shared.
         self.discriminator.requires_grad_(False)
         generated = self._shared_generator(z)
-        losses = self._losses(generated, self.discriminator(generated), z, real)
+        losses = self._losses(generated, self.discriminator(generated), z, real_rows)
         self._apply("generator", self._losses.total(losses))
         self.discriminator.requires_grad_(True)
         return {name: loss.detach() for name, loss in losses.items()}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from ganmdn.features import FeatureConfig, RandomFeatures, feature_config
+from ganmdn.limits import check_gan_batch
 from ganmdn.networks import Variant
 
 

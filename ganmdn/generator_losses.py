@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ganmdn.features import make_features
 from ganmdn.gan_config import GanConfig
-from ganmdn.losses import adversarial_loss, collapse_loss, style_loss
+from ganmdn.losses import adversarial_loss, collapse_loss, feature_products, gram_matrices, style_loss
 from ganmdn.matching import FractionLoss, SpectrumLoss
+from ganmdn.real_style import RealStyle, as_grey
 
 
 class GeneratorLosses(nn.Module):
@@ -21,19 +21,23 @@ class GeneratorLosses(nn.Module):
         How to train.
     images
         The training images, uint8 0/1 (N, H, H).
+    device
+        Where the networks are.
     """
 
-    def __init__(self, config: GanConfig, images: np.ndarray) -> None:
+    def __init__(self, config: GanConfig, images: Tensor, device: torch.device) -> None:
         super().__init__()
         self.weights = {"adversarial": 1.0, "collapse": config.collapse_weight, "style": config.style_weight}
-        self.features = make_features(config.features)
+        self.features = make_features(config.features).to(device)
+        self.images, self.device = images, device
+        self.real_style = RealStyle(self.features, images, device)
         self.matched = config.variant == "matched"
         if self.matched:
             self.weights |= {"fraction": config.fraction_weight, "spectrum": config.spectrum_weight}
-            self.fraction = FractionLoss(images, config.latent.low, config.latent.high)
-            self.spectrum = SpectrumLoss(images.shape[-1])
+            self.fraction = FractionLoss(images.numpy(), config.latent.low, config.latent.high).to(device)
+            self.spectrum = SpectrumLoss(images.shape[-1]).to(device)
 
-    def forward(self, generated: Tensor, logits: Tensor, z: Tensor, real: Tensor) -> dict[str, Tensor]:
+    def forward(self, generated: Tensor, logits: Tensor, z: Tensor, real_rows: Tensor) -> dict[str, Tensor]:
         """Every loss of a batch, unweighted.
 
         Parameters
@@ -44,16 +48,18 @@ class GeneratorLosses(nn.Module):
             What the discriminator makes of them, (B,).
         z
             The latent variables that they were made from, (B, 1, h, h).
-        real
-            As many training images.
+        real_rows
+            Which training images they are compared with, (B,).
         """
-        features = self.features(generated)
+        images, channels = zip(*map(feature_products, self.features(generated)), strict=True)
+        grams = self.real_style.grams(real_rows)
         losses = {
             "adversarial": adversarial_loss(logits, real=True),
-            "collapse": collapse_loss(features),
-            "style": style_loss(features, self.features(real), real[0].numel()),
+            "collapse": collapse_loss(images),
+            "style": style_loss([*map(gram_matrices, channels)], grams, generated[0].numel()),
         }
         if self.matched:
+            real = as_grey(self.images[real_rows], self.device)
             losses |= {"fraction": self.fraction(generated, z), "spectrum": self.spectrum(generated, real)}
         return losses
 

@@ -57,7 +57,8 @@ class NearbyStacks:
         missed = np.tensordot(weights, absorbed, axes=1) - np.tensordot(fewer, absorbed[:-1], axes=1)
         errors = np.stack([each.error_estimate for each in solutions])
         estimate = np.abs(weights) @ errors + np.abs(missed).max(axis=1)
-        return replace(solutions[0], **made, error_estimate=estimate)
+        failures = {image: reason for each in solutions for image, reason in each.failures.items()}
+        return replace(solutions[0], **made, error_estimate=estimate, failures=failures)  # type: ignore[arg-type]
 
 
 def nearby_stacks(stack: Stack, numerics: Numerics, incidence: Incidence) -> NearbyStacks | None:

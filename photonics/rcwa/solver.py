@@ -65,6 +65,8 @@ def solve(
 ) -> Solution:
     """Reflection, transmission and absorption of ``stack`` patterned by each of ``images``.
 
+    Where a diffraction order grazes, the solution is the limit from its neighbours; see ``photonics.rcwa.grazing``.
+
     On the CPU one thread solves the images, some at a time where orders are few: more threads bring little or cost, a
     process on every core is quickest, as campaigns have it (``benchmarks/rcwa_batch.py``).
 
@@ -89,19 +91,20 @@ def solve(
     ------
     ValueError
         For images that are not square, not uint8, not 0 and 1, or too coarse for the orders; for a stack or device that
-        the chosen solver cannot take; and for an order that grazes.
+        the chosen solver cannot take.
     SolverError
         Unless failures are kept: names the first image, by its position in the batch, whose solution cannot be trusted.
     """
     patterns = _patterns(stack, images, numerics)
     nearby = nearby_stacks(stack, numerics, incidence)
     if nearby is None:
-        return _solve_patterns(stack, patterns, numerics, incidence, device)
-    return nearby.limit([_solve_patterns(each, patterns, numerics, incidence, device) for each in nearby.stacks])
+        return _solve_patterns(stack, patterns, numerics, incidence, device, keep_failures)
+    parts = [_solve_patterns(each, patterns, numerics, incidence, device, keep_failures) for each in nearby.stacks]
+    return nearby.limit(parts)
 
 
 def _solve_patterns(
-    stack: Stack, patterns: np.ndarray, numerics: Numerics, incidence: Incidence, device: str
+    stack: Stack, patterns: np.ndarray, numerics: Numerics, incidence: Incidence, device: str, keep_failures: bool
 ) -> Solution:
     """``solve`` for checked images (B, P, H, W) and a stack in which no order grazes."""
     with one_blas_thread():

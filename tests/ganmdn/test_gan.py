@@ -113,7 +113,7 @@ def test_the_matched_variant_is_trained_on_its_own_losses_and_goes_on_as_exactly
     whole = LocalSession(tmp_path / "whole")
     history = train_gan(config, images, SEED, whole)
     assert list(history.losses) == [*LOSSES, "fraction", "spectrum"]
-    with pytest.raises(Interrupted):
+    with pytest.raises(InterruptedRunError):
         train_gan(config, images, SEED, StoppingSession(tmp_path / "parts"))
     resumed = LocalSession(tmp_path / "parts")
     assert train_gan(config, images, SEED, resumed).losses == history.losses

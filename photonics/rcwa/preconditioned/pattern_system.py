@@ -9,7 +9,6 @@ SIAM J. Sci. Comput. 40, A817 (2018)).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import cached_property
 from typing import NamedTuple
@@ -21,6 +20,7 @@ from photonics.rcwa.numerics import SolverError
 from photonics.rcwa.preconditioned.exact_operator import PatternOperator
 from photonics.rcwa.preconditioned.field_series import DOUBLE, SINGLE, FieldSeries
 from photonics.rcwa.preconditioned.krylov import Applied, BlockSolution, block_gmres
+from photonics.rcwa.preconditioned.limits import SAFETY, noise
 from photonics.rcwa.preconditioned.matrix_series import BY_DOUBLE_ANGLE
 from photonics.rcwa.preconditioned.preconditioner import Preconditioner, StandIn
 from photonics.rcwa.preconditioned.propagation import Fields, Propagation
@@ -28,8 +28,6 @@ from photonics.rcwa.preconditioned.real_basis import RealBasis
 
 MOST_ITERATIONS = 30
 MOST_ROUNDS = 6
-# Relative error of one application in single precision, in units of its rounding and of the growth of the modes.
-ROUNDING = 5.0
 # Harmonics up to which an exact stand-in is quicker than iterations.
 DIRECT = 60
 # Error of the polynomials of a stand-in that is not exact, relative to the value of either function at x = 0. Larger
@@ -37,13 +35,6 @@ DIRECT = 60
 TAIL = 0.1
 # What is planned for, in units of what an error may be.
 MARGIN = 5.0
-# Noise of single precision above which a round gains too little.
-LARGEST_NOISE = 0.02
-# The absorbed fraction misses by less than this times the relative residual, over random stacks up to resonances.
-SAFETY = 3.0
-# Permittivities that the real stand-in resembles: dielectrics whose loss tangent stays below this.
-LARGEST_LOSS_TANGENT = 0.3
-LARGEST_CONTRAST = 36.0
 
 
 class PatternSolution(NamedTuple):
@@ -241,31 +232,3 @@ class _Progress:
         """Whether every image is, those with an error of at most ``tolerance`` from now on."""
         self.left &= ~(self.error <= tolerance)
         return not self.left.any()
-
-
-def noise(thickness: float, parallel: float, real: type) -> float:
-    """Relative error of the operator in ``real``: rounding, amplified by exp(kappa d) of the fastest evanescent mode.
-
-    The thickness is in units of 1/k0, the longest in-plane wavevector ``parallel`` in k0.
-    """
-    return ROUNDING * float(np.finfo(real).eps) * math.exp(min(thickness * parallel, 700.0))
-
-
-def misfit(white: complex, black: complex, thickness: float, parallel: float, accuracy: float) -> str | None:
-    """What a pattern would need for this method, or None if it is made for it.
-
-    ``white`` and ``black`` are permittivities, ``thickness`` is in 1/k0, ``parallel`` the longest in-plane wavevector.
-    """
-    eps = white, black
-    if not all(e.real > 0 and 0 <= e.imag <= LARGEST_LOSS_TANGENT * e.real for e in eps):
-        got = f"got permittivities {white:.3g}, {black:.3g}"
-        return f"two dielectrics of loss tangents up to {LARGEST_LOSS_TANGENT}, {got}"
-    if max(map(abs, eps)) > LARGEST_CONTRAST * min(map(abs, eps)):
-        return f"permittivities whose ratio is at most {LARGEST_CONTRAST:g}, got {white:.3g} and {black:.3g}"
-    single, double = (noise(thickness, parallel, real) for real in (np.float32, np.float64))
-    if single > LARGEST_NOISE or double > accuracy / SAFETY:
-        return (
-            f"a thinner pattern, fewer orders or less accuracy: evanescent waves decay by "
-            f"exp({thickness * parallel:.3g}) in the pattern, beyond an accuracy of {accuracy:g}"
-        )
-    return None

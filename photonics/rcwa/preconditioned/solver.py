@@ -9,7 +9,8 @@ from photonics.rcwa.boundary import Field
 from photonics.rcwa.numerics import Numerics
 from photonics.rcwa.powers import Outcome, Powers, solve_in_chunks
 from photonics.rcwa.preconditioned.field_series import SINGLE
-from photonics.rcwa.preconditioned.pattern_system import PatternSystem, Work, misfit
+from photonics.rcwa.preconditioned.limits import patterns_of, why_not
+from photonics.rcwa.preconditioned.pattern_system import PatternSystem, Work
 from photonics.rcwa.preconditioned.real_basis import RealBasis
 from photonics.rcwa.surroundings import Surroundings
 from photonics.rcwa.tensor_stack import TensorStack
@@ -60,26 +61,3 @@ class PreconditionedSolver:
     def work(self, image: np.ndarray) -> Work:
         """Operations that one image (H, W) takes."""
         return self._system.work(self._system.solve(image[None], self._pixels))
-
-
-def why_not(stack: Stack, numerics: Numerics, incidence: Incidence) -> str | None:
-    """What the stack would need for this solver, or None if it can be taken."""
-    patterns = _patterns(stack)
-    if len(patterns) != 1:
-        return f"exactly one patterned layer, got {len(patterns)}"
-    if incidence.polar_deg != 0:
-        return f"normal incidence, got polar_deg {incidence.polar_deg:g}"
-    if numerics.factorization != "laurent":
-        return f"factorization 'laurent', got {numerics.factorization!r}"
-    [pattern] = patterns
-    return misfit(
-        complex(pattern.white_index) ** 2,
-        complex(pattern.black_index) ** 2,
-        stack.optical_thickness(pattern),
-        float(make_lattice(stack, numerics, incidence).parallel.max()),
-        numerics.accuracy,
-    )
-
-
-def _patterns(stack: Stack) -> list[PatternLayer]:
-    return [layer for layer in stack.layers if isinstance(layer, PatternLayer)]

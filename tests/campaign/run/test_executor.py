@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from campaign.cache.stage_cache import StageCache, StageRecord
+from campaign.cache.stage_cache import StageCache
 from campaign.plan.keys import KeyParts
 from campaign.plan.kind import Stage, StageKind
 from campaign.plan.pipeline import Pipeline
