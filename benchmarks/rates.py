@@ -37,6 +37,7 @@ def measured_rates(n: int) -> dict[str, float]:
     double, thin = single.astype(float), single[:, :THIN].copy()
     system = (single + 1j * single.T).astype(np.complex64)
     return {
+        "cgemm": _rate(8 * n**3, lambda: system @ system),
         "sgemm": _rate(2 * n**3, lambda: single @ single),
         "dgemm": _rate(2 * n**3, lambda: double @ double),
         "cgetrf": _rate(8 / 3 * n**3, lambda: lapack.cgetrf(system)),

@@ -27,6 +27,11 @@ from photonics.rcwa.numerics import Numerics, SolverError
 from photonics.rcwa.powers import Outcome, Powers, check_powers
 from photonics.stack import Incidence, PatternLayer, Stack
 
+# Of eigenvalues, relative to the largest.
+ROUNDING = 1e-13
+# Estimated error of a solution that is still worth having.
+LARGEST_ERROR = 1e-3
+
 
 @dataclass(frozen=True)
 class Modes:
@@ -35,6 +40,14 @@ class Modes:
     W: np.ndarray
     V: np.ndarray
     kz: np.ndarray
+
+    def loss_of_digits(self) -> float:
+        """Factor by which rounding errors grow.
+
+        Eigenvectors are as good as their condition; the two waves of a mode that grazes are as large as 1 / kz, in e
+        as in h, and cancel.
+        """
+        return float(max(np.linalg.cond(self.W, 1), 1 / np.abs(self.kz).min() ** 2))
 
 
 @dataclass(frozen=True)
@@ -69,6 +82,8 @@ class EigenSolver:
     def _outcome(self, patterns: np.ndarray) -> Outcome:
         try:
             powers = self.powers(patterns)
+            if powers.error_estimate > LARGEST_ERROR:
+                raise SolverError("a mode of a layer grazes, which leaves no digits; use solver='transfer'")
             check_powers(powers)
         except (SolverError, np.linalg.LinAlgError) as error:
             return SolverError(str(error))
@@ -87,8 +102,7 @@ class EigenSolver:
             b = junction.reflect @ a
             fields.append((junction.modes.W @ (a + b), junction.modes.V @ (a - b)))
             c = np.linalg.solve(junction.down, a)
-        # Eigenvectors and all that is solved with them are as good as their condition allows.
-        worst = max((np.linalg.cond(junction.modes.W, 1) for junction in junctions), default=1.0)
+        worst = max((junction.modes.loss_of_digits() for junction in junctions), default=1.0)
         return self._powers(fields, float(np.finfo(float).eps * worst))
 
     def _join_layers(self, patterns: np.ndarray) -> tuple[list[Junction], np.ndarray, np.ndarray]:
@@ -168,7 +182,10 @@ def pattern_modes(lattice: Lattice, Exx: np.ndarray, Eyy: np.ndarray, Ezz: np.nd
     P, Q = maxwell_matrices(lattice, Exx, Eyy, Ezz)
     squares, W = np.linalg.eig(P @ Q)
     kz = np.sqrt(squares)
-    kz = np.where(kz.imag < 0, -kz, kz)
+    # A propagating mode goes down for kz > 0 whatever the sign that rounding gave the imaginary part of its square:
+    # turned round, it would be the upward one, and a junction with the same medium below it singular.
+    propagates = (squares.real > 0) & (np.abs(squares.imag) <= ROUNDING * np.abs(squares).max())
+    kz = np.where((kz.imag < 0) & ~propagates, -kz, kz)
     return Modes(W, Q @ W / kz, kz)
 
 

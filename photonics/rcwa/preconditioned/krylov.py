@@ -64,7 +64,8 @@ def block_gmres(
         hessenberg[:, done : done + c, block] = R
         left = np.flatnonzero(residual > tolerance)
         system, wanted = hessenberg[left, : done + c, :done], start[left, : done + c]
-        best = np.linalg.solve(system.conj().mT @ system, system.conj().mT @ wanted)
+        with np.errstate(over="ignore", invalid="ignore"):  # such a residual stays above any tolerance
+            best = np.linalg.solve(system.conj().mT @ system, system.conj().mT @ wanted)
         weights[left, :done] = best
         residual[left] = np.linalg.norm(wanted - system @ best, axis=1).max(axis=1)
         iterations[left] = k

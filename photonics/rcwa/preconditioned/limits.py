@@ -49,9 +49,11 @@ def patterns_of(stack: Stack) -> list[PatternLayer]:
 def noise(thickness: float, parallel: float, real: type) -> float:
     """Relative error of the operator in ``real``: rounding, amplified by exp(kappa d) of the fastest evanescent mode.
 
-    The thickness is in units of 1/k0, the longest in-plane wavevector ``parallel`` in k0.
+    The thickness is in units of 1/k0, the longest in-plane wavevector ``parallel`` in k0. Series are planned for
+    eigenvalues down to -parallel^2 - 1: where periods are long, no mode decays as fast, but their terms grow as if one
+    did.
     """
-    return ROUNDING * float(np.finfo(real).eps) * math.exp(min(thickness * parallel, 700.0))
+    return ROUNDING * float(np.finfo(real).eps) * math.exp(min(thickness * math.hypot(parallel, 1), 700.0))
 
 
 def misfit(white: complex, black: complex, thickness: float, parallel: float, accuracy: float) -> str | None:
@@ -69,6 +71,6 @@ def misfit(white: complex, black: complex, thickness: float, parallel: float, ac
     if single > LARGEST_NOISE or double > accuracy / SAFETY:
         return (
             f"a thinner pattern, fewer orders or less accuracy: evanescent waves decay by "
-            f"exp({thickness * parallel:.3g}) in the pattern, beyond an accuracy of {accuracy:g}"
+            f"exp({thickness * math.hypot(parallel, 1):.3g}) in the pattern, beyond an accuracy of {accuracy:g}"
         )
     return None

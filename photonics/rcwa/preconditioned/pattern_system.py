@@ -131,11 +131,12 @@ class PatternSystem:
         n = 2 * N
         # One application of P and Q to both kinds of field, each of two complex columns: a step of the recurrences.
         step = 96 * N**2
+        product, real_operations = ("cgemm", 8) if stand_in.dtype == SINGLE else ("sgemm", 2)
         return Work(
             N,
             {
                 # P Q and S P take a quarter of a product of two (2 N, 2 N) matrices, Q S a whole one.
-                "cgemm" if stand_in.dtype == SINGLE else "sgemm": (stand_in.series.cost + 1.5) * 2 * n**3,
+                product: (stand_in.series.cost + 1.5) * real_operations * n**3,
                 "dgemm": 5 * N**3,
                 "cgetrf": 8 / 3 * n**3,
                 "thin_single": int(solution.iterations[0]) * (self._single.degree * step + 16 * n**2),

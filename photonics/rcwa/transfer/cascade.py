@@ -58,6 +58,8 @@ class Cascade:
                 make_slab(eps, thickness, self.surroundings.waves, self.numerics, arithmetic, look=carefully)
                 for eps, thickness in zip(permittivities, self._thicknesses, strict=True)
             ]
+            if not carefully:
+                slabs = [slab.doubled() for slab in slabs]
             fields = self._pattern_fields(slabs, carefully)
             powers = self.surroundings.powers(fields)
         enhancement = self.surroundings.enhancement(fields)
@@ -71,7 +73,7 @@ class Cascade:
             e = above.source / (above.admittance + Yb)[:, None]
             return [Field(e[None], (Yb[:, None] * e)[None])]
         if len(slabs) == 1 and not carefully:
-            return fields_between(slabs[0].doubled(), above, Yb)
+            return fields_between(slabs[0], above, Yb)
         Yr, remaining = reference_admittance(self.surroundings.waves.parallel.detach()), iter(slabs)
         layers = []
         for layer in self.surroundings.between:
@@ -80,5 +82,5 @@ class Cascade:
             elif carefully:
                 layers.append(doubled_ports(next(remaining), Yr))
             else:
-                layers.append(slab_ports(next(remaining).doubled(), Yr))
+                layers.append(slab_ports(next(remaining), Yr))
         return fields_through(layers, above, Yb, Yr)

@@ -33,13 +33,17 @@ LARGEST_CONTRAST = 36.0
 THINNEST = 1e-6
 
 
+# Error by rounding near a pole of the tangent, in units of tan^2: 0.02 at most over random stacks, 0.005 in the median.
+POLE = 0.05
+
+
 @dataclass(frozen=True)
 class Slab:
     """A batch of patterned layers of one thickness: P = diag(P_pp, I), Q, A = P Q, and C and S of a part of the layer.
 
     P_pp is (B, N, N), the others (B, 2 N, 2 N). The part is half of a layer which, doubled ``doublings`` times, is the
-    layer itself. C and S may both be times one function of A; nothing made of them feels that. ``error`` (B,) is the
-    error of C^2 + A S^2 = I.
+    layer itself. C and S may both be times one function of A; nothing made of them feels that. ``error`` (B,) is
+    the error of C^2 + A S^2 = I, with what doublings add.
     """
 
     P_pp: Tensor
@@ -61,16 +65,29 @@ class Slab:
         Doubling tan 2x = 2 tan x / (1 - tan^2 x) carries T = S C^-1 together with U = A T. Forming U anew from A each
         time would be unstable, as Newton's iteration for the matrix square root is: errors that do not commute with A
         grow. The coupled pair is stable (Higham, Functions of Matrices, chapter 6, on Denman and Beavers' iteration).
-        C is not inverted in the last step, so the poles of the tangent, where C is singular, do no harm there.
+        C is not inverted in the last step, where a tangent at its very pole, C being singular, is no failure.
+
+        Near a pole, at half-wave thicknesses, a tangent is large for one mode and rounded as coarsely for all; what
+        that cost stays when it has become small again. The largest tan^2 on the way tells, and is added to ``error``.
         """
         if self.doublings == 0:
             return self
         T = Factors(self.C).solve(self.S)
         U = self.A @ T
+        squared = U @ T
+        largest = _size(squared)
         for _ in range(self.doublings - 1):
-            factors = Factors(one_minus(U @ T))
+            factors = Factors(one_minus(squared))
             T, U = 2 * factors.solve_left(T), 2 * factors.solve(U)
-        return replace(self, C=one_minus(T @ U), S=2 * T, doublings=0)
+            squared = U @ T
+            largest = torch.maximum(largest, _size(squared))
+        lost = POLE * torch.finfo(self.A.dtype).eps * largest
+        return replace(self, C=one_minus(squared), S=2 * T, doublings=0, error=self.error + lost)
+
+
+def _size(matrices: Tensor) -> Tensor:
+    """Frobenius norms of (B, n, n), float64 (B,)."""
+    return torch.linalg.matrix_norm(matrices.detach()).double()
 
 
 def make_slab(

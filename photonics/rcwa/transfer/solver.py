@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import torch
 
@@ -52,8 +54,21 @@ class TransferSolver:
             of_poor = Quality(*(values.expand(len(found))[poor] for values in quality))
             better = arithmetic.refined(self._accuracy, self._phase, of_poor)
             if better is not None:
-                for position, powers in zip(poor, self._attempt(patterns[poor], better)[0], strict=True):
+                for position, powers in zip(poor, self._again(patterns[poor], better), strict=True):
                     found[position] = powers
+        return found
+
+    def _again(self, patterns: np.ndarray, arithmetic: Arithmetic) -> list[Powers]:
+        """Power fractions by a better arithmetic; carefully for images whose doublings met a pole of the tangent."""
+        found, quality = self._attempt(patterns, arithmetic)
+        without = Quality(quality.enhancement, torch.zeros_like(quality.identity))
+        least = arithmetic.error(self._phase, without).expand(len(found)).tolist()
+        for position, powers in enumerate(found):
+            if powers.error_estimate > max(self._accuracy, 2 * least[position]):
+                with suppress(SolverError):
+                    image = patterns[position : position + 1]
+                    [careful], _ = self._attempt(image, arithmetic, carefully=True)
+                    found[position] = min(powers, careful, key=lambda each: each.error_estimate)
         return found
 
     def _one(self, patterns: np.ndarray) -> Powers:

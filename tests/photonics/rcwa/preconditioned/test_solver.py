@@ -176,7 +176,7 @@ def test_less_accuracy_takes_fewer_iterations(
             {"layers": (PatternLayer("p", 900, 2.0, 1.0),)},
             {},
             NORMAL,
-            "a thinner pattern, fewer orders or less accuracy: evanescent waves decay by exp(12) in the pattern, "
+            "a thinner pattern, fewer orders or less accuracy: evanescent waves decay by exp(14.8) in the pattern, "
             "beyond an accuracy of 1e-09",
         ),
     ],

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from photonics.rcwa import Numerics, SolverError, solve
@@ -38,7 +38,10 @@ def stacks(draw: st.DrawFn) -> Stack:
 
 def assert_agree(stack: Stack, images: np.ndarray, numerics: Numerics, incidence: Incidence, tolerance: float) -> None:
     fast = solve(stack, images, replace(numerics, solver="transfer"), incidence)
-    slow = solve(stack, images, replace(numerics, solver="eigen"), incidence)
+    try:
+        slow = solve(stack, images, replace(numerics, solver="eigen"), incidence)
+    except SolverError:  # a uniform pattern in which an order grazes: nothing to compare with
+        reject()
     np.testing.assert_allclose(fast.reflection, slow.reflection, atol=tolerance, rtol=0)
     np.testing.assert_allclose(fast.transmission, slow.transmission, atol=tolerance, rtol=0)
     np.testing.assert_allclose(fast.layer_absorption, slow.layer_absorption, atol=tolerance, rtol=0)
