@@ -45,7 +45,7 @@ class LabelsKind(StageKind[LabelsConfig]):
     """The labelled images that methods learn from and search from."""
 
     name = "labels"
-    schema_version = 3
+    schema_version = 4
     store = STORE
 
     def stages(self, spec: Spec) -> Iterator[Stage[LabelsConfig]]:

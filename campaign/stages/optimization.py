@@ -178,7 +178,7 @@ class OptimizationKind(StageKind[OptimizationConfig]):
     """One search a target: its best simulation is its design."""
 
     name = "optimization"
-    schema_version = 4
+    schema_version = 5
     store = STORE
     seconds_to_start = 8.0  # of Ax
     seconds_per_work = 0.08  # a suggestion and dimension of the latent, from 250 to 650 points

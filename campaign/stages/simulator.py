@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -20,9 +20,12 @@ from results.layout import Status
 
 if TYPE_CHECKING:
     from photonics.rcwa import Numerics
+    from photonics.solution import Solution
     from photonics.stack import Incidence, Layer, Stack
 
 ENERGY_TOLERANCE = 1e-6
+# Images solved together, and harmonics of all of them: beyond, a batch gains nothing (benchmarks/rcwa_batch.py).
+MOST_AT_ONCE, HARMONICS_AT_ONCE = 32, 2000
 
 
 class SimulationConfig(DataSetConfig):
@@ -56,9 +59,18 @@ class Simulator(ABC):
     def wavelengths_nm(self) -> tuple[float, ...]:
         """Wavelengths, over which every fraction is averaged."""
 
+    @property
+    def at_once(self) -> int:
+        """How many images are simulated together, where that is quicker."""
+        return 1
+
     @abstractmethod
     def solve(self, image: np.ndarray) -> dict[str, Any]:
         """The numbers of one image's row."""
+
+    def rows(self, images: np.ndarray) -> list[dict[str, Any]]:
+        """Simulate images (n, H, W) to rows, as ``row`` does: the numbers of an image do not depend on the others."""
+        return [self.row(image) for image in images]
 
     def row(self, image: np.ndarray) -> dict[str, Any]:
         """Simulate one image, (H, W) of 0 and 1, to one row of a store.
@@ -73,8 +85,7 @@ class Simulator(ABC):
             values = self.solve(image)
         except (SolverError, ArithmeticError, np.linalg.LinAlgError) as error:  # what an image may do to the numerics
             return self.failed_row(type(error).__name__, str(error), time.perf_counter() - started)
-        outcome = {"status": int(Status.DONE), "error_class": "", "error_message": ""}
-        return {**values, **outcome, "seconds": time.perf_counter() - started}
+        return _done_row(values, time.perf_counter() - started)
 
     def failed_row(self, error_class: str, error_message: str, seconds: float) -> dict[str, Any]:
         """The row of a simulation that came to nothing after ``seconds``: every number of it is NaN."""
@@ -126,13 +137,50 @@ class RcwaSimulator(Simulator):
         """Wavelengths, over which every fraction is averaged."""
         return tuple(stack.wavelength_nm for stack in self.stacks)
 
+    @property
+    def at_once(self) -> int:
+        """Many at few orders, where calls between small matrices cost more than their products.
+
+        One where its bits would depend on the others: interrupted or not, a campaign has the same numbers.
+        """
+        from photonics.rcwa.lattice import harmonics
+        from photonics.rcwa.solver import is_batch_invariant
+
+        if not all(is_batch_invariant(stack, self.numerics, self.incidence) for stack in self.stacks):
+            return 1
+        count = len(harmonics(self.numerics.orders, self.numerics.truncation)[0])
+        return max(1, min(MOST_AT_ONCE, HARMONICS_AT_ONCE // count))
+
+    def rows(self, images: np.ndarray) -> list[dict[str, Any]]:
+        """See ``Simulator.rows``; each image's ``seconds`` are its share of the batch."""
+        from photonics.rcwa import solve_spectrum
+
+        if len(images) == 1:
+            return [self.row(images[0])]
+        started = time.perf_counter()
+        solutions = solve_spectrum(self.stacks, images, self.numerics, self.incidence, keep_failures=True)
+        seconds = (time.perf_counter() - started) / len(images)
+        return [self._row(solutions, position, seconds) for position in range(len(images))]
+
+    def _row(self, solutions: Sequence[Solution], position: int, seconds: float) -> dict[str, Any]:
+        """Row of one image of a batch."""
+        reasons = [solution.failures[position] for solution in solutions if position in solution.failures]
+        if reasons:
+            return self.failed_row("SolverError", reasons[0], seconds)
+        try:
+            return _done_row(self._numbers(solutions, position), seconds)
+        except FloatingPointError as error:
+            return self.failed_row(type(error).__name__, str(error), seconds)
+
     def solve(self, image: np.ndarray) -> dict[str, Any]:
         """The numbers of one image's row; raises what the solver raises, FloatingPointError without energy balance."""
         from photonics.rcwa import solve_spectrum
 
-        solutions = solve_spectrum(self.stacks, image[None], self.numerics, self.incidence)
+        return self._numbers(solve_spectrum(self.stacks, image[None], self.numerics, self.incidence), 0)
+
+    def _numbers(self, solutions: Sequence[Solution], position: int) -> dict[str, Any]:
         reflection, transmission, layers = (  # leading axis: wavelength
-            np.stack([self._polarised(getattr(solution, name)) for solution in solutions])
+            np.stack([self._polarised(getattr(solution, name)[position]) for solution in solutions])
             for name in ("reflection", "transmission", "layer_absorption")
         )
         absorption = 1 - reflection - transmission
@@ -147,14 +195,14 @@ class RcwaSimulator(Simulator):
             "transmission": float(transmission.mean()),
             "layer_absorption": layers.mean(axis=0),
             "spectrum": spectrum,
-            "error_estimate": float(np.mean([solution.error_estimate[0] for solution in solutions])),
+            "error_estimate": float(np.mean([solution.error_estimate[position] for solution in solutions])),
         }
 
     def _polarised(self, fractions: np.ndarray) -> np.ndarray:
-        """The one image's fractions (1, 2, ...) in the polarisation of the light, (...)."""
+        """An image's fractions (2, ...) in the polarisation of the light, (...)."""
         from photonics.solution import POLARIZATIONS
 
-        return np.tensordot(POLARIZATIONS[self.polarization], fractions[0], axes=1)
+        return np.tensordot(POLARIZATIONS[self.polarization], fractions, axes=1)
 
 
 @dataclass(frozen=True)
@@ -180,6 +228,10 @@ class PluggedSimulator(Simulator):
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_function"}
+
+
+def _done_row(values: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    return {**values, "status": int(Status.DONE), "error_class": "", "error_message": "", "seconds": seconds}
 
 
 def _stack(optics: Optics, position: int) -> Stack:

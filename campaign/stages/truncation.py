@@ -111,7 +111,7 @@ class TruncationKind(StageKind[TruncationConfig]):
     """How far labels may be off for the orders that they keep."""
 
     name = "truncation"
-    schema_version = 2
+    schema_version = 3
     store = STORE
 
     def stages(self, spec: Spec) -> Iterator[Stage[TruncationConfig]]:

@@ -40,7 +40,7 @@ class VerificationKind(StageKind[VerificationConfig]):
     """What a method's designs achieve."""
 
     name = "verification"
-    schema_version = 3
+    schema_version = 4
     store = STORE
 
     def stages(self, spec: Spec) -> Iterator[Stage[VerificationConfig]]:

@@ -57,12 +57,12 @@ def classify(error: WorkerLostError, note: Note) -> FailureClass:
     return FailureClass.WORKER_LOST
 
 
-def treat(unit: Unit, error: WorkerLostError, note: Note, tried: int, limits: Limits) -> Treatment:
+def treat(unit: Unit, error: WorkerLostError, note: Note, tried: int, limits: Limits, together: int = 1) -> Treatment:
     """Decide how a unit goes on whose worker died.
 
-    A row that exceeds its time is given up at once. Too little memory halves the chunk, down to a row alone. Any other
-    death is met with another worker, on another node if this one is gone; after ``limits.attempts`` deaths the rows go
-    one by one, and one that is under way at as many deaths is given up.
+    A row that exceeds its time is given up at once; a batch of rows goes on one by one. Too little memory halves the
+    chunk, down to a row alone. Any other death is met with another worker, on another node if this one is gone; after
+    ``limits.attempts`` deaths the rows go one by one, and one that is under way at as many deaths is given up.
 
     Parameters
     ----------
@@ -76,6 +76,8 @@ def treat(unit: Unit, error: WorkerLostError, note: Note, tried: int, limits: Li
         Rows that it had to do.
     limits
         Of the profile.
+    together
+        Rows that a worker simulates at the same time, unless the unit lost one before.
 
     Raises
     ------
@@ -85,6 +87,8 @@ def treat(unit: Unit, error: WorkerLostError, note: Note, tried: int, limits: Li
     kind = classify(error, note)
     if kind is FailureClass.OUT_OF_MEMORY and tried > 1:
         return Treatment(replace(unit, chunk=tried // 2, deaths=0))
+    if kind is FailureClass.TIME_LIMIT and min(tried, together) > 1 and not unit.deaths:
+        return Treatment(replace(unit, deaths=1))
     if kind is not FailureClass.WORKER_LOST and note.row is not None:
         return _without(unit, note, kind, _messages(error, note, limits)[kind])
     if unit.deaths + 1 < limits.attempts:

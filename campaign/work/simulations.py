@@ -109,7 +109,8 @@ class _StoreFanOut:
         checkpoint = self._job.checkpoint(unit.number)
         missing = self._length(unit.number) - len(checkpoint.rows)
         tried = min(unit.chunk or missing, missing)
-        treatment = treat(unit, error, read_note(checkpoint.note), tried, self._context.limits)
+        together = self._job.simulator.at_once
+        treatment = treat(unit, error, read_note(checkpoint.note), tried, self._context.limits, together)
         if treatment.quarantine is not None:
             first = self._store.unit_rows(unit.number).start
             row = _quarantined(self._job.simulator, treatment.quarantine, self._job.limit_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -136,12 +136,11 @@ def simulate_unit(job: SimulationJob, unit: Unit) -> UnitSummary:
         inputs = DesignSet.open(job.designs).rows(rows)
         missing = [position for position in range(rows.stop - rows.start) if position not in checkpoint.rows]
         try:
-            for position in missing[: unit.chunk]:
-                watchdog.begin(rows.start + position)
-                checkpoint.add(position, job.simulator.row(inputs["image"][position]))
-        except Exception as error:
+            for positions in _batches(missing[: unit.chunk], job.simulator, unit):
+                for position, row in _rows(job, rows.start, positions, inputs["image"], watchdog):
+                    checkpoint.add(position, row)
+        except Exception:
             checkpoint.keep()
-            error.add_note(f"row {rows.start + position} of {job.store}")
             raise
     if len(checkpoint.rows) < rows.stop - rows.start:
         checkpoint.keep()
@@ -150,6 +149,32 @@ def simulate_unit(job: SimulationJob, unit: Unit) -> UnitSummary:
     store.write_unit(unit.number, {**inputs, "seed": np.arange(rows.start, rows.stop, dtype=np.uint64), **outputs})
     checkpoint.clear()
     return _summary(outputs["status"])
+
+
+def _batches(positions: list[int], simulator: Simulator, unit: Unit) -> Iterator[list[int]]:
+    """Positions that are simulated together: one at a time after a death, so that it shows whose fault it was."""
+    size = 1 if unit.deaths else simulator.at_once
+    for start in range(0, len(positions), size):
+        yield positions[start : start + size]
+
+
+def _rows(
+    job: SimulationJob, start: int, positions: list[int], images: np.ndarray, watchdog: Watchdog
+) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Positions with their rows; one by one where together raises, so that the one to blame is named."""
+    watchdog.begin(start + positions[0])
+    try:
+        rows = job.simulator.rows(images[positions])
+    except Exception as error:
+        if len(positions) == 1 or isinstance(error, MemoryError):  # which asks for smaller chunks
+            error.add_note(f"row {start + positions[0]} of {job.store}")
+            raise
+        rows = None
+    if rows is not None:
+        yield from zip(positions, rows, strict=True)
+        return
+    for position in positions:
+        yield from _rows(job, start, [position], images, watchdog)
 
 
 def _summary(status: np.ndarray) -> UnitSummary:

@@ -148,6 +148,11 @@ def _make_solver(stack: Stack, numerics: Numerics, incidence: Incidence, device:
     return TransferSolver(stack, numerics, incidence, device=device)
 
 
+def is_batch_invariant(stack: Stack, numerics: Numerics, incidence: Incidence) -> bool:
+    """Whether an image's numbers on a CPU are the same, bit for bit, whatever batch it is in."""
+    return not isinstance(_make_solver(stack, numerics, incidence, "cpu"), TransferSolver)
+
+
 def transfer_is_quicker(stack: Stack, numerics: Numerics) -> bool:
     """Whether the transfer method is expected to be quicker than the preconditioned solver, for one pattern on a CPU.
 

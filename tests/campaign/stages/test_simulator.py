@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from campaign.plan.optics import optics_of
 from campaign.spec.campaign import Spec
 from campaign.stages.simulator import Simulator
+from photonics import rcwa
+from photonics.solution import Solution
 from results.layout import Status
 
 MakeSpec = Callable[..., Spec]
@@ -68,3 +71,37 @@ def test_a_simulation_without_energy_balance_is_a_failed_row(
 def test_a_mistake_in_code_or_inputs_is_raised(simulator: Simulator) -> None:
     with pytest.raises(ValueError, match="0 and 1"):
         simulator.row(np.full((64, 64), 7, np.uint8))
+
+
+@pytest.mark.parametrize("wavelengths", [980.0, [900.0, 980.0]])
+def test_rows_of_a_batch_are_those_of_the_images_alone(
+    make_spec: MakeSpec, images: np.ndarray, wavelengths: object
+) -> None:
+    simulator = simulator_of(make_spec(**{"physics.wavelength_nm": wavelengths}))
+    assert simulator.at_once > 1
+    for row, image in zip(simulator.rows(images), images, strict=True):
+        alone = simulator.row(image)
+        for name in row.keys() - {"seconds"}:
+            np.testing.assert_array_equal(row[name], alone[name])
+
+
+def test_an_image_of_a_batch_that_fails_leaves_the_others(
+    simulator: Simulator, images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = simulator.row(images[0])
+
+    def solve_spectrum(stacks: object, images: np.ndarray, *rest: object, keep_failures: bool) -> tuple[Solution, ...]:
+        assert keep_failures
+        found = rcwa.solve(stacks[0], images, *rest)  # type: ignore[index, arg-type]
+        return (replace(found, failures={1: "image 1 is at a resonance"}),)
+
+    monkeypatch.setattr("photonics.rcwa.solve_spectrum", solve_spectrum)
+    first, second, _ = simulator.rows(images[:3])
+    assert first["y"] == expected["y"]
+    assert (second["status"], second["error_class"]) == (Status.FAILED, "SolverError")
+    assert second["error_message"] == "image 1 is at a resonance"
+    assert np.isnan(second["y"])
+
+
+def test_images_whose_bits_would_depend_on_their_batch_come_one_at_a_time(make_spec: MakeSpec) -> None:
+    assert simulator_of(make_spec(**{"physics.solver": "transfer"})).at_once == 1

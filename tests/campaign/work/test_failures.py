@@ -27,6 +27,14 @@ def test_a_row_that_takes_too_long_is_given_up_at_once() -> None:
     assert treatment.quarantine.message == "took longer than 5 s, in solve (solver.py:31)"
 
 
+def test_a_batch_that_takes_too_long_goes_on_row_by_row() -> None:
+    treatment = treat(Unit(0), DIED, HANGING, 32, LIMITS, together=8)
+    assert (treatment.unit, treatment.quarantine) == (Unit(0, deaths=1), None)
+    alone = treat(treatment.unit, DIED, HANGING, 32, LIMITS, together=8)
+    assert alone.quarantine is not None
+    assert treat(Unit(0), DIED, HANGING, 1, LIMITS, together=8).quarantine is not None
+
+
 def test_a_worker_that_the_driver_had_to_end_counts_as_too_slow() -> None:
     treatment = treat(Unit(0), WorkerLostError("ended", timed_out=True), Note(4), 32, LIMITS)
     assert treatment.quarantine is not None
