@@ -222,8 +222,9 @@ def rewrite_report(run_folder: Path) -> Path:
 
 
 def table(run_folder: Path) -> RenderableType:
-    """The finished run's Table 1 for the terminal, ours beside the paper's."""
-    from results.table_formats import from_csv, to_rich
+    """The finished run's Table 1 for the terminal, with what could be reached and whether it is good."""
+    from results.table_csv import from_csv
+    from results.table_formats import to_rich
 
     return to_rich(from_csv((run_folder / "tables" / "table1.csv").read_text(encoding="utf-8")))
 

@@ -15,6 +15,9 @@ from campaign.stages.designs import DESIGNS_FOLDER
 from campaign.stages.simulator import SimulationConfig, Simulator
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from campaign.plan.spent import Spent
     from campaign.work.context import StageContext
     from results.figures.gallery import MethodDesigns
     from results.figures.targets import Achieved
@@ -42,6 +45,7 @@ class VerificationKind(StageKind[VerificationConfig]):
     name = "verification"
     schema_version = 3
     store = STORE
+    prediction = ("predicted", "deviation")  # columns of designs whose method says what they will achieve
 
     def stages(self, spec: Spec) -> Iterator[Stage[VerificationConfig]]:
         """One an inverse model and data set."""
@@ -64,6 +68,7 @@ class VerificationKind(StageKind[VerificationConfig]):
 
     def report(self, stages: Sequence[Stage[VerificationConfig]], results: StageResults) -> Iterator[object]:
         """Rows of the table, the best designs, and where all of them landed."""
+        from campaign.plan.spent import Spent
         from results.figures.targets import Achieved, achieved_against_target
         from results.report import Picture
         from results.store import SimulationStore
@@ -71,23 +76,25 @@ class VerificationKind(StageKind[VerificationConfig]):
         achieved = []
         for stage in stages:
             store = SimulationStore.open(results.folder(stage.name) / STORE)
-            columns = store.read("y", "target")
-            seconds = results.record(stage.inputs["designs"]).facts["design_seconds"]
-            own = [
-                Achieved(stage.dataset, stage.method, target, columns["y"][columns["target"] == target])
-                for target in results.spec.targets
-            ]
-            yield from (self._row(each, seconds[f"{each.target:g}"]) for each in own)
+            names = {"y", "target", "image", *self.prediction} & set(store.names)
+            designs, spent = store.read(*names), Spent.of(stage, results)
+            for target in results.spec.targets:
+                chosen = designs["target"] == target
+                own = {name: column[chosen] for name, column in designs.items()}
+                achieved.append(Achieved(stage.dataset, stage.method, target, own["y"]))
+                yield self._row(achieved[-1], own, spent)
             yield self._best(stage, store, results.spec)
-            achieved += own
         caption = "Simulated absorption of every design against the absorption that was asked for."
         yield Picture("achieved", "achieved", achieved_against_target(achieved), caption)
 
-    def _row(self, achieved: Achieved, seconds: float) -> TableRow:
+    def _row(self, achieved: Achieved, designs: Mapping[str, np.ndarray], spent: Spent) -> TableRow:
         from ganmdn.metrics import RepSummary
-        from results.tables import TableRow, if_finite
+        from results.diversity import count_copies, mean_pixel_distance
+        from results.intervals import interval_coverage
+        from results.tables import TableRow, if_finite, mean_of_finite
 
-        summary = RepSummary.of(achieved.achieved, achieved.target)
+        summary, y = RepSummary.of(achieved.achieved, achieved.target), achieved.achieved
+        predictions = [designs[name] for name in self.prediction if name in designs]
         return TableRow(
             achieved.dataset,
             achieved.method,
@@ -95,9 +102,16 @@ class VerificationKind(StageKind[VerificationConfig]):
             if_finite(summary.minimum),
             if_finite(summary.mean),
             if_finite(summary.standard_deviation),
-            seconds=seconds,
-            designs=len(achieved.achieved),
+            seconds=spent.seconds(achieved.target),
+            designs=len(y),
             failed=summary.failed,
+            labels=spent.labels,
+            simulations=spent.simulations(achieved.target),
+            label_equivalents=spent.label_equivalents(achieved.target),
+            mean_achieved=mean_of_finite(y),
+            distance=mean_pixel_distance(designs["image"]),
+            copies=count_copies(designs["image"]),
+            within_interval=interval_coverage(y, *predictions) if len(predictions) == len(self.prediction) else None,
         )
 
     def _best(self, stage: Stage[VerificationConfig], store: SimulationStore, spec: Spec) -> MethodDesigns:
