@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from results.paper import PaperRow, published_row
 from results.reach import Reach, TargetReach
 from results.truncation import TruncationError
@@ -102,12 +100,6 @@ class TableRow:
 
 def _ratio(value: float | None, whole: float | None) -> float | None:
     return value / whole if value is not None and whole else None
-
-
-def mean_of_finite(values: np.ndarray) -> float | None:
-    """Mean of what is not NaN, None where nothing is left."""
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else None
 
 
 def if_finite(value: float) -> float | None:

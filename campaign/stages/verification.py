@@ -15,12 +15,11 @@ from campaign.stages.designs import DESIGNS_FOLDER
 from campaign.stages.simulator import SimulationConfig, Simulator
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from campaign.plan.spent import Spent
     from campaign.work.context import StageContext
     from results.figures.gallery import MethodDesigns
     from results.figures.targets import Achieved
+    from results.judged import JudgedDesigns
     from results.store import SimulationStore
     from results.tables import TableRow
 
@@ -45,7 +44,6 @@ class VerificationKind(StageKind[VerificationConfig]):
     name = "verification"
     schema_version = 3
     store = STORE
-    prediction = ("predicted", "deviation")  # columns of designs whose method says what they will achieve
 
     def stages(self, spec: Spec) -> Iterator[Stage[VerificationConfig]]:
         """One an inverse model and data set."""
@@ -70,31 +68,28 @@ class VerificationKind(StageKind[VerificationConfig]):
         """Rows of the table, the best designs, and where all of them landed."""
         from campaign.plan.spent import Spent
         from results.figures.targets import Achieved, achieved_against_target
+        from results.judged import COLUMNS, PREDICTION, JudgedDesigns
         from results.report import Picture
         from results.store import SimulationStore
 
         achieved = []
         for stage in stages:
             store = SimulationStore.open(results.folder(stage.name) / STORE)
-            names = {"y", "target", "image", *self.prediction} & set(store.names)
-            designs, spent = store.read(*names), Spent.of(stage, results)
+            columns = store.read(*COLUMNS, *(name for name in PREDICTION if name in store.names))
+            spent = Spent.of(stage, results)
             for target in results.spec.targets:
-                chosen = designs["target"] == target
-                own = {name: column[chosen] for name, column in designs.items()}
-                achieved.append(Achieved(stage.dataset, stage.method, target, own["y"]))
-                yield self._row(achieved[-1], own, spent)
+                designs = JudgedDesigns.of(columns, target)
+                achieved.append(Achieved(stage.dataset, stage.method, target, designs.y))
+                yield self._row(achieved[-1], designs, spent)
             yield self._best(stage, store, results.spec)
         caption = "Simulated absorption of every design against the absorption that was asked for."
         yield Picture("achieved", "achieved", achieved_against_target(achieved), caption)
 
-    def _row(self, achieved: Achieved, designs: Mapping[str, np.ndarray], spent: Spent) -> TableRow:
+    def _row(self, achieved: Achieved, designs: JudgedDesigns, spent: Spent) -> TableRow:
         from ganmdn.metrics import RepSummary
-        from results.diversity import count_copies, mean_pixel_distance
-        from results.intervals import interval_coverage
-        from results.tables import TableRow, if_finite, mean_of_finite
+        from results.tables import TableRow, if_finite
 
-        summary, y = RepSummary.of(achieved.achieved, achieved.target), achieved.achieved
-        predictions = [designs[name] for name in self.prediction if name in designs]
+        summary = RepSummary.of(designs.y, achieved.target)
         return TableRow(
             achieved.dataset,
             achieved.method,
@@ -103,15 +98,15 @@ class VerificationKind(StageKind[VerificationConfig]):
             if_finite(summary.mean),
             if_finite(summary.standard_deviation),
             seconds=spent.seconds(achieved.target),
-            designs=len(y),
+            designs=len(designs.y),
             failed=summary.failed,
             labels=spent.labels,
             simulations=spent.simulations(achieved.target),
             label_equivalents=spent.label_equivalents(achieved.target),
-            mean_achieved=mean_of_finite(y),
-            distance=mean_pixel_distance(designs["image"]),
-            copies=count_copies(designs["image"]),
-            within_interval=interval_coverage(y, *predictions) if len(predictions) == len(self.prediction) else None,
+            mean_achieved=designs.mean_achieved,
+            distance=designs.distance,
+            copies=designs.copies,
+            within_interval=designs.within_interval,
         )
 
     def _best(self, stage: Stage[VerificationConfig], store: SimulationStore, spec: Spec) -> MethodDesigns:

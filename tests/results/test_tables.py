@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from results.reach import Reach, TargetReach
-from results.tables import TableRow, if_finite, mean_of_finite
+from results.tables import TableRow, if_finite
 
 REACH = Reach("data-ii", 400, 0.5, 0.7, 0.04, (TargetReach(0.55, 0.1, 0.4, 9.0, nearest_distance=0.3),), distance=0.4)
 
@@ -44,5 +44,3 @@ def test_the_paper_stands_beside_its_own_data_set_and_property_alone() -> None:
 
 def test_figures_of_nothing_are_none() -> None:
     assert (if_finite(np.nan), if_finite(0.5)) == (None, 0.5)
-    assert mean_of_finite(np.array([0.5, np.nan, 0.7])) == pytest.approx(0.6)
-    assert mean_of_finite(np.array([np.nan])) is None
