@@ -89,9 +89,14 @@ class Reach:
         """Which targets lie outside the labels; empty where none does."""
         if not self.outside:
             return ""
-        named = ", ".join(f"{target:g}" for target in self.outside)
+        named = ", ".join(map(format_target, self.outside))
         subject = f"Target {named} lies" if len(self.outside) == 1 else f"Targets {named} lie"
         return f"{subject} outside the labels of {self.dataset}, {self.lowest:.3f} to {self.highest:.3f}."
+
+
+def format_target(target: float) -> str:
+    """A target as printed: two decimals, more where it has more."""
+    return f"{target:.2f}" if round(target, 2) == target else str(target)
 
 
 def reach_of(

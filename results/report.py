@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from results.figures.style import RC
 from results.files import write_atomically
-from results.reach import Reach
+from results.reach import Reach, format_target
 from results.table_columns import Column, caption, columns
 from results.table_lines import MethodGroup, format_figure, format_seconds, method_groups
 from results.tables import TableRow
@@ -147,7 +147,7 @@ def render_report(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"duration": format_seconds, "figure": format_figure}
+    environment.filters |= {"duration": format_seconds, "figure": format_figure, "target": format_target}
     return environment.get_template("report.html").render(
         report=report,
         verdict=verdict(report.table, report.reach, report.truncation),

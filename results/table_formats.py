@@ -11,7 +11,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from results.files import write_atomically
-from results.reach import Reach
+from results.reach import Reach, format_target
 from results.table_columns import Column, caption, columns, explanations, narrow_columns
 from results.table_csv import to_csv
 from results.table_lines import Line, MethodGroup, method_groups
@@ -86,7 +86,8 @@ def to_rich(rows: Sequence[TableRow]) -> RichGroup:
         parts.append(_rich_table(own))
     judged = verdict(rows, [reach for reach in _reaches(rows).values() if reach is not None])
     parts.append(Text(" ".join(["REPs in %.", *explanations(rows)]), style="dim"))
-    parts += [Text(""), Text(judged.summary), *(Text(f"! {each}", style="red") for each in judged.warnings)]
+    parts.append(Text(f"\n{judged.opening} {' '.join(judged.best)}"))
+    parts += [Text(f"! {each}", style="red") for each in judged.warnings]
     return RichGroup(*parts)
 
 
@@ -112,7 +113,7 @@ def _reach_lines(rows: Sequence[TableRow]) -> Iterator[str]:
 
 def _reach_line(reach: Reach) -> str:
     shares = [
-        f"{each.target:g}: {100 * each.share_within_1_percent:.1f} %"
+        f"{format_target(each.target)}: {100 * each.share_within_1_percent:.1f} %"
         for each in reach.targets
         if each.share_within_1_percent is not None
     ]

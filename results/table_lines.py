@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from results.paper import PaperRow
+from results.reach import format_target
 from results.tables import BASELINES, TableRow
 
 NOT_APPLICABLE = "–"
@@ -113,7 +114,7 @@ def method_groups(rows: Sequence[TableRow]) -> list[MethodGroup]:
 def _line(row: TableRow) -> Line:
     reach = row.at_target
     return Line(
-        label=f"{row.target:.2f}" if round(row.target, 2) == row.target else str(row.target),
+        label=format_target(row.target),
         ours=Measures.of(row),
         paper=Measures.of(row.paper) if row.paper else None,
         designs=row.designs,

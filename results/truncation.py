@@ -43,8 +43,8 @@ class TruncationError:
         kept = f"Labels of {dataset} keep diffraction orders up to {self.orders}"
         if self.mean_absolute is None or self.spread is None:
             return f"{kept}; none of {self.sample} could be solved again with {self.higher_orders}."
+        beside = f" ({100 * self.share:.0f} % of the labels' standard deviation)" if self.share is not None else ""
         return (
             f"{kept}; with {self.higher_orders} ({self.sample - self.failed} solved again) absorption differs by "
-            f"{self.mean_absolute:.4f} on average, {self.largest:.4f} at most; the labels' standard deviation is "
-            f"{self.spread:.4f}."
+            f"{self.mean_absolute:.4f} on average{beside}, {self.largest:.4f} at most."
         )

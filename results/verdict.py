@@ -27,16 +27,19 @@ class Verdict:
 
     Attributes
     ----------
-    summary
-        Whether it is good, and by what; sentences of one paragraph.
+    opening
+        Whether it is good, in one sentence.
+    best
+        The method that comes closest and what it is judged by, a sentence a data set.
     labels
-        What the labels are worth, in sentences that may go on in that paragraph.
+        What the labels are worth, a sentence or two a data set.
     warnings
         What keeps the result from being taken at its word, a sentence or two each.
     """
 
-    summary: str
-    labels: str = ""
+    opening: str
+    best: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -62,22 +65,19 @@ def verdict(
         *_not_following(rows),
         *_no_better(groups),
     )
-    return Verdict(_summary(groups, known), " ".join(_labels(reaches, known)), warnings)
-
-
-def _summary(groups: Sequence[MethodGroup], truncations: Mapping[str, TruncationError]) -> str:
-    """How good the best method of every data set is; the worst of them names the whole."""
-    if not groups:
-        return "No method was asked for."
     judged = [_Judged.of(dataset, groups) for dataset in dict.fromkeys(group.dataset for group in groups)]
     found = [each for each in judged if each is not None]
+    opening = _opening(found, known) if groups else "No method was asked for."
+    return Verdict(opening, tuple(each.sentence for each in found), tuple(_labels(reaches, known)), warnings)
+
+
+def _opening(found: Sequence[_Judged], truncations: Mapping[str, TruncationError]) -> str:
+    """The worst data set names the whole."""
     if not found:
         return "No method produced a design that could be simulated."
-    worst = max((each.rating for each in found), key=RATINGS.index)
-    opening = f"This run's result is {worst}."
     if any(not error.is_converged for error in truncations.values()):
-        opening = "This run's result cannot be relied on yet: its labels have not converged."
-    return " ".join([opening, *(each.sentence for each in found)])
+        return "This run's result cannot be relied on yet: its labels have not converged."
+    return f"This run's result is {max((each.rating for each in found), key=RATINGS.index)}."
 
 
 @dataclass(frozen=True)
@@ -134,10 +134,10 @@ class _Judged:
 def _labels(reaches: Sequence[Reach], truncations: Mapping[str, TruncationError]) -> Iterator[str]:
     """What the labels are worth, in a sentence or two a data set."""
     for reach in reaches:
-        yield reach.sentence()
         error = truncations.get(reach.dataset)
-        if error is not None and error.share is not None:
-            yield f"More orders move them by {100 * error.share:.0f} % of that."
+        share = error.share if error is not None else None
+        moved = f" More orders move them by {100 * share:.0f} % of that." if share is not None else ""
+        yield reach.sentence() + moved
 
 
 def _not_converged(truncations: Mapping[str, TruncationError]) -> Iterator[str]:

@@ -65,6 +65,17 @@ class LabelsKind(StageKind[LabelsConfig]):
     def cores(self, config: LabelsConfig) -> None:
         """All."""
 
+    def warnings(self, stages: Sequence[Stage[LabelsConfig]], results: StageResults) -> Iterator[str]:
+        """Targets that lie outside what was labelled."""
+        from results.reach import reach_of
+        from results.store import SimulationStore
+
+        for stage in stages:
+            y = SimulationStore.open(results.folder(stage.name) / STORE).read("y")["y"]
+            reach = reach_of(stage.dataset, y, results.spec.targets, results.spec.designs_per_target)
+            if reach.outside:
+                yield reach.outside_sentence()
+
     def report(self, stages: Sequence[Stage[LabelsConfig]], results: StageResults) -> Iterator[object]:
         """What was learnt from: the images and their property, and how far that reaches."""
         from ganmdn.statistics import volume_fraction

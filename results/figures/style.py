@@ -94,7 +94,7 @@ def save_figure(figure: Figure, folder: Path | str, name: str) -> list[Path]:
     paths = [Path(folder) / f"{name}.{suffix}" for suffix in METADATA]
     with matplotlib.rc_context(RC):
         figure.draw_without_rendering()
-        figure.set_layout_engine("none")
+        figure.set_layout_engine(None)  # or every file would have the figure drawn once more before it is
         box = figure.get_tightbbox().padded(MARGIN_IN)
         for path in paths:
             with atomic_path(path) as temporary:

@@ -40,7 +40,7 @@ def test_targets_outside_are_told_with_the_range() -> None:
     reach = reach_of("mine", LABELS, (0.5, 0.65, 0.71, 0.75), designs=2)
     assert reach.outside == (0.71, 0.75)
     assert reach.outside_sentence() == "Targets 0.71, 0.75 lie outside the labels of mine, 0.500 to 0.700."
-    assert reach_of("mine", LABELS, (0.4,), 2).outside_sentence().startswith("Target 0.4 lies outside")
+    assert reach_of("mine", LABELS, (0.4,), 2).outside_sentence().startswith("Target 0.40 lies outside")
     assert reach_of("mine", LABELS, (0.6,), 2).outside_sentence() == ""
 
 

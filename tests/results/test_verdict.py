@@ -35,38 +35,41 @@ def rows(mean: float | None, method: str = "gan-mdn", slope: float = 1.0, **chan
 )
 def test_it_is_as_good_as_it_goes_from_a_random_label_to_the_oracle(mean: float, rating: str) -> None:
     found = verdict(rows(mean), [REACH])
-    assert found.summary == (
-        f"This run's result is {rating}. On mine, gan-mdn comes closest: mean REP {mean:.2f} % over 2 targets "
-        "(the nearest labels have 1.00 %, a random label 11.00 %)."
+    assert found.opening == f"This run's result is {rating}."
+    assert found.best == (
+        f"On mine, gan-mdn comes closest: mean REP {mean:.2f} % over 2 targets "
+        "(the nearest labels have 1.00 %, a random label 11.00 %).",
     )
     assert found.warnings == ()
     assert found.labels == (
         "The 400 labels of mine reach from 0.500 to 0.800 (standard deviation 0.0400). "
-        "More orders move them by 5 % of that."
+        "More orders move them by 5 % of that.",
     )
 
 
 def test_the_worst_data_set_names_the_whole_and_baselines_do_not_count() -> None:
     other = [replace(row, dataset="other") for row in rows(7.1)]
     found = verdict([*rows(2.0), *rows(1.0, "nearest-labels", slope=0), *other], [REACH])
-    assert found.summary.startswith("This run's result is poor. On mine, gan-mdn comes closest")
+    assert found.opening == "This run's result is poor."
+    assert found.best[0].startswith("On mine, gan-mdn comes closest")
     assert found.warnings == ()
 
 
 def test_a_search_is_judged_by_its_best_design() -> None:
     found = verdict(rows(None, "bayesian-optimization"), [REACH])
-    assert "good. On mine, bayesian-optimization comes closest: best REP 0.50 % over 2 targets" in found.summary
+    assert found.opening == "This run's result is good."
+    assert found.best[0].startswith("On mine, bayesian-optimization comes closest: best REP 0.50 % over 2 targets")
 
 
 def test_the_paper_is_named_for_its_own_targets() -> None:
     ours = [replace(row, dataset="data-ii") for row in rows(2.0)]
-    assert "; the paper reports 8.00 %)" in verdict(ours, []).summary
+    assert "; the paper reports 8.00 %)" in verdict(ours, []).best[0]
 
 
 def test_labels_that_have_not_converged_take_the_result_its_ground() -> None:
     error = replace(CONVERGED, mean_absolute=0.0041)
     found = verdict(rows(2.0), [REACH], {"mine": error})
-    assert found.summary.startswith("This run's result cannot be relied on yet: its labels have not converged.")
+    assert found.opening == "This run's result cannot be relied on yet: its labels have not converged."
     assert found.warnings == (
         "Labels of mine have not converged: orders up to 12 instead of 8 move them by 10 % of their standard deviation "
         "(10 % at most would be small). Raise the orders, or take a stack that needs fewer.",
@@ -76,7 +79,7 @@ def test_labels_that_have_not_converged_take_the_result_its_ground() -> None:
 
 def test_targets_out_of_reach_are_told() -> None:
     (warning,) = verdict(rows(2.0), [replace(REACH, highest=0.65)]).warnings
-    assert warning.startswith("Target 0.7 lies outside the labels of mine, 0.500 to 0.650.")
+    assert warning.startswith("Target 0.70 lies outside the labels of mine, 0.500 to 0.650.")
 
 
 @pytest.mark.parametrize(("slope", "told"), [(0.4, True), (0.6, False), (1.4, False), (1.6, True), (-1.0, True)])
@@ -99,7 +102,7 @@ def test_methods_no_better_than_a_random_label_are_told() -> None:
 
 def test_labels_alone_are_no_failure() -> None:
     found = verdict([], [REACH], {"mine": CONVERGED})
-    assert found.summary == "No method was asked for."
-    assert "reach from 0.500 to 0.800" in found.labels
+    assert found.opening == "No method was asked for."
+    assert "reach from 0.500 to 0.800" in found.labels[0]
     failed = [replace(row, minimum_rep=None, mean_rep=None, mean_achieved=None) for row in rows(None)]
-    assert verdict(failed, [REACH]).summary == "No method produced a design that could be simulated."
+    assert verdict(failed, [REACH]).opening == "No method produced a design that could be simulated."
