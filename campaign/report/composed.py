@@ -78,15 +78,16 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def gallery_picture(pieces: Pieces, spec: Spec) -> Picture:
-    """The paper's Figure 2."""
+def gallery_picture(pieces: Pieces, spec: Spec) -> Iterator[Picture]:
+    """The paper's Figure 2; none without designs."""
     examples = {images.dataset: images.images[: len(spec.targets)] for images in pieces.all(ImageSet) if images.dataset}
     designs = sorted(pieces.all(MethodDesigns), key=lambda each: place_of(spec, each.dataset, each.method))
     caption = (
         "Examples of each data set, and the design of each method that comes nearest to each target, with its "
         "simulated absorption and residual error percentage (the paper's Figure 2)."
     )
-    return Picture("gallery", "gallery", gallery(examples, designs), caption)
+    if designs:
+        yield Picture("gallery", "gallery", gallery(examples, designs), caption)
 
 
 def morphology_picture(pieces: Pieces) -> Picture:

@@ -44,7 +44,7 @@ def write_report(folder: Path, pipeline: Pipeline, cache: StageCache, check: Cal
     write_tables(rows, tables)
     cost = (used.share, used.wall_seconds) if used else (None, None)
     write_atomically(tables / JSON_FILE, to_json(json_table(rows, reaches, truncations, *cost)))
-    pictures = [*pieces.all(Picture), gallery_picture(pieces, spec), morphology_picture(pieces), *cores(used)]
+    pictures = [*pieces.all(Picture), *gallery_picture(pieces, spec), morphology_picture(pieces), *cores(used)]
     others = [*pieces.all(DataTable), *interval_table(rows)]
     made_by = json.loads((folder / PROVENANCE_FILE).read_text(encoding="utf-8"))
     report = Report(

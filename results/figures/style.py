@@ -21,9 +21,11 @@ METHOD_COLOURS = {
     "direct-mdn": "#009E73",
     "bayesian-optimization": "#D55E00",
     "authors-mdn": "#CC79A7",
+    "nearest-labels": "#4d4d4d",  # baselines are grey
+    "random-labels": "#a6a6a6",
 }
 SPARE_COLOURS = ("#56B4E9", "#7A5195", "#8C6D1F", "#5F6B6D", "#B2182B")
-METHOD_MARKERS = dict(zip(METHOD_COLOURS, "osD^v", strict=True))
+METHOD_MARKERS = dict(zip(METHOD_COLOURS, "osD^v<>", strict=True))
 SPARE_MARKERS = "PXhd*"
 # Neither PNG nor PDF may tell when or with which version it was drawn: the same data gives the same bytes.
 METADATA: dict[str, dict[str, Any]] = {

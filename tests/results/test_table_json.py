@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -112,3 +114,9 @@ def test_what_is_not_of_the_schema_is_refused(change: dict[str, object]) -> None
 def test_every_field_of_a_row_says_what_it_is() -> None:
     fields = json_table_schema()["$defs"]["JsonRow"]["properties"]
     assert all(field.get("description") for field in fields.values())
+
+
+def test_the_example_in_the_documents_is_of_the_schema() -> None:
+    document = Path(__file__).parents[2] / "docs" / "tables.md"
+    (example,) = re.findall(r"```json\n(.*?)```", document.read_text(encoding="utf-8"), re.DOTALL)
+    assert from_json(example).rows[0].mean_rep == 4.5
