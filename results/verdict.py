@@ -77,7 +77,10 @@ def _opening(found: Sequence[_Judged], truncations: Mapping[str, TruncationError
         return "No method produced a design that could be simulated."
     if any(not error.is_converged for error in truncations.values()):
         return "This run's result cannot be relied on yet: its labels have not converged."
-    return f"This run's result is {max((each.rating for each in found), key=RATINGS.index)}."
+    ratings = [each.rating for each in found if each.rating is not None]
+    if not ratings:
+        return "This run's result can be judged by no labels."
+    return f"This run's result is {max(ratings, key=RATINGS.index)}."
 
 
 @dataclass(frozen=True)
@@ -103,12 +106,12 @@ class _Judged:
         return float(ours.mean_rep if ours.mean_rep is not None else ours.minimum_rep or 0.0)
 
     @property
-    def rating(self) -> str:
-        """Good, fair or poor: by how much of the way from a random label to the oracle the method goes."""
+    def rating(self) -> str | None:
+        """Good, fair or poor: how far from a random label to the oracle the method goes; None without labels."""
         standing = self.group.average.standing
         oracle, random = standing.oracle_rep, standing.random_rep
         if oracle is None or random is None:
-            return "fair"  # nothing to judge it by
+            return None
         if self.rep > NO_BETTER * random:
             return "poor"
         share = (random - self.rep) / (random - oracle) if random > oracle else 1.0
@@ -128,7 +131,9 @@ class _Judged:
         if paper is not None and figure == "mean REP" and paper.mean_rep is not None:
             others.append(f"the paper reports {paper.mean_rep:.2f} %")
         beside = f" ({'; '.join(others)})" if others else ""
-        return f"On {self.dataset}, {group.method} comes closest: {figure} {self.rep:.2f} % over {over}{beside}."
+        rated = "" if self.rating is None else f" is {self.rating}"
+        closest = f"{group.method} comes closest, {figure} {self.rep:.2f} % over {over}{beside}."
+        return f"{self.dataset}{rated}: {closest}"
 
 
 def _labels(reaches: Sequence[Reach], truncations: Mapping[str, TruncationError]) -> Iterator[str]:
@@ -181,12 +186,13 @@ def _no_better(groups: Sequence[MethodGroup]) -> Iterator[str]:
     """Methods that hardly beat a label taken at random, data set by data set."""
     for dataset in dict.fromkeys(group.dataset for group in groups):
         own = [group for group in groups if group.dataset == dataset and not group.is_baseline]
-        found = [f"{group.method} {group.average.ours.mean_rep:.2f} %" for group in own if _is_no_better(group)]
+        found = [f"{group.method} ({group.average.ours.mean_rep:.2f} %)" for group in own if _is_no_better(group)]
         if found:
             expected = own[0].average.standing.random_rep
+            verb = "is" if len(found) == 1 else "are"
             yield (
-                f"On {dataset}, no better than a label taken at random, or hardly, whose mean REP is {expected:.2f} %: "
-                f"{', '.join(found)}."
+                f"On {dataset}, {' and '.join(found)} {verb} hardly better than a label taken at random "
+                f"({expected:.2f} %), if at all."
             )
 
 

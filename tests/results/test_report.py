@@ -64,8 +64,8 @@ def test_every_section_is_there(report: Report) -> None:
         "<h1>quickstart</h1>",
         "9f31c0a2",
         "finished 2026-03-01 12:30 UTC",
-        "On data-ii, gan-mdn comes closest: mean REP 5.00 % over 2 targets (the nearest labels have 0.30 %, a random "
-        "label 8.00 %; the paper reports 13.59 %).",
+        "data-ii is poor: gan-mdn comes closest, mean REP 5.00 % over 2 targets (the nearest labels have 0.30 %, a "
+        "random label 8.00 %; the paper reports 13.59 %).",
         "The 400 labels of data-ii reach from 0.560 to 0.700",
         "Target 0.55 lies outside the labels of data-ii",
         "60 (2 failed)",

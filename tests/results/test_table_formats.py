@@ -107,7 +107,7 @@ def test_the_terminal_table_fits_and_cuts_nothing(rows: list[TableRow], width: i
 
 def test_the_terminal_ends_with_the_verdict(rows: list[TableRow]) -> None:
     text = " ".join(shown(rows, 100).split())
-    assert "This run's result is fair. On data-ii, gan-mdn comes closest: mean REP 5.00 % over 5 targets" in text
+    assert "This run's result is fair. data-ii is fair: gan-mdn comes closest, mean REP 5.00 % over 5 targets" in text
     assert text.index("! Target 0.75 lies outside the labels") > text.index("This run's result")
 
 

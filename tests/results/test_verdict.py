@@ -37,7 +37,7 @@ def test_it_is_as_good_as_it_goes_from_a_random_label_to_the_oracle(mean: float,
     found = verdict(rows(mean), [REACH])
     assert found.opening == f"This run's result is {rating}."
     assert found.best == (
-        f"On mine, gan-mdn comes closest: mean REP {mean:.2f} % over 2 targets "
+        f"mine is {rating}: gan-mdn comes closest, mean REP {mean:.2f} % over 2 targets "
         "(the nearest labels have 1.00 %, a random label 11.00 %).",
     )
     assert found.warnings == ()
@@ -51,14 +51,14 @@ def test_the_worst_data_set_names_the_whole_and_baselines_do_not_count() -> None
     other = [replace(row, dataset="other") for row in rows(7.1)]
     found = verdict([*rows(2.0), *rows(1.0, "nearest-labels", slope=0), *other], [REACH])
     assert found.opening == "This run's result is poor."
-    assert found.best[0].startswith("On mine, gan-mdn comes closest")
+    assert found.best[0].startswith("mine is good: gan-mdn comes closest")
     assert found.warnings == ()
 
 
 def test_a_search_is_judged_by_its_best_design() -> None:
     found = verdict(rows(None, "bayesian-optimization"), [REACH])
     assert found.opening == "This run's result is good."
-    assert found.best[0].startswith("On mine, bayesian-optimization comes closest: best REP 0.50 % over 2 targets")
+    assert found.best[0].startswith("mine is good: bayesian-optimization comes closest, best REP 0.50 % over 2 targets")
 
 
 def test_the_paper_is_named_for_its_own_targets() -> None:
@@ -95,14 +95,14 @@ def test_one_target_has_no_slope() -> None:
 
 def test_methods_no_better_than_a_random_label_are_told() -> None:
     (warning,) = verdict([*rows(9.8), *rows(10.0, "pca-mdn"), *rows(11.0, "random-labels")], [REACH]).warnings
-    assert warning == (
-        "On mine, no better than a label taken at random, or hardly, whose mean REP is 11.00 %: pca-mdn 10.00 %."
-    )
+    assert warning == "On mine, pca-mdn (10.00 %) is hardly better than a label taken at random (11.00 %), if at all."
 
 
 def test_labels_alone_are_no_failure() -> None:
     found = verdict([], [REACH], {"mine": CONVERGED})
     assert found.opening == "No method was asked for."
     assert "reach from 0.500 to 0.800" in found.labels[0]
+    unknown = [replace(row, reach=None) for row in rows(2.0)]
+    assert verdict(unknown, []).opening == "This run's result can be judged by no labels."
     failed = [replace(row, minimum_rep=None, mean_rep=None, mean_achieved=None) for row in rows(None)]
     assert verdict(failed, [REACH]).opening == "No method produced a design that could be simulated."
