@@ -67,6 +67,7 @@ __all__ = [
     "table",
     "validate_physics",
     "verify_authors",
+    "warnings",
 ]
 
 
@@ -222,10 +223,21 @@ def rewrite_report(run_folder: Path) -> Path:
 
 
 def table(run_folder: Path) -> RenderableType:
-    """The finished run's Table 1 for the terminal, ours beside the paper's."""
-    from results.table_formats import from_csv, to_rich
+    """The finished run's Table 1 for the terminal, with what could be reached and whether it is good."""
+    from results.table_csv import from_csv
+    from results.table_formats import to_rich
 
     return to_rich(from_csv((run_folder / "tables" / "table1.csv").read_text(encoding="utf-8")))
+
+
+def warnings(run_folder: Path) -> tuple[str, ...]:
+    """What is held against the result of a finished run, a sentence or two each; see ``results.verdict``."""
+    from results.table_csv import from_csv
+    from results.verdict import verdict
+
+    rows = from_csv((run_folder / "tables" / "table1.csv").read_text(encoding="utf-8"))
+    reaches = {row.dataset: row.reach for row in rows if row.reach is not None}
+    return verdict(rows, list(reaches.values())).warnings
 
 
 def query(store: Path, expression: str, limit: int | None = None) -> Sequence[dict[str, Any]]:

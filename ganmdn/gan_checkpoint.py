@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from skimage.io import imsave
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 LOSSES = ("discriminator", "adversarial", "collapse", "style")  # of every variant
 NOT_LOSSES = ("step", "sample_step", "samples")  # of the arrays of a history file
@@ -89,6 +89,9 @@ def write_checkpoint(
     images
         A contact sheet of two rows: training images, and as many samples of now; uint8 (2 B, H, W).
     """
+    import torch
+    from skimage.io import imsave
+
     torch.save(state, folder / STATE_FILE)
     torch.save(generator, folder / GENERATOR_FILE)
     history.save(folder / HISTORY_FILE)
@@ -98,6 +101,8 @@ def write_checkpoint(
 
 def read_checkpoint(folder: Path) -> tuple[dict[str, Any], TrainingHistory]:
     """State and history of a checkpoint; only tensors and plain values are unpickled."""
+    import torch
+
     state = torch.load(folder / STATE_FILE, map_location="cpu", weights_only=True)
     return state, TrainingHistory.load(folder / HISTORY_FILE)
 

@@ -9,6 +9,7 @@ from importlib.resources import files
 
 METHODS = ("gan-mdn", "pca-mdn", "direct-mdn", "bayesian-optimization")
 DATASETS = ("data-i", "data-ii")
+IMAGE_PX = {"data-i": 96, "data-ii": 64}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,12 @@ from matplotlib.figure import Figure
 
 from results.figures.style import RC
 from results.files import write_atomically
-from results.tables import MEASURES, MethodGroup, TableRow, caption, format_seconds, headline, method_groups
+from results.reach import Reach, format_target
+from results.table_columns import Column, caption, columns
+from results.table_lines import MethodGroup, format_figure, format_seconds, method_groups
+from results.tables import TableRow
+from results.truncation import TruncationError
+from results.verdict import verdict
 
 HEADINGS = {  # of sections by anchor, in their order; another section comes before the cores, under its own name
     "achieved": "Achieved absorption",
@@ -115,7 +120,8 @@ class StageLine:
 class Report:
     """All that a report shows.
 
-    ``provenance`` are facts such as git sha, host, seeds; ``packages`` names to versions; ``spec`` the YAML text.
+    ``reach`` and ``truncation`` say what the labels of each data set are worth; ``provenance`` are facts such as git
+    sha, host, seeds; ``packages`` names to versions; ``spec`` the YAML text.
     """
 
     name: str
@@ -123,6 +129,8 @@ class Report:
     finished: datetime
     spec: str
     table: tuple[TableRow, ...] = ()
+    reach: tuple[Reach, ...] = ()
+    truncation: Mapping[str, TruncationError] = field(default_factory=dict)
     sections: tuple[Section, ...] = ()
     failures: DataTable | None = None
     stages: tuple[StageLine, ...] = ()
@@ -139,12 +147,11 @@ def render_report(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["duration"] = format_seconds
+    environment.filters |= {"duration": format_seconds, "figure": format_figure, "target": format_target}
     return environment.get_template("report.html").render(
         report=report,
-        headline=headline(report.table),
+        verdict=verdict(report.table, report.reach, report.truncation),
         datasets=_by_dataset(report.table),
-        measures=MEASURES,
         table_caption=caption(report.table),
         sections=sorted(report.sections, key=lambda section: (section.place, section.anchor in HEADINGS)),
     )
@@ -157,8 +164,9 @@ def write_report(report: Report, path: Path | str) -> Path:
     return path
 
 
-def _by_dataset(rows: Sequence[TableRow]) -> dict[str, list[MethodGroup]]:
+def _by_dataset(rows: Sequence[TableRow]) -> dict[str, tuple[list[Column], list[MethodGroup]]]:
+    """The columns and methods of every data set: the paper's stand beside data sets of the paper alone."""
     sections: dict[str, list[MethodGroup]] = {}
     for group in method_groups(rows):
         sections.setdefault(group.dataset, []).append(group)
-    return sections
+    return {dataset: (columns(groups), groups) for dataset, groups in sections.items()}

@@ -1,11 +1,8 @@
-"""Table 1 of a campaign as CSV, Markdown, LaTeX and on the terminal."""
+"""Table 1 of a campaign as Markdown, LaTeX and on the terminal."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import astuple, fields
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rich import box
@@ -14,12 +11,13 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from results.files import write_atomically
-from results.paper import PaperRow, published_row
-from results.tables import MEASURES, Line, MethodGroup, TableRow, caption, method_groups
-from results.truncation import TruncationError
+from results.reach import Reach, format_target
+from results.table_columns import Column, caption, columns, explanations, narrow_columns
+from results.table_csv import to_csv
+from results.table_lines import Line, MethodGroup, method_groups
+from results.tables import TableRow
+from results.verdict import verdict
 
-TRUNCATION_COLUMNS = tuple(f"truncation_{field.name}" for field in fields(TruncationError))
-TRUNCATION_COUNTS = 4  # the first columns hold whole numbers
 LATEX_SPECIAL = {character: f"\\{character}" for character in "&%$#_{}"} | {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -27,79 +25,46 @@ LATEX_SPECIAL = {character: f"\\{character}" for character in "&%$#_{}"} | {
     "–": "--",
     "·": r"$\cdot$",
 }
-
-
-def to_csv(rows: Sequence[TableRow]) -> str:
-    """Tidy CSV: one line per data set, method and target, ours and the paper's figures as columns, no averages.
-
-    The last columns tell what the truncation of the data set's labels leaves out; see ``TruncationError``.
-    """
-    names = ("minimum_rep_percent", "mean_rep_percent", "std_rep_percent", "seconds")
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    paper_names = [f"paper_{name}" for name in names]
-    writer.writerow(["dataset", "method", "target", *names, "designs", "failed", *paper_names, *TRUNCATION_COLUMNS])
-    for row in rows:
-        paper = published_row(row.dataset, row.method, row.target)
-        truncation = astuple(row.truncation) if row.truncation else [None] * len(TRUNCATION_COLUMNS)
-        writer.writerow(
-            [row.dataset, row.method, row.target, *_values(row), row.designs, row.failed, *_values(paper), *truncation]
-        )
-    return out.getvalue()
-
-
-def from_csv(text: str) -> list[TableRow]:
-    """Our rows of a table that :func:`to_csv` wrote."""
-    return [
-        TableRow(
-            dataset=line["dataset"],
-            method=line["method"],
-            target=float(line["target"]),
-            minimum_rep=_number(line["minimum_rep_percent"]),
-            mean_rep=_number(line["mean_rep_percent"]),
-            std_rep=_number(line["std_rep_percent"]),
-            seconds=float(line["seconds"]),
-            designs=int(line["designs"]),
-            failed=int(line["failed"]),
-            truncation=_truncation(line),
-        )
-        for line in csv.DictReader(io.StringIO(text))
-    ]
+NARROW = {"random label": "random\nlabel", "mean REP, paper": "\npaper"}  # headings on the terminal
 
 
 def to_markdown(rows: Sequence[TableRow]) -> str:
-    """Markdown table (GitHub flavour) with the caption below; the best average mean REP of a data set is bold."""
-    header = ["data set", "method", "target", *_measure_headers(), "designs"]
-    lines = [_markdown_line(header), _markdown_line(["---"] * 3 + ["---:"] * (len(header) - 3))]
-    for group in method_groups(rows):
+    """Markdown (GitHub flavour): what could be reached, the table, the caption.
+
+    The best average mean REP of a data set is bold, a baseline's name is italic.
+    """
+    groups = method_groups(rows)
+    shown = columns(groups)
+    header = ["data set", "method", "target", *(column.heading for column in shown)]
+    lines = [_markdown_line(header), _markdown_line(["---"] * 3 + ["---:"] * len(shown))]
+    for group in groups:
+        method = f"*{group.method}*" if group.is_baseline else group.method
         for line in group.printed:
-            cells = [group.dataset, group.method, line.label, *line.cells(), line.designs_cell]
-            lines.append(_markdown_line(_emphasised(cells, group, line, "**{}**".format)))
-    return "\n".join(lines) + f"\n\n{caption(rows)}\n"
+            cells = _cells(shown, group, line, "**{}**".format)
+            lines.append(_markdown_line([group.dataset, method, line.label, *cells]))
+    return "\n".join([*_reach_lines(rows), "", *lines]) + f"\n\n{caption(rows)}\n"
 
 
 def to_latex(rows: Sequence[TableRow]) -> str:
-    """LaTeX table for the package booktabs."""
+    """LaTeX table for the package booktabs; what could be reached stands in its caption."""
+    groups = method_groups(rows)
+    shown = columns(groups)
     body: list[str] = []
-    for group in method_groups(rows):
-        title = _latex(f"{group.dataset} · {group.method}")
-        body.append(rf"\midrule \multicolumn{{10}}{{l}}{{\textbf{{{title}}}}} \\")
+    for group in groups:
+        title = _latex(f"{group.dataset} · {group.method}" + (" (baseline)" if group.is_baseline else ""))
+        body.append(rf"\midrule \multicolumn{{{len(shown) + 1}}}{{l}}{{\textbf{{{title}}}}} \\")
         for line in group.printed:
-            cells = [_latex(cell) for cell in (line.label, *line.cells(), line.designs_cell)]
-            body.append(" & ".join(_emphasised(cells, group, line, r"\textbf{{{}}}".format)) + r" \\")
-    spans = " & ".join(rf"\multicolumn{{2}}{{c}}{{{measure}}}" for measure in MEASURES)
-    rules = " ".join(rf"\cmidrule(lr){{{first}-{first + 1}}}" for first in (2, 4, 6, 8))
+            cells = _cells(shown, group, line, r"\textbf{{{}}}".format, _latex)
+            body.append(" & ".join([_latex(line.label), *cells]) + r" \\")
     return "\n".join(
         [
             "% needs \\usepackage{booktabs}",
             r"\begin{table}",
             r"\centering",
-            rf"\caption{{{_latex(caption(rows))}}}",
-            r"\begin{tabular}{l*{8}{r}r}",
+            rf"\caption{{{_latex(' '.join([*_reach_lines(rows), caption(rows)]))}}}",
+            rf"\begin{{tabular}}{{l*{{{len(shown)}}}{{r}}}}",
             r"\toprule",
-            rf" & {spans} & \\",
-            rules,
-            "target & " + " & ".join(["ours & paper"] * len(MEASURES)) + r" & designs \\",
+            " & ".join(["target", *(_latex(column.heading) for column in shown)]) + r" \\",
             *body,
             r"\bottomrule",
             r"\end{tabular}",
@@ -110,11 +75,20 @@ def to_latex(rows: Sequence[TableRow]) -> str:
 
 
 def to_rich(rows: Sequence[TableRow]) -> RichGroup:
-    """For the terminal, 100 columns wide: one table per data set and the caption."""
+    """For the terminal, 100 columns wide: per data set its reach and a table, then a footnote with the verdict."""
     groups = method_groups(rows)
-    datasets = dict.fromkeys(group.dataset for group in groups)
-    tables = [_rich_table(dataset, [group for group in groups if group.dataset == dataset]) for dataset in datasets]
-    return RichGroup(*tables, Text(caption(rows), style="dim"))
+    parts: list[Text | RichTable] = []
+    for dataset, reach in _reaches(rows).items():
+        own = [group for group in groups if group.dataset == dataset]
+        parts.append(Text(dataset, style="bold"))
+        if reach is not None:
+            parts.append(Text(_reach_line(reach)))
+        parts.append(_rich_table(own))
+    judged = verdict(rows, [reach for reach in _reaches(rows).values() if reach is not None])
+    parts.append(Text(" ".join(["REPs in %.", *explanations(rows)]), style="dim"))
+    parts.append(Text(f"\n{judged.opening} {' '.join(judged.best)}"))
+    parts += [Text(f"! {each}", style="red") for each in judged.warnings]
+    return RichGroup(*parts)
 
 
 def write_tables(rows: Sequence[TableRow], folder: Path | str, name: str = "table1") -> list[Path]:
@@ -126,35 +100,39 @@ def write_tables(rows: Sequence[TableRow], folder: Path | str, name: str = "tabl
     return paths
 
 
-def _truncation(line: Mapping[str, str]) -> TruncationError | None:
-    cells = [line[name] for name in TRUNCATION_COLUMNS]
-    if not cells[0]:
-        return None
-    counts, figures = cells[:TRUNCATION_COUNTS], cells[TRUNCATION_COUNTS:]
-    return TruncationError(*map(int, counts), *map(_number, figures))
+def _reaches(rows: Sequence[TableRow]) -> dict[str, Reach | None]:
+    return {row.dataset: row.reach for row in rows}
 
 
-def _number(cell: str) -> float | None:
-    return float(cell) if cell else None
+def _reach_lines(rows: Sequence[TableRow]) -> Iterator[str]:
+    """What could be reached on every data set, a line each."""
+    for reach in _reaches(rows).values():
+        if reach is not None:
+            yield _reach_line(reach)
 
 
-def _values(row: TableRow | PaperRow | None) -> list[float | None]:
-    return [row.minimum_rep, row.mean_rep, row.std_rep, row.seconds] if row else [None] * len(MEASURES)
+def _reach_line(reach: Reach) -> str:
+    shares = [
+        f"{format_target(each.target)}: {100 * each.share_within_1_percent:.1f} %"
+        for each in reach.targets
+        if each.share_within_1_percent is not None
+    ]
+    within = f"Share within 1 % of {', '.join(shares)}." if shares else ""
+    return " ".join(filter(None, [reach.sentence(), within, reach.outside_sentence()]))
 
 
-def _measure_headers() -> Iterator[str]:
-    for measure in MEASURES:
-        yield f"{measure}, ours"
-        yield f"{measure}, paper"
-
-
-def _emphasised(cells: Sequence[str], group: MethodGroup, line: Line, emphasise: Callable[[str], str]) -> list[str]:
-    """The cells, our mean REP emphasised where it is the best average of its data set."""
-    mean = line.ours.formatted()[1]
-    if not (group.best and line is group.printed[-1]):
-        return list(cells)
-    position = len(cells) - 9 + MEASURES.index("mean REP") * 2  # nine last cells: ours, paper x 4, designs
-    return [emphasise(mean) if index == position else cell for index, cell in enumerate(cells)]
+def _cells(
+    shown: Sequence[Column],
+    group: MethodGroup,
+    line: Line,
+    emphasise: Callable[[str], str],
+    escape: Callable[[str], str] = str,
+) -> Iterator[str]:
+    """Cells of a line; our mean REP is emphasised where it is the best average of its data set."""
+    for column in shown:
+        cell = escape(column.cell(line))
+        is_best = group.best and line is group.printed[-1] and column.is_mean
+        yield emphasise(cell) if is_best else cell
 
 
 def _markdown_line(cells: Sequence[str]) -> str:
@@ -165,21 +143,21 @@ def _latex(text: str) -> str:
     return "".join(LATEX_SPECIAL.get(character, character) for character in text)
 
 
-def _rich_table(dataset: str, groups: Sequence[MethodGroup]) -> RichTable:
-    """One line with the averages per method, its targets indented below: all of it in 100 columns."""
-    table = RichTable(title=dataset, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+def _rich_table(groups: Sequence[MethodGroup]) -> RichTable:
+    """One line with the averages per method, its targets indented below."""
+    table = RichTable(box=box.SIMPLE_HEAD)
     table.collapse_padding, table.pad_edge = True, False
     table.add_column("\nmethod, mean over targets", no_wrap=True)
-    for measure in MEASURES:
-        table.add_column(f"{measure}\nours", justify="right", no_wrap=True)
-        table.add_column("\npaper", justify="right", no_wrap=True, style="dim")
-    table.add_column("\nfailed", justify="right", no_wrap=True)
+    shown = narrow_columns(groups)
+    for column in shown:
+        heading = NARROW.get(column.heading, column.heading.replace(" REP", "\nREP"))
+        heading = heading if "\n" in heading else f"\n{heading}"
+        table.add_column(heading, justify="right", no_wrap=True, style="dim" if column.is_paper else "")
     for group in groups:
-        table.add_row(group.method, *_rich_cells(group.average), style="bold" if group.best else "")
+        style = "italic" if group.is_baseline else "bold" if group.best else ""
+        name = f"{group.method} (baseline)" if group.is_baseline else group.method
+        table.add_row(name, *(column.cell(group.average) for column in shown), style=style)
         for line in group.lines:
-            table.add_row(f"  {line.label}", *_rich_cells(line), end_section=line is group.lines[-1])
+            cells = (column.cell(line) for column in shown)
+            table.add_row(f"  {line.label}", *cells, end_section=line is group.lines[-1])
     return table
-
-
-def _rich_cells(line: Line) -> list[str]:
-    return [*line.cells(), str(line.failed or "")]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+CONVERGED = 0.1  # of the labels' standard deviation: as much as truncation may move them by
+
 
 @dataclass(frozen=True)
 class TruncationError:
@@ -24,13 +26,25 @@ class TruncationError:
     largest: float | None
     spread: float | None
 
+    @property
+    def share(self) -> float | None:
+        """Mean difference as a share of the labels' standard deviation; None where one of them is not known."""
+        if self.mean_absolute is None or not self.spread:
+            return None
+        return self.mean_absolute / self.spread
+
+    @property
+    def is_converged(self) -> bool:
+        """Whether the difference is small beside what the labels differ by; an unknown one counts as small."""
+        return self.share is None or self.share <= CONVERGED
+
     def sentence(self, dataset: str) -> str:
         """The estimate in words."""
         kept = f"Labels of {dataset} keep diffraction orders up to {self.orders}"
         if self.mean_absolute is None or self.spread is None:
             return f"{kept}; none of {self.sample} could be solved again with {self.higher_orders}."
+        beside = f" ({100 * self.share:.0f} % of the labels' standard deviation)" if self.share is not None else ""
         return (
             f"{kept}; with {self.higher_orders} ({self.sample - self.failed} solved again) absorption differs by "
-            f"{self.mean_absolute:.4f} on average, {self.largest:.4f} at most, where the labels spread by "
-            f"{self.spread:.4f}."
+            f"{self.mean_absolute:.4f} on average{beside}, {self.largest:.4f} at most."
         )

@@ -135,7 +135,10 @@ def report(run: Annotated[Path, typer.Argument(help="a run's folder")]) -> None:
         complain(str(error))
     except OSError as error:
         complain(f"the report of {run} cannot be written: {error.strerror}; copy the run to where you may write")
-    console().print(f"report: {path}", soft_wrap=True)
+    screen = console()
+    for warning in api.warnings(run):
+        screen.print(f"! {warning}", style="red", markup=False, highlight=False)
+    screen.print(f"report: {path}", soft_wrap=True)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +33,8 @@ def plan(
 ) -> None:
     """Show what a submission would do: stages, simulations, cost, and what is cached. Writes nothing."""
     as_json = as_json or style is Style.JSON
-    made = open_campaign(spec, profile, runs, as_json).plan()
+    opened = open_campaign(spec, profile, runs, as_json)
+    made = replace(opened.plan(), warnings=opened.warnings())
     if as_json:
         print_json(made.to_dict())
     else:

@@ -55,7 +55,8 @@ def plan_table(plan: Plan) -> Group:
         *([f"with parts of {', '.join(plan.packages)}"] if plan.packages else []),
     ]
     reasons = [f"{_some(names, len(plan.stages))}: {reason}" for reason, names in _by_reason(plan).items()]
-    return Group(table, *(Text(line) for line in ("", *reasons, "", *summary)), *_obstacles(plan))
+    warnings = [Text(f"warning: {each}", style=CHECK_STYLES["warning"]) for each in plan.warnings]
+    return Group(table, *(Text(line) for line in ("", *reasons, "", *summary)), *warnings, *_obstacles(plan))
 
 
 def _by_reason(plan: Plan) -> dict[str, list[str]]:

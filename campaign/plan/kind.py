@@ -133,6 +133,10 @@ class StageKind(ABC, Generic[StageConfig]):
         """Room for what a stage leaves beside simulations and its record."""
         return Footprint()
 
+    def warnings(self, stages: Sequence[Stage[StageConfig]], results: StageResults) -> Iterator[str]:
+        """What finished stages of this kind tell against running the campaign as it stands, a sentence each."""
+        return iter(())
+
     def report(self, stages: Sequence[Stage[StageConfig]], results: StageResults) -> Iterator[object]:
         """What the report takes from all stages of this kind: pieces as ``campaign.report.pieces`` lists them."""
         return iter(())

@@ -65,7 +65,10 @@ class PlannedStage:
 
 @dataclass(frozen=True)
 class Plan:
-    """All stages of a campaign with what they will cost; ``obstacles`` say why it cannot start here."""
+    """All stages of a campaign with what they will cost.
+
+    ``obstacles`` say why it cannot start here, ``warnings`` what its finished stages tell against what is left.
+    """
 
     campaign: str
     key: str
@@ -79,6 +82,7 @@ class Plan:
     simulation_bytes: int  # memory of the largest simulation that is left
     packages: tuple[str, ...] = ()  # that plug in, with their versions
     obstacles: tuple[Check, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def simulations(self) -> int:

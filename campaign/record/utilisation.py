@@ -43,12 +43,15 @@ class Utilisation:
         later or left count for the time that they were there.
     spans
         Every stage at work, in the order of their starts.
+    wall_seconds
+        From the start of each submission to its end.
     """
 
     workers: int
     busy_core_seconds: float
     available_core_seconds: float
     spans: tuple[StageSpan, ...]
+    wall_seconds: float = 0.0
 
     @property
     def share(self) -> float:
@@ -66,6 +69,7 @@ def utilisation(run_folder: Path) -> Utilisation | None:
         busy_core_seconds=sum(one.busy_core_seconds for one in used),
         available_core_seconds=sum(one.available_core_seconds for one in used),
         spans=tuple(span for one in used for span in one.spans),
+        wall_seconds=sum(one.wall_seconds for one in used),
     )
 
 
@@ -91,7 +95,8 @@ def _of_submission(events: list[dict[str, Any]]) -> Utilisation | None:
     times = [events[0]["time"], *(time for time, _ in changes[1:]), events[-1]["time"]]
     spells = zip(changes, pairwise(times), strict=True)
     available = sum(workers * (end - start) for (_, workers), (start, end) in spells)
-    return Utilisation(changes[-1][1], sum(span.core_seconds for span in spans), available, spans)
+    busy, wall = sum(span.core_seconds for span in spans), round(events[-1]["time"] - events[0]["time"], 3)
+    return Utilisation(changes[-1][1], busy, available, spans, wall)
 
 
 def _spans(events: list[dict[str, Any]]) -> Iterator[StageSpan]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,32 +14,86 @@ from ganmdn.statistics import set_statistics, volume_fraction
 from results.figures.gallery import MethodDesigns, gallery
 from results.figures.morphology import ImageSet, Morphology, StatisticCurve, morphology_statistics
 from results.figures.truncation import TruncationSample
-from results.report import Picture
+from results.intervals import HONEST
+from results.paper import IMAGE_PX
+from results.reach import Reach
+from results.report import DataTable, Picture
 from results.tables import TableRow
+from results.truncation import TruncationError
 
 
 def table_rows(pieces: Pieces, spec: Spec) -> list[TableRow]:
-    """Table 1: data set by data set, methods in the order of the spec, each with the truncation of its labels."""
-    truncations = {sample.dataset: sample.error for sample in pieces.all(TruncationSample)}
-    rows = [replace(row, truncation=truncations.get(row.dataset)) for row in pieces.all(TableRow)]
+    """Table 1: data set by data set, methods in the order of the spec, each with what its labels are worth."""
+    truncations, reaches = truncations_of(pieces), {reach.dataset: reach for reach in pieces.all(Reach)}
+    rows = [
+        replace(
+            row,
+            truncation=truncations.get(row.dataset),
+            reach=reaches.get(row.dataset),
+            seeds=(spec.seed,),
+            published=is_published(spec, row.dataset),
+        )
+        for row in pieces.all(TableRow)
+    ]
     return sorted(rows, key=lambda row: place_of(spec, row.dataset, row.method))
 
 
-def gallery_picture(pieces: Pieces, spec: Spec) -> Picture:
-    """The paper's Figure 2."""
+def truncations_of(pieces: Pieces) -> dict[str, TruncationError]:
+    """What the truncation of the labels leaves out, by data set."""
+    return {sample.dataset: sample.error for sample in pieces.all(TruncationSample)}
+
+
+def is_published(spec: Spec, dataset: str) -> bool:
+    """Whether a data set is one of the paper's by name and size, and its property the whole absorption."""
+    is_absorption = getattr(spec.physics, "property", None) == "total"
+    return is_absorption and IMAGE_PX.get(dataset) == spec.datasets[dataset].image_px
+
+
+def interval_table(rows: Sequence[TableRow]) -> Iterator[DataTable]:
+    """How honest the predictions of methods are that make some; none where no method does."""
+    told = [row for row in rows if row.within_interval is not None]
+    if not told:
+        return
+    cells = tuple(
+        (
+            row.dataset,
+            row.method,
+            f"{row.target:g}",
+            str(row.designs - row.failed),
+            _percent(row.within_interval or 0.0),
+        )
+        for row in told
+    )
+    share = sum(float(row.within_interval or 0) * (row.designs - row.failed) for row in told)
+    share /= max(1, sum(row.designs - row.failed for row in told))
+    honest = "honest" if HONEST[0] <= share <= HONEST[1] else "too narrow" if share < HONEST[0] else "too wide"
+    caption = (
+        f"Predicted 90 % intervals hold {_percent(share)} of the simulated properties: {honest} "
+        f"({_percent(HONEST[0])} to {_percent(HONEST[1])} is what honest ones hold)."
+    )
+    yield DataTable(("data set", "method", "target", "designs", "within interval"), cells, caption, "achieved")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def gallery_picture(pieces: Pieces, spec: Spec) -> Iterator[Picture]:
+    """The paper's Figure 2; none without designs."""
     examples = {images.dataset: images.images[: len(spec.targets)] for images in pieces.all(ImageSet) if images.dataset}
     designs = sorted(pieces.all(MethodDesigns), key=lambda each: place_of(spec, each.dataset, each.method))
     caption = (
         "Examples of each data set, and the design of each method that comes nearest to each target, with its "
         "simulated absorption and residual error percentage (the paper's Figure 2)."
     )
-    return Picture("gallery", "gallery", gallery(examples, designs), caption)
+    if designs:
+        yield Picture("gallery", "gallery", gallery(examples, designs), caption)
 
 
 def morphology_picture(pieces: Pieces) -> Picture:
     """What the generator makes beside what it learnt from."""
     figure = morphology_statistics([_morphology(images) for images in pieces.all(ImageSet)])
-    caption = "Morphology of the white phase: mean and spread over each set of images."
+    caption = "Morphology of the white phase: mean and standard deviation over each set of images."
     return Picture("microstructures", "morphology", figure, caption)
 
 

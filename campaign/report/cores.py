@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from campaign.record.utilisation import Utilisation, utilisation
+from campaign.record.utilisation import Utilisation
 from results.figures.timeline import Bar, core_timeline
 from results.report import Picture
 
@@ -13,9 +12,8 @@ UTILISATION_GOAL = 0.85
 LONGEST_GAP_SECONDS = 60.0  # between two stages at work that a timeline still shows
 
 
-def cores(run_folder: Path) -> Iterator[Picture]:
+def cores(used: Utilisation | None) -> Iterator[Picture]:
     """The timeline of a run; none for one that came from the cache."""
-    used = utilisation(run_folder)
     if used is not None and used.spans:
         yield Picture("cores", "cores", core_timeline(list(bars(used)), used.workers), in_words(used))
 

@@ -5,6 +5,7 @@
 ``MethodDesigns``       best designs, for the gallery
 ``ImageSet``            images, for their morphology; those of a data set are its examples in the gallery
 ``TruncationSample``    what a data set's labels leave out, which every line of the table says of its data set
+``Reach``               how far a data set's labels reach, likewise
 ``Picture``             a figure with its caption, in whatever section it names
 ``DataTable``           a further table, likewise
 ======================  =========================================================================================
@@ -21,10 +22,11 @@ from campaign.plan.kind import Stage, StageKind
 from results.figures.gallery import MethodDesigns
 from results.figures.morphology import ImageSet
 from results.figures.truncation import TruncationSample
+from results.reach import Reach
 from results.report import DataTable, Picture
 from results.tables import TableRow
 
-Piece = TableRow | MethodDesigns | ImageSet | TruncationSample | Picture | DataTable
+Piece = TableRow | MethodDesigns | ImageSet | TruncationSample | Reach | Picture | DataTable
 T = TypeVar("T")
 
 

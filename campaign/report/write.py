@@ -13,16 +13,21 @@ from campaign.plan.pipeline import Pipeline
 from campaign.plan.plan import REPORT_FILE
 from campaign.record.events import read_events
 from campaign.record.run_folder import PROVENANCE_FILE, SOURCE_FILE
-from campaign.report.composed import gallery_picture, morphology_picture, table_rows
+from campaign.record.utilisation import utilisation
+from campaign.report.composed import gallery_picture, interval_table, morphology_picture, table_rows, truncations_of
 from campaign.report.cores import cores
 from campaign.report.failures import failed_simulations, failure_table
 from campaign.report.pieces import Pieces
 from results.figures.style import save_figure
+from results.files import write_atomically
+from results.reach import Reach
 from results.report import DataTable, Picture, Report, ReportFigure, Section, StageLine
 from results.report import write_report as write_html
 from results.table_formats import write_tables
+from results.table_json import json_table, to_json
 
 TABLES_FOLDER = "tables"
+JSON_FILE = "table1.json"
 FIGURES_FOLDER = "figures"
 
 
@@ -32,12 +37,15 @@ def write_report(folder: Path, pipeline: Pipeline, cache: StageCache, check: Cal
     What ``check`` raises before a figure ends it.
     """
     results = StageResults(pipeline, cache)
-    spec, pieces = pipeline.spec, Pieces.of(results)
-    rows = table_rows(pieces, spec)
+    spec, pieces, used = pipeline.spec, Pieces.of(results), utilisation(folder)
+    rows, reaches, truncations = table_rows(pieces, spec), pieces.all(Reach), truncations_of(pieces)
     tables = folder / TABLES_FOLDER
     tables.mkdir(exist_ok=True)
     write_tables(rows, tables)
-    pictures = [*pieces.all(Picture), gallery_picture(pieces, spec), morphology_picture(pieces), *cores(folder)]
+    cost = (used.share, used.wall_seconds) if used else (None, None)
+    write_atomically(tables / JSON_FILE, to_json(json_table(rows, reaches, truncations, *cost)))
+    pictures = [*pieces.all(Picture), *gallery_picture(pieces, spec), morphology_picture(pieces), *cores(used)]
+    others = [*pieces.all(DataTable), *interval_table(rows)]
     made_by = json.loads((folder / PROVENANCE_FILE).read_text(encoding="utf-8"))
     report = Report(
         name=spec.campaign,
@@ -45,7 +53,9 @@ def write_report(folder: Path, pipeline: Pipeline, cache: StageCache, check: Cal
         finished=datetime.now(UTC),
         spec=(folder / SOURCE_FILE).read_text(encoding="utf-8"),
         table=tuple(rows),
-        sections=tuple(_sections(_checked(pictures, check), pieces.all(DataTable), folder / FIGURES_FOLDER)),
+        reach=tuple(reaches),
+        truncation=truncations,
+        sections=tuple(_sections(_checked(pictures, check), others, folder / FIGURES_FOLDER)),
         failures=failure_table(list(failed_simulations(results))),
         stages=tuple(_stage_lines(folder)),
         provenance={

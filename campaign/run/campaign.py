@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 
 from campaign.cache.stage_cache import StageCache
+from campaign.plan.finished import StageResults
 from campaign.plan.footprint import Footprint
 from campaign.plan.obstacles import obstacles
 from campaign.plan.pipeline import Pipeline
@@ -63,6 +65,13 @@ class Campaign:
         ranks = max(stage.cores or 1 for stage in plan.stages if stage.state != "cached")
         found = obstacles(profile, self.runs, self.cache.root, room, ranks, plan.simulation_bytes)
         return replace(plan, obstacles=found)
+
+    def warnings(self) -> tuple[str, ...]:
+        """What stages that are finished already tell against running the rest as it stands; reads their results."""
+        results = StageResults(self.pipeline, self.cache)
+        done = [each for each in self.pipeline.stages if self.cache.has(each.kind, self.pipeline.keys[each.name])]
+        by_kind = groupby(sorted(done, key=lambda each: each.kind), key=lambda each: each.descriptor)
+        return tuple(told for kind, stages in by_kind for told in kind.warnings(list(stages), results))
 
     def why(self, stage: str) -> Explanation:
         """Why a stage is cached or not: every item of its key that differs from the nearest result in the cache.

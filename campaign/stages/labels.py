@@ -65,20 +65,33 @@ class LabelsKind(StageKind[LabelsConfig]):
     def cores(self, config: LabelsConfig) -> None:
         """All."""
 
+    def warnings(self, stages: Sequence[Stage[LabelsConfig]], results: StageResults) -> Iterator[str]:
+        """Targets that lie outside what was labelled."""
+        from results.reach import reach_of
+        from results.store import SimulationStore
+
+        for stage in stages:
+            y = SimulationStore.open(results.folder(stage.name) / STORE).read("y")["y"]
+            reach = reach_of(stage.dataset, y, results.spec.targets, results.spec.designs_per_target)
+            if reach.outside:
+                yield reach.outside_sentence()
+
     def report(self, stages: Sequence[Stage[LabelsConfig]], results: StageResults) -> Iterator[object]:
-        """What was learnt from: the images and their property."""
+        """What was learnt from: the images and their property, and how far that reaches."""
         from ganmdn.statistics import volume_fraction
         from results.figures.morphology import STATISTICS_IMAGES, ImageSet, LabelDistribution, label_distribution
+        from results.reach import reach_of
         from results.report import Picture
         from results.store import SimulationStore
 
-        distributions = []
+        distributions, spec = [], results.spec
         for stage in stages:
             store = SimulationStore.open(results.folder(stage.name) / STORE)
             yield ImageSet(f"{stage.dataset}, generated", store.images(slice(STATISTICS_IMAGES)), stage.dataset)
             known = read_labels(store.path)
+            yield reach_of(stage.dataset, known["y"], spec.targets, spec.designs_per_target, known["image"])
             fraction = volume_fraction(known["image"])[:, 0]
             distributions.append(LabelDistribution(stage.dataset, known["y"], fraction))
-        figure = label_distribution(distributions, results.spec.targets)
+        figure = label_distribution(distributions, spec.targets)
         caption = "Simulated absorption of the labelled microstructures, with the targets, and against volume fraction."
         yield Picture("labels", "labels", figure, caption)

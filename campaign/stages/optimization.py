@@ -266,12 +266,18 @@ class OptimizationKind(StageKind[OptimizationConfig]):
         seconds = results.record(stage.name).facts["search_seconds"]
         seconds += config.initial * results.record(stage.inputs["labels"]).facts["seconds_per_simulation"]
         best = if_finite(summary.minimum)
-        row = TableRow(
-            stage.dataset, stage.method, target, best, None, None, seconds, designs=len(y), failed=summary.failed
-        )
         candidates = (
             nearest_design(trials, slice(None), target),
             nearest_design(labels, slice(config.initial), target),
         )
         design = min(candidates, key=lambda each: each.distance)
+        row = TableRow(
+            *(stage.dataset, stage.method, target, best, None, None, seconds),
+            designs=len(y),
+            failed=summary.failed,
+            labels=config.initial,
+            simulations=config.iterations,
+            label_equivalents=float(config.iterations),  # of the same physics: a label's cost each
+            mean_achieved=design.achieved,
+        )
         return row, design, SearchHistory(stage.dataset, target, residual_error_percentage(y, target), config.initial)

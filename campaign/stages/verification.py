@@ -15,9 +15,11 @@ from campaign.stages.designs import DESIGNS_FOLDER
 from campaign.stages.simulator import SimulationConfig, Simulator
 
 if TYPE_CHECKING:
+    from campaign.plan.spent import Spent
     from campaign.work.context import StageContext
     from results.figures.gallery import MethodDesigns
     from results.figures.targets import Achieved
+    from results.judged import JudgedDesigns
     from results.store import SimulationStore
     from results.tables import TableRow
 
@@ -64,30 +66,30 @@ class VerificationKind(StageKind[VerificationConfig]):
 
     def report(self, stages: Sequence[Stage[VerificationConfig]], results: StageResults) -> Iterator[object]:
         """Rows of the table, the best designs, and where all of them landed."""
+        from campaign.plan.spent import Spent
         from results.figures.targets import Achieved, achieved_against_target
+        from results.judged import COLUMNS, PREDICTION, JudgedDesigns
         from results.report import Picture
         from results.store import SimulationStore
 
         achieved = []
         for stage in stages:
             store = SimulationStore.open(results.folder(stage.name) / STORE)
-            columns = store.read("y", "target")
-            seconds = results.record(stage.inputs["designs"]).facts["design_seconds"]
-            own = [
-                Achieved(stage.dataset, stage.method, target, columns["y"][columns["target"] == target])
-                for target in results.spec.targets
-            ]
-            yield from (self._row(each, seconds[f"{each.target:g}"]) for each in own)
+            columns = store.read(*COLUMNS, *(name for name in PREDICTION if name in store.names))
+            spent = Spent.of(stage, results)
+            for target in results.spec.targets:
+                designs = JudgedDesigns.of(columns, target)
+                achieved.append(Achieved(stage.dataset, stage.method, target, designs.y))
+                yield self._row(achieved[-1], designs, spent)
             yield self._best(stage, store, results.spec)
-            achieved += own
         caption = "Simulated absorption of every design against the absorption that was asked for."
         yield Picture("achieved", "achieved", achieved_against_target(achieved), caption)
 
-    def _row(self, achieved: Achieved, seconds: float) -> TableRow:
+    def _row(self, achieved: Achieved, designs: JudgedDesigns, spent: Spent) -> TableRow:
         from ganmdn.metrics import RepSummary
         from results.tables import TableRow, if_finite
 
-        summary = RepSummary.of(achieved.achieved, achieved.target)
+        summary = RepSummary.of(designs.y, achieved.target)
         return TableRow(
             achieved.dataset,
             achieved.method,
@@ -95,9 +97,16 @@ class VerificationKind(StageKind[VerificationConfig]):
             if_finite(summary.minimum),
             if_finite(summary.mean),
             if_finite(summary.standard_deviation),
-            seconds=seconds,
-            designs=len(achieved.achieved),
+            seconds=spent.seconds(achieved.target),
+            designs=len(designs.y),
             failed=summary.failed,
+            labels=spent.labels,
+            simulations=spent.simulations(achieved.target),
+            label_equivalents=spent.label_equivalents(achieved.target),
+            mean_achieved=designs.mean_achieved,
+            distance=designs.distance,
+            copies=designs.copies,
+            within_interval=designs.within_interval,
         )
 
     def _best(self, stage: Stage[VerificationConfig], store: SimulationStore, spec: Spec) -> MethodDesigns:

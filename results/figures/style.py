@@ -21,9 +21,11 @@ METHOD_COLOURS = {
     "direct-mdn": "#009E73",
     "bayesian-optimization": "#D55E00",
     "authors-mdn": "#CC79A7",
+    "nearest-labels": "#4d4d4d",  # baselines are grey
+    "random-labels": "#a6a6a6",
 }
 SPARE_COLOURS = ("#56B4E9", "#7A5195", "#8C6D1F", "#5F6B6D", "#B2182B")
-METHOD_MARKERS = dict(zip(METHOD_COLOURS, "osD^v", strict=True))
+METHOD_MARKERS = dict(zip(METHOD_COLOURS, "osD^v<>", strict=True))
 SPARE_MARKERS = "PXhd*"
 # Neither PNG nor PDF may tell when or with which version it was drawn: the same data gives the same bytes.
 METADATA: dict[str, dict[str, Any]] = {
@@ -94,7 +96,7 @@ def save_figure(figure: Figure, folder: Path | str, name: str) -> list[Path]:
     paths = [Path(folder) / f"{name}.{suffix}" for suffix in METADATA]
     with matplotlib.rc_context(RC):
         figure.draw_without_rendering()
-        figure.set_layout_engine("none")
+        figure.set_layout_engine(None)  # or every file would have the figure drawn once more before it is
         box = figure.get_tightbbox().padded(MARGIN_IN)
         for path in paths:
             with atomic_path(path) as temporary:

@@ -17,13 +17,18 @@ from matplotlib.image import imread
 
 from results.figures.style import save_figure
 from results.figures.training import gan_losses
+from results.reach import Reach, TargetReach
 from results.report import SCREEN_DPI, DataTable, Report, ReportFigure, Section, StageLine, render_report, write_report
 from results.tables import TableRow
+from results.truncation import TruncationError
 
+REACH = Reach("data-ii", 400, 0.56, 0.7, 0.03, (TargetReach(0.55, 0.0, 0.4, 9.0), TargetReach(0.6, 0.05, 0.2, 7.0)))
+ERROR = TruncationError(8, 12, 32, 0, 0.001, 0.009, 0.01, 0.02, 0.03)
 ROWS = (
-    TableRow("data-ii", "gan-mdn", 0.55, 0.5, 6.0, 3.0, 0.035, 30, failed=2),
-    TableRow("data-ii", "gan-mdn", 0.60, 0.4, 4.0, 2.0, 0.035, 30),
-    TableRow("data-i", "bayesian-optimization", 0.60, 0.9, None, None, 911.0, 1),
+    TableRow("data-ii", "gan-mdn", 0.55, 0.5, 6.0, 3.0, 0.035, 30, failed=2, reach=REACH),
+    TableRow("data-ii", "gan-mdn", 0.60, 0.4, 4.0, 2.0, 0.035, 30, reach=REACH),
+    TableRow("data-ii", "nearest-labels", 0.60, 0.0, 0.2, 0.1, 0.035, 30, reach=REACH),
+    TableRow("mine", "bayesian-optimization", 0.60, 0.9, None, None, 911.0, 1),
 )
 CORES = Section("cores")
 SPEC = "campaign: quickstart\nnote: </pre><script>alert('a & b')</script>\n"
@@ -39,6 +44,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
         finished=datetime(2026, 3, 1, 12, 30, tzinfo=UTC),
         spec=SPEC,
         table=ROWS,
+        reach=(REACH,),
+        truncation={"data-ii": ERROR},
         sections=(
             Section("tune", tables=(DataTable(("trial", "learning rate"), (("1", "0.001"),), "ASHA, one trial"),)),
             Section("training", (ReportFigure.from_file(losses_png, "Style loss per update."),)),
@@ -57,10 +64,13 @@ def test_every_section_is_there(report: Report) -> None:
         "<h1>quickstart</h1>",
         "9f31c0a2",
         "finished 2026-03-01 12:30 UTC",
-        "On data-ii, gan-mdn comes closest: mean REP 5.00 % over 2 targets (the paper reports 13.59 %).",
+        "data-ii is poor: gan-mdn comes closest, mean REP 5.00 % over 2 targets (the nearest labels have 0.30 %, a "
+        "random label 8.00 %; the paper reports 13.59 %).",
+        "The 400 labels of data-ii reach from 0.560 to 0.700",
+        "Target 0.55 lies outside the labels of data-ii",
         "60 (2 failed)",
         "15 min",
-        "2 of 61 designs failed to simulate",
+        "2 of 91 designs failed to simulate",
         "Style loss per update.",
         "ASHA, one trial",
         "SolverError",
@@ -72,16 +82,56 @@ def test_every_section_is_there(report: Report) -> None:
         assert text in html, text
 
 
+def test_what_could_be_reached_stands_before_the_table_and_the_verdict_before_both(report: Report) -> None:
+    html = render_report(report)
+    places = [html.index(text) for text in ('class="headline"', 'class="warning"', 'id="reach"', 'id="table"')]
+    assert places == sorted(places)
+    assert "its labels have not converged" in html[places[0] : places[1]]
+    assert "30 % of their standard deviation" in html[places[1] : places[2]]
+    assert "outside the labels" in html[places[2] : places[3]]
+
+
+def test_there_is_no_box_where_nothing_is_to_be_warned_of(report: Report) -> None:
+    reach = replace(REACH, lowest=0.5)
+    assert 'class="warning"' not in render_report(replace(report, reach=(reach,), truncation={}))
+
+
+def test_baselines_stand_out_and_the_papers_columns_beside_its_own_data_alone(report: Report) -> None:
+    html = render_report(report)
+    assert '<tbody class="method baseline">' in html
+    papers, mine = html.split("<h3>mine</h3>")
+    assert '<th class="paper">paper</th>' in papers
+    assert 'class="paper"' not in mine
+
+
+def test_labels_alone_make_a_report(report: Report) -> None:
+    html = render_report(replace(report, table=()))
+    assert "No method was asked for." in html
+    assert "The 400 labels of data-ii reach from" in html
+    assert 'id="reach"' in html
+    assert 'id="table"' not in html
+
+
 def test_every_link_has_its_section(report: Report) -> None:
     html = render_report(report)
     links = set(re.findall(r'href="#([^"]+)"', html))
     assert links == set(re.findall(r'<section id="([^"]+)"', html))
-    assert {"table", "training", "angle-dependence", "tune", "failures", "stages", "provenance", "spec"} == links
+    assert {
+        "reach",
+        "table",
+        "training",
+        "angle-dependence",
+        "tune",
+        "failures",
+        "stages",
+        "provenance",
+        "spec",
+    } == links
 
 
 def test_a_section_that_is_not_known_stands_before_the_cores_under_its_own_name(report: Report) -> None:
     anchors = re.findall(r'<section id="([^"]+)"', render_report(replace(report, sections=(*report.sections, CORES))))
-    assert anchors[1:5] == ["training", "angle-dependence", "cores", "tune"]
+    assert anchors[2:6] == ["training", "angle-dependence", "cores", "tune"]
     assert "<h2>Angle dependence</h2>" in render_report(report)
 
 
@@ -143,6 +193,6 @@ def test_chromium_shows_it(report: Report, tmp_path: Path) -> None:
     command = [browser, *flags, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", path.as_uri()]
     shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
     assert "mean REP 5.00 % over 2 targets" in shown
-    assert shown.count('<tbody class="method">') == 2
+    assert shown.count('<tbody class="method') == 3
     assert "alert('a &amp; b')" in shown
     assert "<script" not in shown

@@ -1,24 +1,31 @@
-"""The same rows as CSV, Markdown, LaTeX and on the terminal."""
+"""The same rows as Markdown, LaTeX and on the terminal."""
 
 from __future__ import annotations
 
-import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from results.paper import METHODS
-from results.table_formats import to_csv, to_latex, to_markdown, to_rich, write_tables
+from results.reach import Reach, TargetReach
+from results.table_csv import to_csv
+from results.table_formats import to_latex, to_markdown, to_rich, write_tables
 from results.tables import TableRow
 
 TARGETS = (0.55, 0.60, 0.65, 0.70, 0.75)
+REACH = Reach(
+    *("data-ii", 4000, 0.482, 0.741, 0.031),
+    tuple(TargetReach(target, 0.05, 1.17, 9.0, 0.3) for target in TARGETS),
+    distance=0.4,
+)
 
 
 @pytest.fixture
 def rows() -> list[TableRow]:
-    """Four methods of the paper and one that it lacks; three designs of one target failed."""
+    """Four methods of the paper, one that it lacks and a baseline; three designs of one target failed."""
     searches = {"bayesian-optimization"}
     return [
         TableRow(
@@ -31,33 +38,53 @@ def rows() -> list[TableRow]:
             seconds=1234.5 if method in searches else 0.035,
             designs=1 if method in searches else 30,
             failed=3 if (method, target) == ("pca-mdn", 0.75) else 0,
+            reach=REACH,
+            distance=None if method in searches else 0.14 if method == "direct-mdn" else 0.36,
         )
-        for number, method in enumerate([*METHODS, "my_method"])
+        for number, method in enumerate([*METHODS, "my_method", "nearest-labels"])
         for target in TARGETS
     ]
 
 
-def test_csv_is_tidy(rows: list[TableRow]) -> None:
-    lines = list(csv.DictReader(io.StringIO(to_csv(rows))))
-    assert len(lines) == len(rows)
-    first = lines[0]
-    assert (first["dataset"], first["method"], float(first["target"])) == ("data-ii", "gan-mdn", 0.55)
-    assert float(first["mean_rep_percent"]) == 5.0
-    assert float(first["paper_mean_rep_percent"]) == 16.19
-    search = lines[3 * 5]
-    assert (search["mean_rep_percent"], search["paper_minimum_rep_percent"]) == ("", "15.51")
-    assert lines[-1]["paper_seconds"] == ""
+def shown(rows: list[TableRow], width: int) -> str:
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(to_rich(rows))
+    return console.export_text()
 
 
 def test_markdown_has_equal_columns_and_a_caption(rows: list[TableRow]) -> None:
     text = to_markdown(rows)
     table = [line for line in text.splitlines() if line.startswith("|")]
-    assert {line.count("|") for line in table} == {13}
-    assert len(table) == 2 + 5 * 6
-    assert "| data-ii | gan-mdn | average | 0.12 | 0.53 | **5.00** | 9.20 |" in text
+    assert {line.count("|") for line in table} == {16}
+    assert len(table) == 2 + 6 * 6
+    assert "| data-ii | gan-mdn | average | 0.12 | 0.53 | **5.00** | 9.20 | 1.17 | 9.00 | 3.00 |" in text
     assert text.count("**") == 2
+    assert "| data-ii | *nearest-labels* | 0.55 |" in text
     assert "30 (3 failed)" in text
-    assert "3 of 605 designs failed" in text
+    assert "3 of 755 designs failed" in text
+
+
+def test_what_could_be_reached_stands_before_any_rep(rows: list[TableRow]) -> None:
+    reach = "The 4,000 labels of data-ii reach from 0.482 to 0.741 (standard deviation 0.0310)."
+    outside = "Target 0.75 lies outside the labels of data-ii, 0.482 to 0.741."
+    for text in (to_markdown(rows), to_latex(rows).replace("\\%", "%"), " ".join(shown(rows, 100).split())):
+        assert text.index(reach) < text.index("min")
+        assert text.index("0.55: 5.0 %") < text.index(outside)
+
+
+def test_near_copies_are_marked_and_explained(rows: list[TableRow]) -> None:
+    text = to_markdown(rows)
+    assert "0.35*" in next(line for line in text.splitlines() if "direct-mdn" in line)
+    assert text.count("0.35*") == 6
+    assert "near-copies: designs of which some are identical" in text
+    assert "near-copies" not in to_markdown([row for row in rows if row.method != "direct-mdn"])
+
+
+def test_columns_of_the_paper_stand_beside_its_own_data_alone(rows: list[TableRow]) -> None:
+    own = [replace(row, published=False) for row in rows]
+    for text in (to_markdown(own), to_latex(own), shown(own, 100)):
+        assert "paper" not in text
+    assert "paper" in shown(rows, 100)
 
 
 def test_latex_is_booktabs_and_escaped(rows: list[TableRow]) -> None:
@@ -65,19 +92,23 @@ def test_latex_is_booktabs_and_escaped(rows: list[TableRow]) -> None:
     for command in (r"\toprule", r"\midrule", r"\bottomrule", r"\end{tabular}", r"\textbf{5.00}", r"my\_method"):
         assert command in text
     body = [line for line in text.splitlines() if line.endswith(r"\\") and " & " in line]
-    assert {line.count(" & ") for line in body if "multicolumn" not in line} == {9}
+    assert {line.count(" & ") for line in body if "multicolumn" not in line} == {12}
     assert "%" not in text.replace(r"\%", "").replace("% needs", "")
 
 
 @pytest.mark.parametrize("width", [100, 120])
 def test_the_terminal_table_fits_and_cuts_nothing(rows: list[TableRow], width: int) -> None:
-    console = Console(width=width, record=True, file=io.StringIO())
-    console.print(to_rich(rows))
-    text = console.export_text()
+    text = shown(rows, width)
     assert max(len(line.rstrip()) for line in text.splitlines()) <= width
     assert "…" not in text
-    for shown in ("bayesian-optimization", "21 min", "18.8 h", "0.75", "mean REP", "3 of 605 designs failed"):
-        assert shown in text
+    for each in ("bayesian-optimization", "21 min", "0.75", "oracle", "random", "diversity", "0.35*", "(baseline)"):
+        assert each in text
+
+
+def test_the_terminal_ends_with_the_verdict(rows: list[TableRow]) -> None:
+    text = " ".join(shown(rows, 100).split())
+    assert "This run's result is fair. data-ii is fair: gan-mdn comes closest, mean REP 5.00 % over 5 targets" in text
+    assert text.index("! Target 0.75 lies outside the labels") > text.index("This run's result")
 
 
 def test_three_files_are_written(rows: list[TableRow], tmp_path: Path) -> None:

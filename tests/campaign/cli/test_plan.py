@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from command import campaign
 
 from campaign import api
@@ -36,3 +37,15 @@ def test_without_a_spec_it_is_that_of_the_latest_run(tiny_spec: Path, tmp_path: 
     done = campaign("why", "--stage", "labels/data-ii", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "labels/data-ii is new" in done.stdout
+
+
+def test_a_plan_shows_what_finished_stages_warn_of(
+    tiny_spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warning = "Target 0.60 lies outside the labels of data-ii, 0.300 to 0.550."
+    monkeypatch.setattr(api.Campaign, "warnings", lambda opened: (warning,))
+    shown = campaign("plan", tiny_spec, folder=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert f"warning: {warning}" in shown.stdout
+    as_json = campaign("plan", tiny_spec, "--json", folder=tmp_path)
+    assert json.loads(as_json.stdout)["warnings"] == [warning]

@@ -59,6 +59,7 @@ def test_a_killed_submission_counts_to_its_last_word(tmp_path: Path) -> None:
     assert used is not None
     assert used.busy_core_seconds == 2.5 + 11.0
     assert used.available_core_seconds == 2 * 5 + 20.0
+    assert used.wall_seconds == 5 + 10
 
 
 def test_an_interrupted_stage_keeps_the_work_it_told_of(tmp_path: Path) -> None:
@@ -78,4 +79,4 @@ def test_time_in_a_queue_is_paid_by_no_submission(tmp_path: Path) -> None:
     again = tuple({**each, "time": each["time"] + 10_000} for each in WHOLE)
     used = utilisation(write(tmp_path, *WHOLE, *queued, *again))
     assert used is not None
-    assert (used.busy_core_seconds, used.available_core_seconds) == (22.0, 40.0)
+    assert (used.busy_core_seconds, used.available_core_seconds, used.wall_seconds) == (22.0, 40.0, 20.0)

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from campaign.report.composed import gallery_picture, morphology_picture, table_rows
+from campaign.report.composed import gallery_picture, interval_table, morphology_picture, table_rows
 from campaign.report.pieces import Pieces
 from campaign.spec.campaign import Spec
 from results.figures.gallery import BestDesign, MethodDesigns
 from results.figures.morphology import ImageSet
 from results.figures.truncation import TruncationSample
+from results.reach import reach_of
 from results.tables import TableRow
 from results.truncation import TruncationError
 
@@ -27,6 +29,7 @@ def row(dataset: str, method: str, target: float) -> TableRow:
 
 
 def test_rows_follow_the_spec_and_hold_the_truncation_of_their_data_set(spec: Spec) -> None:
+    reach = reach_of("data-i", np.linspace(0.5, 0.7, 9), spec.targets, 3)
     error = TruncationError(1, 3, 8, 0, 0.1, 0.1, 0.1, 0.2, 0.03)
     given = [
         row("data-ii", "gan-mdn", 0.6),
@@ -34,6 +37,7 @@ def test_rows_follow_the_spec_and_hold_the_truncation_of_their_data_set(spec: Sp
         row("data-i", "pca-mdn", 0.6),
         row("data-i", "pca-mdn", 0.7),
         TruncationSample("data-i", np.zeros(8), np.zeros(8), error),
+        reach,
     ]
     rows = table_rows(Pieces(given), spec)
     assert [(each.dataset, each.method, each.target) for each in rows] == [
@@ -43,15 +47,46 @@ def test_rows_follow_the_spec_and_hold_the_truncation_of_their_data_set(spec: Sp
         ("data-ii", "gan-mdn", 0.6),
     ]
     assert [each.truncation for each in rows] == [error, error, error, None]
+    assert [each.reach for each in rows] == [reach, reach, reach, None]
+    assert {each.seeds for each in rows} == {(1,)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_published"),
+    [
+        ({}, True),
+        ({"datasets.data-ii": {"image_px": 96, "latent": [3, 3]}}, False),
+        ({"physics.property": "etch"}, False),
+    ],
+)
+def test_the_papers_figures_stand_beside_its_own_data_sets_and_property(
+    make_spec: Callable[..., Spec], changes: dict[str, object], is_published: bool
+) -> None:
+    (found,) = table_rows(Pieces([row("data-ii", "gan-mdn", 0.6)]), make_spec(**changes))
+    assert found.published == is_published
+
+
+def test_predicted_intervals_are_told_where_a_method_makes_some() -> None:
+    honest = replace(row("data-i", "forward-search", 0.6), designs=30, failed=10, within_interval=0.9)
+    other = replace(honest, target=0.7, failed=0, within_interval=0.3)
+    (table,) = interval_table([row("data-i", "gan-mdn", 0.6), honest, other])
+    assert table.rows == (
+        ("data-i", "forward-search", "0.6", "20", "90 %"),
+        ("data-i", "forward-search", "0.7", "30", "30 %"),
+    )
+    assert table.caption.startswith("Predicted 90 % intervals hold 54 % of the simulated properties: too narrow")
+    assert ": honest (" in next(interval_table([honest])).caption
+    assert list(interval_table([row("data-i", "gan-mdn", 0.6)])) == []
 
 
 def test_the_gallery_shows_examples_of_data_sets_alone(spec: Spec) -> None:
     best = tuple(BestDesign(target, IMAGES[0], target) for target in spec.targets)
     sets = [ImageSet("microstructures", IMAGES), ImageSet("data-i, generated", IMAGES, "data-i")]
-    picture = gallery_picture(Pieces([*sets, MethodDesigns("data-i", "gan-mdn", best)]), spec)
+    (picture,) = gallery_picture(Pieces([*sets, MethodDesigns("data-i", "gan-mdn", best)]), spec)
     images = [axes for axes in picture.figure.axes if axes.images]
     assert len(images) == 2 * len(spec.targets)
     assert (picture.section, picture.name) == ("gallery", "gallery")
+    assert list(gallery_picture(Pieces(sets), spec)) == []
 
 
 def test_the_morphology_is_that_of_every_set(spec: Spec) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from campaign.record.utilisation import StageSpan, Utilisation
+from campaign.record.utilisation import StageSpan, Utilisation, utilisation
 from campaign.report.cores import bars, cores, in_words
 
 SPANS = (StageSpan("a", 1000.0, 1010.0, 20.0), StageSpan("b", 1005.0, 1030.0, 5.0), StageSpan("c", 1050.0, 1060.0, 1.0))
@@ -26,4 +26,4 @@ def test_the_goal_is_told_with_the_share(busy: float, told: str) -> None:
 
 
 def test_a_run_without_work_has_no_timeline(tmp_path: Path) -> None:
-    assert list(cores(tmp_path)) == []
+    assert list(cores(utilisation(tmp_path))) == []

@@ -47,5 +47,7 @@ def test_a_kind_is_asked_once_for_all_its_stages(make_spec: Callable[..., Spec],
 
 
 def test_what_the_report_does_not_know_is_refused(make_spec: Callable[..., Spec], tmp_path: Path) -> None:
-    with pytest.raises(TypeError, match=r"stages of kind told must give the report TableRow, .*DataTable, got dict"):
+    with pytest.raises(
+        TypeError, match=r"stages of kind told must give the report TableRow, .*Reach, .*DataTable, got dict"
+    ):
         pieces_of(Told({}), make_spec(), tmp_path)

@@ -6,11 +6,15 @@ import csv
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from campaign.plan.finished import StageResults
 from campaign.report.write import write_report
+from campaign.stages.labels import read_labels
 from results.files import write_json
+from results.table_csv import from_csv
+from results.table_json import from_json
 
 Finished = tuple[StageResults, Path]
 
@@ -34,10 +38,33 @@ def test_the_table_has_every_method_and_target_in_the_specs_order(folder: Path) 
     assert {(row["truncation_orders"], row["truncation_sample"]) for row in rows} == {("1", "3")}
 
 
+def test_the_json_says_what_the_rows_say_and_what_the_labels_are_worth(folder: Path, finished: Finished) -> None:
+    table = from_json((folder / "tables" / "table1.json").read_text())
+    rows = from_csv((folder / "tables" / "table1.csv").read_text())
+    assert [row.mean_rep for row in table.rows] == [row.mean_rep for row in rows]
+    assert {row.seeds for row in table.rows} == {(1,)}
+    assert [row.labels for row in table.rows] == [40] * 6 + [5] * 2
+    assert [row.simulations for row in table.rows] == [0] * 6 + [3] * 2
+    assert [row.label_equivalents for row in table.rows] == [0.0] * 6 + [3.0] * 2
+    assert all((row.diversity or 0) > 0 for row in table.rows[:6])
+    results, _ = finished
+    y = read_labels(results.folder("labels/data-ii") / "labels.zarr")["y"]
+    reach = table.reach["data-ii"]
+    assert (reach.lowest, reach.highest) == (y.min(), y.max())
+    assert reach.share_within_1_percent == {f"{t:g}": np.mean(np.abs(y - t) <= 0.01 * t) for t in (0.6, 0.7)}
+    nearest = np.sort(np.abs(y - 0.7) / 0.7 * 100)[:2]
+    assert table.rows[1].oracle_rep == pytest.approx(nearest.mean())
+    assert (table.truncation["data-ii"].orders, table.truncation["data-ii"].orders_again) == (1, 3)
+    assert table.utilisation is not None
+    assert 0 < table.utilisation <= 1
+    assert table.wall_seconds is not None
+    assert table.wall_seconds > 0
+
+
 def test_every_section_is_there_with_its_figures(folder: Path) -> None:
     html = (folder / "report.html").read_text()
     assert re.findall(r'<section id="([^"]+)"', html) == [
-        "table", "achieved", "gallery", "history", "microstructures", "labels", "training", "cores", "tune",
+        "reach", "table", "achieved", "gallery", "history", "microstructures", "labels", "training", "cores", "tune",
         "failures", "stages", "provenance", "spec",
     ]  # fmt: skip
     assert sorted(path.name for path in (folder / "figures").glob("*.png")) == [

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,21 @@ def test_labels_are_what_the_simulator_says_of_the_latents_images(finished: tupl
     np.testing.assert_array_equal(labels["image"], images)
     simulator = Simulator.from_config(results.pipeline["labels/data-ii"].config.physics)
     assert labels["y"][7] == simulator.row(images[7])["y"]
+
+
+def test_targets_outside_of_labels_that_are_there_are_warned_of(finished: tuple[StageResults, Path]) -> None:
+    results, _ = finished
+    y = read_labels(results.folder("labels/data-ii") / STORE)["y"]
+    inside, outside = float(np.median(y)), float(y.max()) + 0.01
+    spec = results.spec.model_copy(update={"targets": (inside, outside)})
+    asked = StageResults(replace(results.pipeline, spec=spec), results.cache)
+    stage = results.pipeline["labels/data-ii"]
+    (warning,) = stage.descriptor.warnings([stage], asked)
+    assert warning == f"Target {outside} lies outside the labels of data-ii, {y.min():.3f} to {y.max():.3f}."
+    nothing = StageResults(
+        replace(results.pipeline, spec=spec.model_copy(update={"targets": (inside,)})), results.cache
+    )
+    assert list(stage.descriptor.warnings([stage], nothing)) == []
 
 
 def test_a_store_says_with_what_physics_it_was_simulated(finished: tuple[StageResults, Path]) -> None:

@@ -1,0 +1,56 @@
+"""The designs of one method for one target, simulated: what a table says of them beside their REP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from results.diversity import count_copies, mean_pixel_distance
+from results.intervals import interval_coverage
+
+COLUMNS = ("y", "target", "image")  # of a store of designs
+PREDICTION = ("predicted", "deviation")  # further ones, of methods that say what their designs will achieve
+
+
+@dataclass(frozen=True)
+class JudgedDesigns:
+    """Columns of n designs: simulated ``y``, NaN where that failed, images, and what was predicted, if anything was.
+
+    Shapes are (n,), (n, H, W) of 0 and 1, and (n,) for mean and standard deviation of the prediction.
+    """
+
+    y: np.ndarray
+    images: np.ndarray
+    predicted: np.ndarray | None = None
+    deviation: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, columns: Mapping[str, np.ndarray], target: float) -> JudgedDesigns:
+        """Those for one target among the columns of a store of designs."""
+        own = {name: column[columns["target"] == target] for name, column in columns.items()}
+        return cls(own["y"], own["image"], *(own.get(name) for name in PREDICTION))
+
+    @property
+    def mean_achieved(self) -> float | None:
+        """Mean of the simulated property; None where every simulation failed."""
+        known = self.y[np.isfinite(self.y)]
+        return float(known.mean()) if len(known) else None
+
+    @property
+    def distance(self) -> float | None:
+        """Mean pairwise pixel distance; None for a single design."""
+        return mean_pixel_distance(self.images)
+
+    @property
+    def copies(self) -> int:
+        """Designs that are the same image as one before them."""
+        return count_copies(self.images)
+
+    @property
+    def within_interval(self) -> float | None:
+        """Share whose property lies in the predicted 90 % interval; None without predictions."""
+        if self.predicted is None or self.deviation is None:
+            return None
+        return interval_coverage(self.y, self.predicted, self.deviation)

@@ -1,0 +1,25 @@
+"""What designs have cost, by records of stages that were computed here and by facts as methods leave them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from campaign.plan.finished import StageResults
+from campaign.plan.spent import Spent
+
+FACTS = {"design_seconds": {"0.6": 0.5, "0.7": 0.25}}
+
+
+def test_labels_are_those_that_the_method_learnt_from(finished: tuple[StageResults, Path]) -> None:
+    results, _ = finished
+    spent = Spent.of(results.pipeline["verification/gan-mdn/data-ii"], results)
+    assert spent.labels == 40
+    assert spent.seconds(0.6) == results.record("designs/gan-mdn/data-ii").facts["design_seconds"]["0.6"]
+    assert (spent.simulations(0.6), spent.label_equivalents(0.6)) == (0, 0.0)
+
+
+def test_a_method_that_simulates_says_so_by_target_or_for_each() -> None:
+    by_target = Spent(60, FACTS | {"simulations": {"0.6": 90, "0.7": 4}, "label_equivalents": {"0.6": 4.5, "0.7": 0.2}})
+    assert (by_target.simulations(0.7), by_target.label_equivalents(0.7)) == (4, 0.2)
+    for_each = Spent(60, FACTS | {"simulations": 30})
+    assert (for_each.simulations(0.7), for_each.label_equivalents(0.7)) == (30, 30.0)

@@ -1,0 +1,30 @@
+"""What a table says of designs beside their REP."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from results.judged import JudgedDesigns
+
+IMAGES = np.array([np.zeros((2, 2)), np.zeros((2, 2)), np.ones((2, 2)), np.ones((2, 2))], np.uint8)
+COLUMNS = {
+    "y": np.array([0.6, np.nan, 0.7, 0.8]),
+    "target": np.array([0.6, 0.6, 0.7, 0.7]),
+    "image": IMAGES,
+    "predicted": np.array([0.6, 0.6, 0.7, 0.7]),
+    "deviation": np.full(4, 0.01),
+}
+
+
+def test_it_takes_the_designs_of_one_target() -> None:
+    designs = JudgedDesigns.of(COLUMNS, 0.7)
+    assert designs.mean_achieved == pytest.approx(0.75)
+    assert (designs.distance, designs.copies, designs.within_interval) == (0.0, 1, 0.5)
+    assert JudgedDesigns.of(COLUMNS, 0.6).mean_achieved == 0.6
+
+
+def test_without_predictions_or_results_there_is_nothing_to_say() -> None:
+    bare = {name: COLUMNS[name] for name in ("y", "target", "image")}
+    assert JudgedDesigns.of(bare, 0.7).within_interval is None
+    assert JudgedDesigns(np.array([np.nan]), IMAGES[:1]).mean_achieved is None

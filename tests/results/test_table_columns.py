@@ -1,0 +1,36 @@
+"""The caption: what is timed, what failed, what stands beside the REPs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from results.table_columns import caption, columns, narrow_columns
+from results.table_lines import method_groups
+from results.tables import TableRow
+
+
+def row(**changes: Any) -> TableRow:
+    return TableRow("data-ii", "gan-mdn", 0.55, 0.5, 6.0, 3.0, 0.035, 30, **changes)
+
+
+def test_the_caption_says_what_is_timed_and_what_failed() -> None:
+    assert "simulation excluded; for Bayesian optimisation that of the whole search" in caption([row()])
+    assert "All 30 designs were simulated." in caption([row()])
+    assert "2 of 60 designs failed to simulate and count in no REP." in caption([row(failed=2), row()])
+    assert "beside the paper's" in caption([row()])
+    assert "paper" not in caption([row(published=False)])
+
+
+def test_a_method_that_the_paper_lacks_has_blank_cells_beside_one_that_it_has() -> None:
+    other = TableRow("data-ii", "authors-mdn", 0.55, 0.5, None, None, 0.035, 1)
+    groups = method_groups([row(), other])
+    first, second = ([column.cell(group.lines[0]) for column in columns(groups)] for group in groups)
+    assert first == ["0.50", "1.25", "6.00", "16.19", "–", "–", "3.00", "8.96", "–", "35 ms", "9.7 s", "30"]
+    assert second == ["0.50", "", "–", "", "–", "–", "–", "", "–", "35 ms", "", "1"]
+
+
+def test_the_terminal_names_failed_designs_where_there_are_any() -> None:
+    assert [column.heading for column in narrow_columns(method_groups([row(failed=2)]))][-1] == "failed"
+    assert [column.heading for column in narrow_columns(method_groups([row()]))] == [
+        "min REP", "mean REP", "mean REP, paper", "oracle", "random label", "std REP", "diversity", "time",
+    ]  # fmt: skip

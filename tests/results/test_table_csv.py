@@ -1,0 +1,57 @@
+"""Rows as CSV and back."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+
+import pytest
+
+from results.reach import Reach, TargetReach
+from results.table_csv import from_csv, to_csv
+from results.tables import TableRow
+from results.truncation import TruncationError
+
+REACH = Reach(
+    "data-ii", 60, 0.5, 0.7, 0.03, (TargetReach(0.55, 0.1, 0.4, 9.0, 0.3), TargetReach(0.6, *[None] * 4)), 0.4
+)
+ERROR = TruncationError(8, 12, 32, 1, -0.001, 0.002, 0.0025, None, 0.03)
+WHOLE = TableRow(
+    *("data-ii", "gan-mdn", 0.55, 0.12, 5.0, 3.0, 0.035),
+    designs=30,
+    failed=2,
+    truncation=ERROR,
+    reach=REACH,
+    seeds=(7, 8, 9),
+    labels=59,
+    simulations=90,
+    label_equivalents=3.5,
+    mean_achieved=0.56,
+    distance=0.3,
+    copies=1,
+    within_interval=0.9,
+)
+SEARCH = TableRow("data-ii", "bayesian-optimization", 0.6, 0.5, None, None, 911.0, 1, truncation=ERROR, reach=REACH)
+BARE = TableRow("mine", "other", 0.6, 0.5, 1.0, 1.0, 911.0, 1, published=False)
+
+
+def test_what_is_written_is_read_back() -> None:
+    assert from_csv(to_csv([WHOLE, SEARCH, BARE])) == [WHOLE, SEARCH, BARE]
+
+
+def test_it_is_tidy_with_the_paper_beside_its_own_data() -> None:
+    first, search, bare = csv.DictReader(io.StringIO(to_csv([WHOLE, SEARCH, BARE])))
+    assert (first["dataset"], first["method"], float(first["target"])) == ("data-ii", "gan-mdn", 0.55)
+    assert float(first["mean_rep_percent"]) == 5.0
+    assert float(first["paper_mean_rep_percent"]) == 16.19
+    assert float(first["diversity"]) == pytest.approx(0.75)
+    assert (first["oracle_rep_percent"], first["random_label_rep_percent"]) == ("0.4", "9.0")
+    assert first["truncation_labels_standard_deviation"] == "0.03"
+    assert (search["mean_rep_percent"], search["diversity"]) == ("", "")
+    assert bare["paper_seconds"] == ""
+
+
+def test_a_run_whose_property_is_not_the_papers_stays_so() -> None:
+    (again,) = from_csv(to_csv([replace(WHOLE, published=False)]))
+    assert again.paper is None
