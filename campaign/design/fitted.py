@@ -124,7 +124,9 @@ def _one_of(name: str | None, known: list[str], what: str, run: Path) -> str:
     if name is None:
         if len(known) == 1:
             return known[0]
-        raise ValueError(f"{run} has {len(known)} of what is called {what}: {', '.join(known) or 'none'}; name one")
+        raise ValueError(
+            f"{run} has more than one {what}: {', '.join(known)}; name one" if known else f"{run} has no {what}"
+        )
     if name not in known:
         raise ValueError(f"{run} has no {what} called '{name}'; {suggestion(name, known)}")
     return name

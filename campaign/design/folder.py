@@ -14,6 +14,7 @@ import numpy as np
 from campaign.design.outcome import DesignOutcome
 from campaign.plan.optics import Optics
 from campaign.record.provenance import provenance
+from results.fabrication.length_scale import minimum_length_scale
 from results.figures.contact_sheet import SheetDesign, contact_sheet
 from results.figures.style import save_figure
 from results.files import atomic_folder, write_json
@@ -123,8 +124,18 @@ def _design_facts(outcome: DesignOutcome, row: int) -> dict[str, Any]:
         "rep_percent": _number(outcome.rep[row]),
         "white_fraction": float(outcome.images[row].mean()),
         "moved_px": int(outcome.moved_px[row]),
+        "min_feature_nm": _features_nm(outcome, row),
         "z": None if outcome.z is None else outcome.z[row].tolist(),
     }
+
+
+def _features_nm(outcome: DesignOutcome, row: int) -> dict[str, float] | None:
+    """Of white and black, by the published measure, where it was asked for."""
+    pixel_nm = outcome.source.pixel_nm
+    if outcome.request.min_feature_nm is None or pixel_nm is None:
+        return None
+    white, black = minimum_length_scale(outcome.images[row])
+    return {"white": white * pixel_nm, "black": black * pixel_nm}
 
 
 def name_of(outcome: DesignOutcome, row: int) -> str:

@@ -16,7 +16,7 @@ def stamped(diameter: int, side: int = 40) -> np.ndarray:
     return np.roll(image, (-2, -2), axis=(0, 1))
 
 
-@pytest.mark.parametrize("width", range(1, 14))
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 7, 12])
 def test_stripes_are_as_wide_as_they_are(width: int) -> None:
     image = np.zeros((40, 40), np.uint8)
     image[:, :width] = 1
