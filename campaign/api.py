@@ -32,6 +32,9 @@ from campaign.stages import KINDS
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from campaign.design.make import Progress
+    from campaign.design.outcome import DesignOutcome
+    from campaign.design.request import DesignRequest
     from campaign.run.replay import Replay
 
 
@@ -52,6 +55,7 @@ __all__ = [
     "UnknownStageError",
     "calibrate",
     "cancel",
+    "design",
     "dry_run",
     "find_runs",
     "follower",
@@ -253,3 +257,66 @@ def replay(store: Path, row: int, profile: Profile) -> Replay:
     from campaign.run.replay import replay as run_again
 
     return run_again(store, row, profile.limits.simulation_s)
+
+
+def design(
+    run_folder: Path,
+    request: DesignRequest,
+    output: Path | None = None,
+    *,
+    profile: Profile | None = None,
+    overwrite: bool = False,
+    gds: Path | None = None,
+    tile: tuple[int, int] = (1, 1),
+    progress: Progress = lambda done, total, what: None,
+) -> DesignOutcome:
+    """Designs for new targets by the models of a finished run; nothing is trained.
+
+    Parameters
+    ----------
+    run_folder
+        The run.
+    request
+        What is wanted; see ``campaign.design.request``.
+    output
+        Folder to write them into, whole or not at all; None to write nothing.
+    profile
+        Where to simulate; None for this process, without Ray.
+    overwrite
+        Whether designs that lie in ``output`` may go.
+    gds
+        Layout file to write as well.
+    tile
+        Copies of each design to the right and upwards in the layout.
+    progress
+        Called with how many are done, of how many, and of what.
+
+    Raises
+    ------
+    FileNotFoundError
+        No run lies there.
+    ValueError
+        The run has no such data set or method, or ``output`` or ``gds`` cannot be written as asked.
+    campaign.design.fitted.ModelMissingError
+        The run is not so far.
+    campaign.design.make.OutOfReachError
+        A target lies outside of the labels' range, and ``request.nearest`` is not set.
+    campaign.design.candidates.NotWritableError
+        Too few proposals can be made as the request wants it.
+    """
+    from campaign.design.fitted import FittedMethod
+    from campaign.design.folder import check_vacant, write_designs
+    from campaign.design.layout import check_layout, write_layout
+    from campaign.design.make import make_designs
+
+    source = FittedMethod.of_run(run_folder, request.dataset, request.method)
+    if output is not None:
+        check_vacant(output, overwrite)
+    if gds is not None:
+        check_layout(gds, source, tile)
+    outcome = make_designs(source, request, profile, progress)
+    if output is not None:
+        write_designs(outcome, output, overwrite)
+    if gds is not None:
+        write_layout(gds, outcome, tile)
+    return outcome

@@ -15,6 +15,7 @@ import typer
 
 from campaign import api
 from campaign.cache.lease import release_all
+from campaign.cli import design as designing
 from campaign.cli import follow as following
 from campaign.cli import plan as explaining
 from campaign.cli import published as comparing
@@ -51,6 +52,7 @@ for command in (
     following.dashboard,
     explaining.plan,
     explaining.why,
+    designing.design,
 ):
     app.command()(command)
 

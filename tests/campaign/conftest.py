@@ -20,8 +20,11 @@ from campaign.cache.owner import Owner
 from campaign.cache.stage_cache import StageCache
 from campaign.plan.finished import StageResults
 from campaign.plan.pipeline import Pipeline
+from campaign.plan.plan import make_plan
 from campaign.record.driver import OWNER_NAME
+from campaign.record.run_folder import keep_submission
 from campaign.spec.campaign import Spec
+from campaign.spec.load import LoadedSpec
 from campaign.spec.profile import InProcessProfile
 from campaign.stages import KINDS
 from campaign.work.context import StageContext
@@ -164,6 +167,16 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[StageResults, Pa
         patch.setattr("ganmdn.bayesian.suggest", suggest)  # where Ax would take seconds to think
         Executor(pipeline, cache, InProcessProfile(kind="in-process"), folder / "run").execute()
     return StageResults(pipeline, cache), folder / "run"
+
+
+@pytest.fixture(scope="session")
+def finished_run(finished: tuple[StageResults, Path]) -> Path:
+    """Folder of that run, as it lies there after a submission."""
+    results, folder = finished
+    loaded = LoadedSpec(results.spec, folder / "spec.yaml", "", ())
+    plan = make_plan(results.pipeline, folder.parent, results.cache, workers=1)
+    keep_submission(folder, loaded, InProcessProfile(kind="in-process"), results.cache.root, plan)
+    return folder
 
 
 @pytest.fixture

@@ -1,0 +1,138 @@
+"""A fitted inverse model of a finished run, with all that is needed to ask it for designs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from campaign.cache.stage_cache import StageCache
+from campaign.plan.config import inverse_methods
+from campaign.plan.finished import StageResults
+from campaign.plan.optics import Optics, SimulatedPhysics, simulation_of
+from campaign.plan.pipeline import Pipeline
+from campaign.record.run_folder import Submission
+from campaign.spec.campaign import Spec
+from campaign.spec.problems import suggestion
+from campaign.stages import KINDS
+from campaign.stages.designs import DesignsConfig, load_model
+from campaign.stages.generator import WEIGHTS_FILE
+from campaign.stages.labels import STORE
+from results.layout import Status
+from results.store import SimulationStore
+
+if TYPE_CHECKING:
+    from ganmdn.inverse import InverseModel
+
+
+class ModelMissingError(Exception):
+    """A run has not come so far that its model could be asked."""
+
+
+@dataclass(frozen=True)
+class FittedMethod:
+    """One method on one data set of a run.
+
+    Attributes
+    ----------
+    run
+        Its folder.
+    config
+        Of the stage that made the run's own designs.
+    keys
+        Of the stages behind new ones: model, generator, and the labels that tell the reach.
+    physics
+        By which designs are judged.
+    reach
+        Least and largest property of the labels: what the run has seen, and nothing says that there is more.
+    """
+
+    run: Path
+    spec: Spec
+    config: DesignsConfig
+    keys: Mapping[str, str]
+    physics: SimulatedPhysics
+    reach: tuple[float, float]
+    model_folder: Path
+    weights: Path
+
+    @classmethod
+    def of_run(cls, run: Path, dataset: str | None = None, method: str | None = None) -> FittedMethod:
+        """Look up what a run has of a method on a data set; either may be left out where there is one alone.
+
+        Raises
+        ------
+        FileNotFoundError
+            No run lies there.
+        ValueError
+            It has no such data set or method, or several and none is named.
+        ModelMissingError
+            It is not so far.
+        """
+        submitted = Submission.read(run)
+        spec = submitted.spec
+        dataset = _one_of(dataset, list(spec.datasets), "data set", run)
+        method = _one_of(method, [str(each.kind) for each in inverse_methods(spec)], "method with a model", run)
+        results = StageResults(Pipeline.of(spec, KINDS, submitted.keys), StageCache(submitted.cache))
+        stage = results.pipeline[f"designs/{method}/{dataset}"]
+        behind = {**stage.inputs, "labels": f"labels/{dataset}"}
+        pipeline = results.pipeline
+        missing = [name for name in behind.values() if not results.cache.has(pipeline[name].kind, pipeline.keys[name])]
+        if missing:
+            raise ModelMissingError(
+                f"{run}: no results of {', '.join(missing)} in {results.cache.root}; `campaign resume {run}` goes on"
+            )
+        return cls(
+            run,
+            spec,
+            stage.config,
+            {name: pipeline.keys[name] for name in behind.values()},
+            simulation_of(spec, dataset).physics,
+            _reach(results.folder(behind["labels"]) / STORE),
+            results.folder(behind["model"]),
+            results.folder(behind["generator"]) / WEIGHTS_FILE,
+        )
+
+    @property
+    def dataset(self) -> str:
+        """Name of the data set."""
+        return self.config.dataset
+
+    @property
+    def method(self) -> str:
+        """Name of the method."""
+        return self.config.kind
+
+    @property
+    def pixel_nm(self) -> float | None:
+        """Side of a pixel; None for a simulator of somebody else's, which does not say."""
+        return self.physics.pixel_nm if isinstance(self.physics, Optics) else None
+
+    def load(self) -> InverseModel:
+        """Read the model, and the generator where it needs one."""
+        return load_model(self.config, self.model_folder, self.weights)
+
+    def within_reach(self, target: float) -> float:
+        """The target, or the nearest property that a label has."""
+        return min(max(target, self.reach[0]), self.reach[1])
+
+
+def _one_of(name: str | None, known: list[str], what: str, run: Path) -> str:
+    if name is None:
+        if len(known) == 1:
+            return known[0]
+        raise ValueError(
+            f"{run} has more than one {what}: {', '.join(known)}; name one" if known else f"{run} has no {what}"
+        )
+    if name not in known:
+        raise ValueError(f"{run} has no {what} called '{name}'; {suggestion(name, known)}")
+    return name
+
+
+def _reach(labels: Path) -> tuple[float, float]:
+    columns = SimulationStore.open(labels).read("y", "status")
+    y = columns["y"][columns["status"] == Status.DONE]
+    return float(np.min(y)), float(np.max(y))

@@ -1,0 +1,96 @@
+"""From a request to designs: propose, make writable, simulate, keep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from campaign.design.candidates import CandidateSource, Writability
+from campaign.design.fitted import FittedMethod
+from campaign.design.outcome import DesignOutcome
+from campaign.design.request import DesignRequest
+from campaign.design.simulating import simulating
+from campaign.design.verify import Trial, Verified, verify
+from campaign.spec.profile import Profile
+from campaign.stages.seeds import seed_for
+
+Progress = Callable[[int, int, str], None]
+
+
+class OutOfReachError(Exception):
+    """A target lies outside of what the run's labels reach."""
+
+
+def make_designs(
+    source: FittedMethod, request: DesignRequest, profile: Profile | None, progress: Progress
+) -> DesignOutcome:
+    """Designs for every target of a request; nothing is simulated, and nothing started, unless it is asked for.
+
+    Parameters
+    ----------
+    source
+        The run's method.
+    request
+        What is wanted.
+    profile
+        Where to simulate; None for this process.
+    progress
+        Called with how many are done, of at most how many, and of what.
+
+    Raises
+    ------
+    OutOfReachError
+        A target is out of reach, and the nearest one was not asked for.
+    candidates.NotWritableError
+        Too few proposals can be made as they have to be.
+    ValueError
+        The model has not so many designs, or nobody says how large a pixel is.
+    """
+    targets = _reachable(source, request)
+    writability = Writability.of(request.min_feature_nm, request.connected, source.pixel_nm)
+    seed = source.spec.seed if request.seed is None else request.seed
+    model = source.load()
+    sources = {key: CandidateSource(model, writability, partial(_seed, seed, source, key[1])) for key in targets}
+    first = {}
+    for place, (key, candidates) in enumerate(sources.items()):
+        progress(place, len(sources), "targets designed for")
+        first[key] = candidates.take_all(request.count, key[1])
+    progress(len(sources), len(sources), "targets designed for")
+    if not request.simulations:
+        found = {key: Verified([Trial(candidate) for candidate in each], 0) for key, each in first.items()}
+        return DesignOutcome.of(source, request, seed, found)
+    most, done = request.simulations * request.count * len(sources), 0
+
+    def report(more: int) -> None:
+        nonlocal done
+        done += more
+        progress(done, most, "simulations at most")
+
+    rounds, tolerance = request.simulations, request.tolerance
+    with simulating(source.physics, profile, report) as simulate:
+        found = {
+            key: verify(first[key], each.take, simulate, key[1], rounds, tolerance, source.reach)
+            for key, each in sources.items()
+        }
+    return DesignOutcome.of(source, request, seed, found)
+
+
+def _reachable(source: FittedMethod, request: DesignRequest) -> list[tuple[float, float]]:
+    """Targets as asked for, each with the one to design for."""
+    targets = [(target, source.within_reach(target)) for target in request.targets]
+    beyond = [(asked, target) for asked, target in targets if asked != target]
+    if beyond and not request.nearest:
+        low, high = source.reach
+        names = ", ".join(f"{asked:g}" for asked, _ in beyond)
+        nearest = ", ".join(dict.fromkeys(f"{target:.4f}" for _, target in beyond))
+        raise OutOfReachError(
+            f"{source.run} reaches {low:.4f} to {high:.4f} on {source.dataset}, by its labels, and not {names}; the "
+            f"nearest it can do is {nearest}, which --nearest designs for"
+        )
+    return targets
+
+
+def _seed(seed: int, source: FittedMethod, target: float, what: str) -> np.random.SeedSequence:
+    return seed_for(seed, "campaign design", source.method, source.dataset, repr(target), what)

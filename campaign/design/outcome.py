@@ -1,0 +1,99 @@
+"""What came of a request: the designs with all that is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from campaign.design.fitted import FittedMethod
+from campaign.design.request import DesignRequest
+from campaign.design.simulating import Row
+from campaign.design.verify import Verified
+from ganmdn.metrics import residual_error_percentage
+
+
+@dataclass(frozen=True)
+class DesignOutcome:
+    """Designs for one target or several; rows follow the targets, and among those of one the nearest come first.
+
+    Attributes
+    ----------
+    source
+        The run's method that proposed them.
+    request
+        What was asked.
+    seed
+        Of all draws.
+    asked, target
+        (n,), the property that was asked for, and the one within reach that was designed for.
+    images
+        uint8 0/1, (n, H, W), white = 1.
+    z
+        float32 (n, h, w), latents of the images before they were made writable; None for a method without latents.
+    predicted, half_width
+        (n,), what the model expects and half of its 90 % interval; not-a-number without a prediction.
+    y
+        (n,), simulated property; not-a-number where nothing was simulated, and where that failed.
+    moved_px
+        (n,), pixels that making an image writable exchanged.
+    simulated
+        Columns of a store, of the simulations of these designs; empty where nothing was simulated.
+    simulations
+        By target: how many were run for it, those of candidates that were not kept included.
+    """
+
+    source: FittedMethod
+    request: DesignRequest
+    seed: int
+    asked: np.ndarray
+    target: np.ndarray
+    images: np.ndarray
+    z: np.ndarray | None
+    predicted: np.ndarray
+    half_width: np.ndarray
+    y: np.ndarray
+    moved_px: np.ndarray
+    simulated: Mapping[str, Any]
+    simulations: Mapping[float, int]
+
+    @classmethod
+    def of(
+        cls, source: FittedMethod, request: DesignRequest, seed: int, found: Mapping[tuple[float, float], Verified]
+    ) -> DesignOutcome:
+        """From the designs by target, as asked for and as designed for."""
+        trials = [trial for verified in found.values() for trial in verified.trials]
+        candidates = [trial.candidate for trial in trials]
+        sizes = [len(verified.trials) for verified in found.values()]
+        latents = [candidate.z for candidate in candidates]
+        return cls(
+            source,
+            request,
+            seed,
+            np.repeat([asked for asked, _ in found], sizes),
+            np.repeat([target for _, target in found], sizes),
+            np.stack([candidate.image for candidate in candidates]),
+            None if any(z is None for z in latents) else np.stack(latents).astype(np.float32),  # type: ignore[arg-type]
+            np.array([candidate.predicted for candidate in candidates]),
+            np.array([candidate.half_width for candidate in candidates]),
+            np.array([trial.y for trial in trials]),
+            np.array([candidate.moved_px for candidate in candidates]),
+            _columns([trial.row for trial in trials if trial.row is not None]),
+            {asked: verified.simulations for (asked, _), verified in found.items()},
+        )
+
+    @property
+    def rep(self) -> np.ndarray:
+        """Residual error in percent of what was asked for, (n,); not-a-number without a simulated property."""
+        return residual_error_percentage(self.y, self.asked)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+def _columns(rows: Sequence[Row]) -> dict[str, np.ndarray]:
+    """Columns that all rows have: failed ones of a simulator of somebody else's have more than others."""
+    names = [name for name in (rows[0] if rows else ()) if all(name in row for row in rows)]
+    return {name: np.array([row[name] for row in rows]) for name in names}
