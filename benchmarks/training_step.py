@@ -45,7 +45,7 @@ class PlainGan:
     def __init__(self, trainer: GanTrainer, images: np.ndarray) -> None:
         self.generator = trainer.generator.to(memory_format=torch.contiguous_format)
         self.discriminator = trainer.discriminator.to(memory_format=torch.contiguous_format)
-        self.bank, self.config, self.images = trainer._features, trainer.config, torch.from_numpy(images)
+        self.bank, self.config, self.images = trainer._losses.features, trainer.config, torch.from_numpy(images)
         self.optimisers = [torch.optim.Adam(network.parameters(), 5e-4) for network in self._networks]
 
     @property
@@ -113,7 +113,7 @@ def gan(image_px: int, steps: int) -> dict[str, float]:
     images = draw_microstructures(image_px, MicrostructureRanges(), SEED, range(IMAGES))[0]
     with tempfile.TemporaryDirectory() as folder:
         trainer = GanTrainer(GanConfig(), images, SEED, LocalSession(Path(folder)))
-    trainer._real_style.grams(torch.arange(IMAGES))  # as after the first pass over the training images
+    trainer._losses.real_style.grams(torch.arange(IMAGES))  # as after the first pass over the training images
     numbers = iter(range(1000))
     ours = processor_seconds(lambda: trainer.step(next(numbers)), steps)
     plain = PlainGan(trainer, images)

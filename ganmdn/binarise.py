@@ -35,8 +35,12 @@ def binarise(grey: np.ndarray) -> np.ndarray:
         bad = int(np.flatnonzero(~np.isfinite(grey).all(axis=(1, 2)))[0])
         raise ValueError(f"grey must be finite, image {bad} is not; the generator's weights have diverged")
     grey = grey.astype(np.float64, copy=False)  # in float32 the edges of Otsu's histogram round by processor
-    thresholds = np.array([_threshold(image) for image in grey])
-    return (grey > thresholds[:, None, None]).astype(np.uint8)
+    return (grey > otsu_thresholds(grey)[:, None, None]).astype(np.uint8)
+
+
+def otsu_thresholds(grey: np.ndarray) -> np.ndarray:
+    """Otsu's threshold of each of the images (B, H, W), float64 (B,)."""
+    return np.array([_threshold(image) for image in grey])
 
 
 def _threshold(image: np.ndarray) -> float:

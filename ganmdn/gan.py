@@ -85,6 +85,8 @@ class GanTrainer:
     def step(self, number: int) -> dict[str, Tensor]:
         """Do generator update ``number`` (from 0) with its discriminator updates; returns this worker's losses."""
         rng = np.random.default_rng(self._child(BATCHES, number, self.session.rank))
+        for group in (group for optimiser in self._optimisers.values() for group in optimiser.param_groups):
+            group["lr"] = self.config.learning_rate_at(number)
         for _ in range(self.config.discriminator_updates):
             rows = self._draw_rows(rng)
             real = as_grey(self._images[rows], self.session.device)

@@ -10,6 +10,8 @@ from ganmdn.features import FeatureConfig, RandomFeatures, feature_config
 from ganmdn.limits import check_gan_batch
 from ganmdn.networks import Variant
 
+DECAY = 0.5  # share of the steps over which a matched training's learning rate falls
+
 
 @dataclass(frozen=True)
 class LatentRange:
@@ -32,7 +34,7 @@ class GanConfig:
     workers
         Data-parallel workers: each computes batch statistics and pairs of images on its own share of the batch.
     learning_rate, beta1, epsilon
-        Of Adam, for both networks.
+        Of Adam, for both networks. The ``matched`` variant lowers the rate to 0 over the second half of the steps.
     discriminator_updates
         Discriminator updates per generator update.
     variant
@@ -60,11 +62,20 @@ class GanConfig:
     variant: Variant = "paper"
     collapse_weight: float = 0.03
     style_weight: float = 0.03
-    fraction_weight: float = 5.0
-    spectrum_weight: float = 3.0
+    fraction_weight: float = 20.0
+    spectrum_weight: float = 10.0
     features: FeatureConfig = field(default_factory=RandomFeatures)
     latent: LatentRange = field(default_factory=LatentRange)
     checkpoint_every: int = 500
+
+    def learning_rate_at(self, step: int) -> float:
+        """Learning rate of generator update ``step``, from 0, and of the discriminator updates before it.
+
+        At a constant rate a generator goes to and fro around the statistics that it is to match, so that how well the
+        last one does is chance; over the second half of a training of the ``matched`` variant the rate falls to 0.
+        """
+        left = 1 - step / self.steps
+        return self.learning_rate * min(1.0, left / DECAY) if self.variant == "matched" else self.learning_rate
 
     def __post_init__(self) -> None:
         if self.variant not in get_args(Variant):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ganmdn.features import make_features
 from ganmdn.gan_config import GanConfig
 from ganmdn.losses import adversarial_loss, collapse_loss, feature_products, gram_matrices, style_loss
-from ganmdn.matching import FractionLoss, SpectrumLoss
+from ganmdn.matching import FractionLoss, SpectrumLoss, two_phase
 from ganmdn.real_style import RealStyle, as_grey
 
 
@@ -60,7 +60,8 @@ class GeneratorLosses(nn.Module):
         }
         if self.matched:
             real = as_grey(self.images[real_rows], self.device)
-            losses |= {"fraction": self.fraction(generated, z), "spectrum": self.spectrum(generated, real)}
+            made = two_phase(generated)
+            losses |= {"fraction": self.fraction(made, z), "spectrum": self.spectrum(made, real)}
         return losses
 
     def total(self, losses: dict[str, Tensor]) -> Tensor:

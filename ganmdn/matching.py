@@ -11,12 +11,24 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-SHARPNESS = 2.0  # grey values are moved this much towards black and white before an image is measured
+from ganmdn.binarise import otsu_thresholds
+
+SHARPNESS = 2.0  # of the smooth step whose gradient stands for that of the threshold
 
 
 def two_phase(grey: Tensor) -> Tensor:
-    """Grey images in [-1, 1], nearer to the two-phase images that their threshold will make of them."""
-    return torch.tanh(SHARPNESS * grey)
+    """The images that the threshold makes of grey ones (B, 1, H, W), -1 and 1, with a gradient that goes back.
+
+    What is measured is what will be used: a smooth stand-in for the threshold has softer edges than the images, so
+    that a generator that matched its spectral density made edges too rough. The gradient is that of a smooth step at
+    the same threshold (the straight-through estimator, Bengio et al., arXiv 1308.3432, section 4).
+    """
+    values = grey.detach()[:, 0].cpu().numpy()
+    if not np.isfinite(values).all():
+        return grey  # the losses are no numbers either, and the training says so
+    levels = torch.from_numpy(otsu_thresholds(values)).to(grey)[:, None, None, None]
+    smooth = torch.tanh(SHARPNESS * (grey - levels))
+    return smooth + (torch.where(grey > levels, 1.0, -1.0) - smooth).detach()
 
 
 class FractionLoss(nn.Module):
@@ -48,8 +60,8 @@ class FractionLoss(nn.Module):
         return torch.lerp(self.grey[below], self.grey[below + 1], place - below)
 
     def forward(self, generated: Tensor, z: Tensor) -> Tensor:
-        """Mean absolute error of the mean grey of ``generated`` (B, 1, H, W), made from ``z`` (B, 1, h, w)."""
-        return (two_phase(generated).mean(dim=(1, 2, 3)) - self.wanted(z[:, 0, 0, 0])).abs().mean()
+        """Mean absolute error of the mean of two-phase images (B, 1, H, W), made from ``z`` (B, 1, h, w)."""
+        return (generated.mean(dim=(1, 2, 3)) - self.wanted(z[:, 0, 0, 0])).abs().mean()
 
 
 class SpectrumLoss(nn.Module):
@@ -75,12 +87,12 @@ class SpectrumLoss(nn.Module):
         self.membership: Tensor
 
     def density(self, images: Tensor) -> Tensor:
-        """Share of the variance in each ring, (B, H // 2): ``ganmdn.statistics.spectral_density`` of grey images."""
+        """Share of the variance in each ring, (B, H // 2): ``ganmdn.statistics.spectral_density`` of any images."""
         centred = images[:, 0] - images[:, 0].mean(dim=(1, 2), keepdim=True)
         power = torch.fft.rfft2(centred).abs().square().flatten(start_dim=1) @ self.membership
         return power / power.sum(dim=1, keepdim=True).clamp_min(torch.finfo(power.dtype).tiny)
 
     def forward(self, generated: Tensor, real: Tensor) -> Tensor:
-        """Distance between ``generated`` and ``real``, (B, 1, H, W) each, in [-1, 1]."""
-        made, wanted = self.density(two_phase(generated)).sort(dim=0).values, self.density(real).sort(dim=0).values
+        """Distance between ``generated`` and ``real``, two-phase images (B, 1, H, W) each."""
+        made, wanted = self.density(generated).sort(dim=0).values, self.density(real).sort(dim=0).values
         return (made - wanted).abs().mean() / wanted.std(dim=0).mean()

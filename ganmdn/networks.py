@@ -34,7 +34,8 @@ A fully convolutional generator averages over its independent cells, the more so
 images whose volume fractions spread as those of its training images do, nor at another size as at the one it was
 trained at. A variable that all cells share can stand for what the whole image has in common.
 """
-LATENT_CHANNELS: dict[Variant, int] = {"paper": 1, "matched": 2}
+SHARED = 2  # latent variables that all cells share
+LATENT_CHANNELS: dict[Variant, int] = {"paper": 1, "matched": 1 + SHARED}
 
 
 def _downsampling(inputs: int, outputs: int) -> nn.Module:
@@ -51,6 +52,14 @@ def _upsampling(inputs: int, outputs: int, periodic: bool) -> nn.Module:
 def _wrapped(features: Tensor) -> Tensor:
     """Features (B, C, h, w) with a border of one cell from the opposite side, (B, C, h + 2, w + 2)."""
     return nn.functional.pad(features, (1, 1, 1, 1), mode="circular")
+
+
+def _with_shared(z: Tensor) -> Tensor:
+    """Latent variables (B, 1, h, w), and beside each cell's own the first ``SHARED`` of all, (B, 1 + SHARED, h, w)."""
+    first = z.flatten(start_dim=1)[:, :SHARED]
+    if first.shape[1] < SHARED:  # a single cell
+        first = first.expand(-1, SHARED)
+    return torch.cat([z, first[:, :, None, None].expand(-1, -1, *z.shape[2:])], dim=1)
 
 
 def _batch_norm(filters: int) -> nn.BatchNorm2d:
@@ -98,7 +107,7 @@ class Generator(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Map ``z`` (B, 1, h, w) to images (B, 1, 32 h, 32 w) in [-1, 1]."""
-        features = torch.cat([z, z[:, :, :1, :1].expand_as(z)], dim=1) if self.matched else z
+        features = _with_shared(z) if self.matched else z
         for convolution, norm in zip(self.convolutions[:-1], self.norms, strict=True):
             features = torch.relu(norm(convolution(self._input(features))))
         return torch.tanh(self.convolutions[-1](self._input(features)))

@@ -95,11 +95,13 @@ def simulation_of(spec: Spec, dataset: str, orders: int | None = None) -> Simula
 def optics_of(physics: Physics, orders: int, image_px: int) -> Optics:
     """Resolve the physics of a spec for images of one size, with so many diffraction orders."""
     taken = {name: getattr(physics, name) for name in Optics.model_fields if name in Physics.model_fields}
+    period_nm = physics.cell_nm(image_px)
     return Optics(
         **taken
         | {
             "wavelengths_nm": physics.wavelengths_nm(),
-            "period_nm": physics.pixel_nm * image_px,
+            "pixel_nm": period_nm / image_px if physics.pixel_nm is None else physics.pixel_nm,
+            "period_nm": period_nm,
             "materials": {name: _resolved(physics, name) for name in physics.used_materials()},
             "numerics": ResolvedNumerics(**physics.numerics.model_dump() | {"orders": orders}),
         }

@@ -76,7 +76,10 @@ def physics_at(
     physics = calibration.physics.model_dump(mode="json", exclude_none=True)
     wavelengths = [round(known[WAVELENGTH] * of_band, 2) for of_band in family.band]
     physics["wavelength_nm"] = wavelengths if len(wavelengths) > 1 else wavelengths[0]
-    physics["pixel_nm"] = round(known[PERIOD] / image_px, 4)
+    if "period_nm" in physics:
+        physics["period_nm"] = round(known[PERIOD], 2)
+    else:
+        physics["pixel_nm"] = round(known[PERIOD] / image_px, 4)
     for layer in physics["layers"]:
         layer["thickness_nm"] = round(known[layer["name"]], 2)
     kept = physics["numerics"]["orders"]
@@ -110,7 +113,7 @@ def _values(physics: Physics, image_px: int) -> dict[str, float]:
     from photonics.calibration import PERIOD, WAVELENGTH
 
     thicknesses = {layer.name: layer.thickness_nm for layer in physics.layers}
-    return {WAVELENGTH: float(np.mean(physics.wavelengths_nm())), PERIOD: physics.pixel_nm * image_px, **thicknesses}
+    return {WAVELENGTH: float(np.mean(physics.wavelengths_nm())), PERIOD: physics.cell_nm(image_px), **thicknesses}
 
 
 def _ranges(calibration: Calibration, image_px: int) -> dict[str, tuple[float, float]]:

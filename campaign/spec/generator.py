@@ -106,8 +106,19 @@ class GanTrainingBlock(Model):
     beta1: Annotated[float, Field(ge=0, lt=1), NO_TEXT] = 0.5
     epsilon: Positive = 1e-7
     discriminator_updates: Count = Field(default=3, description="discriminator updates per generator update")
-    collapse_weight: NotNegative = 0.03
-    style_weight: NotNegative = 0.03
+    variant: Literal["paper", "matched"] = Field(
+        default="paper",
+        description="paper: its networks and losses; matched: volume fractions and spectral densities of generated "
+        "images spread as the training images' do, and the first latent variable tells the volume fraction",
+    )
+    collapse_weight: NotNegative = Field(default=0.03, description="factor of the loss against like images")
+    style_weight: NotNegative = Field(default=0.03, description="factor of the loss of texture")
+    fraction_weight: NotNegative = Field(
+        default=20.0, description="factor of variant matched's loss of volume fraction"
+    )
+    spectrum_weight: NotNegative = Field(
+        default=10.0, description="factor of variant matched's loss of spectral density"
+    )
     features: Features = RandomFeaturesBlock()
     latent: Latent = Latent()
     checkpoint_every: Count = Field(default=500, description="generator updates between checkpoints")

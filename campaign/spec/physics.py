@@ -83,7 +83,12 @@ class Physics(Model):
 
     kind: Literal["rcwa"] = Field(default="rcwa", exclude=True, description="simulated by this project's RCWA")
     wavelength_nm: Wavelengths = Field(description="vacuum wavelength, or a list of them over which y is the mean")
-    pixel_nm: LengthNm = Field(description="side of one image pixel; the period is image_px x pixel_nm")
+    pixel_nm: LengthNm | None = Field(
+        default=None, description="side of one image pixel: the period of each data set is its image_px x pixel_nm"
+    )
+    period_nm: LengthNm | None = Field(
+        default=None, description="in place of pixel_nm: side of the square unit cell, the same for every image size"
+    )
     materials: dict[Name, MaterialBlock] = Field(description="each material by name: {n: ..., k: ...} or {table: ...}")
     incident: Name = Field(description="material above the stack")
     incidence: IncidenceBlock = IncidenceBlock()
@@ -100,6 +105,7 @@ class Physics(Model):
 
     def violations(self) -> Iterator[Violation]:
         """Names refer to something, tables reach far enough, and the solver can take the stack."""
+        yield from _cell_violations(self)
         yield from repeats(self.wavelengths_nm(), "wavelength_nm", "must stand once among the wavelengths")
         yield from _material_violations(self)
         yield from _layer_name_violations(self)
@@ -112,6 +118,10 @@ class Physics(Model):
         """All wavelengths, one or more."""
         return self.wavelength_nm if isinstance(self.wavelength_nm, tuple) else (self.wavelength_nm,)
 
+    def cell_nm(self, image_px: int) -> float:
+        """The period of images of that side."""
+        return self.period_nm if self.period_nm is not None else self.pixel_nm * image_px  # type: ignore[operator]
+
     def used_materials(self) -> tuple[str, ...]:
         """Names of the materials that the stack is made of, each once."""
         return tuple(dict.fromkeys(name for _, name in material_uses(self)))
@@ -119,6 +129,15 @@ class Physics(Model):
     def orders_of(self, dataset: str) -> int:
         """Highest diffraction order used for ``dataset``."""
         return of_dataset(self.numerics.orders, dataset)
+
+
+def _cell_violations(physics: Physics) -> Iterator[Violation]:
+    if physics.pixel_nm is None and physics.period_nm is None:
+        rule = "must hold pixel_nm, the side of a pixel, or period_nm, the side of the unit cell"
+        yield Violation((), rule, "add one of the two, in nanometres", "neither")
+    elif physics.pixel_nm is not None and physics.period_nm is not None:
+        value = f"{physics.period_nm:g}"
+        yield Violation(("period_nm",), "must not stand beside pixel_nm", "leave out one of the two", value)
 
 
 def _solver_violations(physics: Physics) -> Iterator[Violation]:

@@ -43,5 +43,4 @@ def stack_at(physics: Physics, image_px: int, wavelength_nm: float) -> Stack:
         else UniformLayer(layer.name, layer.thickness_nm, index[layer.material])
         for layer in physics.layers
     )
-    period_nm = physics.pixel_nm * image_px
-    return Stack(wavelength_nm, period_nm, index[physics.incident], layers, index[physics.substrate])
+    return Stack(wavelength_nm, physics.cell_nm(image_px), index[physics.incident], layers, index[physics.substrate])

@@ -62,7 +62,7 @@ def test_scale_on_paper() -> None:
 
 @pytest.mark.authors
 def test_labels_of_a_stack(authors_dir: Path) -> None:
-    physics = ("--physics", "specs/physics/shallow-silicon.yaml")
+    physics = ("--physics", "specs/physics/oxide-texture.yaml")
     figures = answer("stack_labels.py", str(authors_dir / "weights.pickle"), *physics, "--count", "4", "--sample", "2")
     assert figures["images"] == 4
     assert 0 < figures["mean"] < 1

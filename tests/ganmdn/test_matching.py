@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from ganmdn.binarise import binarise
 from ganmdn.generator_quality import curve_distance
 from ganmdn.matching import FractionLoss, SpectrumLoss, two_phase
 from ganmdn.microstructures import MicrostructureRanges, draw_microstructures
@@ -53,7 +54,7 @@ def test_an_image_of_one_grey_has_no_spectrum() -> None:
 
 
 def test_the_spectrum_loss_is_the_distance_between_sets() -> None:
-    """Of two-phase images, which :func:`two_phase` only scales; the judge takes quantiles where the loss sorts."""
+    """The judge takes quantiles where the loss sorts."""
     first, second = draw(64), draw(64, 1, MicrostructureRanges(frequency_mean_per_px=(0.08, 0.1)))
     expected = curve_distance(*(per_image(images, "spectral_density") for images in (first, second)))
     loss = float(SpectrumLoss(32)(grey(second), grey(first)))
@@ -65,11 +66,25 @@ def test_both_losses_lead_a_generator_that_is_off() -> None:
     images = draw(32)
     made = (0.3 * grey(draw(32, 1))).requires_grad_()
     z = torch.linspace(-1, 1, 32).reshape(32, 1, 1, 1)
-    for loss in (FractionLoss(images, -1.0, 1.0)(made, z), SpectrumLoss(32)(made, grey(images))):
+    for loss in (FractionLoss(images, -1.0, 1.0)(two_phase(made), z), SpectrumLoss(32)(two_phase(made), grey(images))):
         (gradient,) = torch.autograd.grad(loss, made)
         assert torch.isfinite(gradient).all()
         assert gradient.abs().max() > 0
 
 
-def test_two_phase_keeps_black_white_and_middle() -> None:
-    np.testing.assert_allclose(two_phase(torch.tensor([-1.0, 0.0, 1.0])), [-0.964, 0, 0.964], atol=1e-3)
+def test_what_is_measured_are_the_images_that_are_used() -> None:
+    made = torch.from_numpy(np.random.default_rng(0).uniform(-0.9, 0.4, (5, 1, 8, 8)))
+    np.testing.assert_array_equal(two_phase(made)[:, 0], binarise(made[:, 0].numpy()) * 2.0 - 1)
+
+
+def test_its_gradient_is_that_of_a_smooth_step_at_the_same_threshold() -> None:
+    made = torch.linspace(-1, 1, 64).reshape(1, 1, 8, 8).requires_grad_()
+    (gradient,) = torch.autograd.grad(two_phase(made).sum(), made)
+    steepest = int(gradient.flatten().argmax())
+    assert two_phase(made).flatten()[[steepest - 2, steepest + 2]].tolist() == [-1.0, 1.0]
+    assert gradient.max() == pytest.approx(2.0, rel=1e-3)
+
+
+def test_images_that_are_no_numbers_are_passed_on() -> None:
+    """So that the losses are none either, which ends the training with its own words."""
+    assert torch.isnan(two_phase(torch.full((1, 1, 4, 4), torch.nan))).all()

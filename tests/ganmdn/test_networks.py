@@ -43,10 +43,10 @@ def test_layers_are_those_of_the_paper() -> None:
 
 
 def test_images_of_the_matched_variant_are_periodic() -> None:
-    """Rolling the latent cells rolls the image, but for the first variable, which is the same for all cells here."""
+    """Rolling the latent cells rolls the image, but for the shared variables, which are the same for all cells here."""
     generator = Generator(torch.Generator().manual_seed(1), "matched").eval()
     z = torch.rand(1, 1, 3, 3) * 2 - 1
-    z[0, 0, 0, 0] = z[0, 0, 1, 1] = 0.3
+    z[0, 0, 0, :2] = z[0, 0, 1, 1:] = torch.tensor([0.3, -0.4])
     with torch.no_grad():
         images, rolled = generator(z), generator(z.roll((-1, -1), dims=(2, 3)))
     torch.testing.assert_close(images.roll((-32, -32), dims=(2, 3)), rolled)

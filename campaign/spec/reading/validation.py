@@ -20,9 +20,6 @@ from campaign.spec.reading.advice import (
 from campaign.spec.reading.places import KeyPlace, find_place, place_below
 from campaign.spec.reading.tree import KeyPath, Node, key_text
 
-# Keys that do not exist, the ones to write instead, and how.
-OTHER_KEYS = {"period_nm": ("pixel_nm", "write pixel_nm, the period divided by image_px, in nanometres")}
-
 
 def problems_of(errors: Iterable[ErrorDetails], root: Node, schema: Any) -> list[Problem]:
     """One problem for each mistake.
@@ -63,8 +60,7 @@ def _meant(error: ErrorDetails, root: Node, schema: Any) -> KeyPath | None:
         return None
     place = find_place(root, schema, error["loc"])
     known = place.owner.model_fields if place.owner else {}
-    other = OTHER_KEYS.get(place.name, ("", ""))[0]
-    close = [other] if other in known else difflib.get_close_matches(place.name, known, n=1)
+    close = difflib.get_close_matches(place.name, known, n=1)
     return (*place.path[:-1], close[0]) if close else None
 
 
@@ -82,9 +78,8 @@ def _problems(error: ErrorDetails, root: Node, schema: Any) -> Iterator[Problem]
             yield _problem(place, missing_key(place))
     elif kind == "extra_forbidden":
         known = place.owner.model_fields if place.owner else {}
-        other, fix = OTHER_KEYS.get(place.name, ("", ""))
         at_key = replace(place, mark=place.key_mark or place.mark)
-        advice = Advice("is not a known key", fix if other in known else suggestion(place.name, known))
+        advice = Advice("is not a known key", suggestion(place.name, known))
         yield _problem(at_key, advice, f"'{place.name}'")
     elif kind in {"union_tag_invalid", "union_tag_not_found"}:
         if place.node is None or not place.node.incomplete:

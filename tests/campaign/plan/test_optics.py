@@ -6,6 +6,7 @@ import pytest
 
 from campaign.plan.optics import effort, optics_of, simulation_of
 from campaign.spec.campaign import Spec
+from campaign.spec.solves import stack_at
 
 MakeSpec = Callable[..., Spec]
 
@@ -22,6 +23,16 @@ def test_indices_are_resolved_at_every_wavelength_with_their_source(make_spec: M
     assert silicon.source
     assert complex(silicon.n[1], silicon.k[1]) == spec.physics.materials["silicon"].index(700.0)
     assert optics.materials["mirror"].k == (100.0, 100.0)
+
+
+def test_the_unit_cell_is_given_by_its_pixels_or_as_a_whole(make_spec: MakeSpec) -> None:
+    by_pixel = make_spec().physics
+    assert [optics_of(by_pixel, 2, px).period_nm for px in (64, 96)] == [2000.0, 3000.0]
+    whole = by_pixel.model_copy(update={"pixel_nm": None, "period_nm": 1200.0})
+    made = [optics_of(whole, 2, px) for px in (64, 96)]
+    assert [optics.period_nm for optics in made] == [1200.0, 1200.0]
+    assert [optics.pixel_nm for optics in made] == [18.75, 12.5]
+    assert stack_at(whole, 96, 980.0).period_nm == 1200.0
 
 
 def test_orders_are_those_of_the_data_set_or_those_asked_for(make_spec: MakeSpec) -> None:

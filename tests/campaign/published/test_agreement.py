@@ -22,7 +22,7 @@ from photonics.rcwa import SolverError
 
 MakeSpec = Callable[..., Spec]
 PROJECT = Path(__file__).parents[3]
-SHALLOW = PROJECT / "specs" / "physics" / "shallow-silicon.yaml"
+TEXTURE = PROJECT / "specs" / "physics" / "oxide-texture.yaml"
 
 
 @pytest.fixture
@@ -91,27 +91,27 @@ def test_why_nothing_could_be_simulated_is_told(
 
 @pytest.mark.long
 def test_command_prints_the_figures(published: Path) -> None:
-    done = run("validate-physics", SHALLOW, published, "--json")
+    done = run("validate-physics", TEXTURE, published, "--json")
     assert done.returncode == 0, done.stderr
     assert set(json.loads(done.stdout)) == {"r", "rmse", "bias", "std_ratio", "n", "failed"}
     assert json.loads(done.stdout)["n"] == 4
     assert run("validate-physics", PROJECT / "specs" / "quickstart.yaml", published, "--json").stdout == done.stdout
-    assert "std ratio" in run("validate-physics", SHALLOW, published).stdout
+    assert "std ratio" in run("validate-physics", TEXTURE, published).stdout
 
 
 @pytest.mark.long
 def test_command_tells_what_is_wrong(published: Path, tmp_path: Path) -> None:
-    done = run("validate-physics", SHALLOW, SHALLOW)
-    assert (done.returncode, done.stderr) == (2, f"{SHALLOW} is not an HDF5 file\n")
+    done = run("validate-physics", TEXTURE, TEXTURE)
+    assert (done.returncode, done.stderr) == (2, f"{TEXTURE} is not an HDF5 file\n")
     broken = tmp_path / "broken.yaml"
-    broken.write_text(SHALLOW.read_text().replace("wavelength_nm: 980", "wavelength_nm: 9.8e-7"))
+    broken.write_text(TEXTURE.read_text().replace("wavelength_nm: 550", "wavelength_nm: 5.5e-7"))
     done = run("validate-physics", broken, published)
     assert done.returncode == 2
     assert (
-        "broken.yaml:5:16: wavelength_nm: must be at least 1, got 9.8e-7; looks like metres, write 980" in done.stderr
+        "broken.yaml:4:16: wavelength_nm: must be at least 1, got 5.5e-7; looks like metres, write 550" in done.stderr
     )
     other = tmp_path / "other.yaml"
-    other.write_text(SHALLOW.read_text().replace("data-ii: 4", "fine: 4"))
+    other.write_text(TEXTURE.read_text().replace("orders: 4", "orders: {data-i: 4, fine: 4}"))
     done = run("validate-physics", other, published)
     assert done.returncode == 2
     assert done.stderr == (

@@ -226,12 +226,13 @@ def test_orders_to_try_scale_those_of_other_data_sets(
 
 
 def test_a_physics_file_alone_frees_everything_around_its_values() -> None:
-    calibration, orders = load_calibration(PROJECT / "specs" / "physics" / "shallow-silicon.yaml", 64)
+    calibration, orders = load_calibration(PROJECT / "specs" / "physics" / "oxide-texture.yaml", 64)
     images, published = np.zeros((5, 64, 64), np.uint8), np.linspace(0, 1, 5)
     [made] = Calibrator(calibration, orders, images, published).families
-    assert set(made.free) == {"wavelength_nm", "period_nm", "etch", "film", "spacer"}
+    assert set(made.free) == {"wavelength_nm", "period_nm", "texture", "film"}
     low, high = made.bounds["wavelength_nm"]
-    assert low < 980 < high
+    assert low < 550 < high
+    assert made.bounds["period_nm"] == pytest.approx((1050 / 1.3, 1050 * 1.3))
     assert made.fixed == {}
 
 
@@ -240,6 +241,9 @@ def test_a_period_may_be_given_in_wavelengths(family: Path, images: np.ndarray, 
     calibrator = Calibrator(*load_calibration(family, 64), images, published)
     assert calibrator.families[0].free == ("wavelength_nm", "period_wavelengths", "etch")
     assert calibrator._physics(0, [640, 1.6, 60]).pixel_nm == 16
+    family.write_text(family.read_text().replace("pixel_nm: 31.25", "period_nm: 2000"))
+    whole = Calibrator(*load_calibration(family, 64), images, published)._physics(0, [640, 1.6, 60])
+    assert (whole.pixel_nm, whole.period_nm) == (None, 1024)
 
 
 def test_a_campaign_lends_its_physics() -> None:

@@ -238,8 +238,23 @@ MISTAKES = [
     (
         "pixel_nm: 31.25",
         "period_nm: 2.0e-6",
-        "22:3: physics.period_nm: is not a known key, got 'period_nm'; "
-        "write pixel_nm, the period divided by image_px, in nanometres",
+        "22:14: physics.period_nm: must be at least 1, got 2.0e-6; looks like metres, write 2000",
+    ),
+    (
+        "pixel_nm: 31.25",
+        "pixel_nm: 31.25\n  period_nm: 1200",
+        "23:14: physics.period_nm: must not stand beside pixel_nm, got 1200; leave out one of the two",
+    ),
+    (
+        "  pixel_nm: 31.25\n",
+        "",
+        "20:1: physics: must hold pixel_nm, the side of a pixel, or period_nm, the side of the unit cell, "
+        "got neither; add one of the two, in nanometres",
+    ),
+    (
+        "pixel_nm: 31.25",
+        "pixel: 31.25",
+        "22:3: physics.pixel: is not a known key, got 'pixel'; did you mean 'pixel_nm'?",
     ),
     ("wavelength_nm: 980", "wavelength_nm: []", "21:18: physics.wavelength_nm: must not be empty, got []; add one"),
     (
