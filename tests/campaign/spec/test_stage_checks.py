@@ -21,9 +21,10 @@ from campaign.spec.methods import Tune
 from campaign.stages.simulator import Simulator
 from campaign.stages.tuning import search_space
 from cluster.tune.search_space import check_space
+from ganmdn.density_training import split_labels
 from ganmdn.gan import _check_inputs
 from ganmdn.gan_config import GanConfig
-from ganmdn.mdn_training import MdnTraining, split_labels
+from ganmdn.mdn_training import MdnTraining
 from ganmdn.microstructures import MicrostructureRanges
 from ganmdn.session import LocalSession
 
