@@ -27,6 +27,10 @@ class ForwardSearch:
 
     bank: CandidateBank
 
+    def __len__(self) -> int:
+        """Designs that it can choose from."""
+        return len(self.bank.z)
+
     def design(self, target: float, count: int, seed: np.random.SeedSequence) -> Designs:
         """Pick from the bank, whatever the seed; see ``InverseModel.design`` and ``CandidateBank.choose``."""
         return self.bank.choose(target, count)

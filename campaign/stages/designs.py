@@ -63,7 +63,7 @@ def columns_of(config: DesignsConfig, designs: list[Designs]) -> dict[str, np.nd
     """
     rows = [len(each.images) for each in designs]
     return {
-        "z": np.concatenate([_latents(config, each) for each in designs]),
+        "z": np.concatenate([latents_of(config, each) for each in designs]),
         "image": pack_images(np.concatenate([each.images for each in designs])),
         "target": np.repeat(np.asarray(config.targets, dtype=np.float64), rows),
         "predicted": np.concatenate([_or_nan(each.predicted, len(each.images)) for each in designs]),
@@ -71,7 +71,7 @@ def columns_of(config: DesignsConfig, designs: list[Designs]) -> dict[str, np.nd
     }
 
 
-def _latents(config: DesignsConfig, designs: Designs) -> np.ndarray:
+def latents_of(config: DesignsConfig, designs: Designs) -> np.ndarray:
     """Latents of the designs, (n, h, w) float32."""
     if designs.z is not None:
         return designs.z.astype(np.float32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -132,8 +132,12 @@ class _StoreFanOut:
         )
 
 
-def simulate_apart(simulator: Simulator, images: np.ndarray, context: StageContext) -> dict[str, np.ndarray]:
+def simulate_apart(
+    simulator: Simulator, images: np.ndarray, context: StageContext, note: Callable[[int], None] = lambda done: None
+) -> dict[str, np.ndarray]:
     """Simulate images (n, H, W) on as many workers as there are; columns of a store, without the inputs.
+
+    ``note`` hears after every simulation how many are done.
 
     Raises
     ------
@@ -147,6 +151,7 @@ def simulate_apart(simulator: Simulator, images: np.ndarray, context: StageConte
 
     def land(unit: Unit, row: Mapping[str, Any]) -> None:
         rows[unit.number] = row
+        note(len(rows))
 
     def rescue(unit: Unit, error: WorkerLostError) -> Iterator[Unit]:
         treatment = treat(unit, error, read_note(folder / str(unit.number)), 1, context.limits)

@@ -173,6 +173,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[StageResults, Pa
     data["generator"]["training"] |= {"workers": 1, "steps": 4, "batch_size": 4}
     data["methods"][-1] |= {"initial": 5, "iterations": 3}
     data["methods"] += [SMALL_SEARCH, SMALL_FLOW, "nearest-labels", "random-labels"]
+    verify = {"simulations_per_design": 2, "tolerance": 0}
+    data["methods"].append(SMALL_SEARCH | {"name": "forward-search-2", "verify": verify})
+    data["methods"] += [{"kind": kind, "name": f"{kind}-2", "verify": verify} for kind in ("nearest-labels", "pca-mdn")]
     folder = tmp_path_factory.mktemp("finished")
     pipeline, cache = Pipeline.of(Spec.model_validate(data), KINDS), StageCache(folder / "cache")
     (folder / "run").mkdir()
