@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,22 +69,22 @@ def test_an_interrupted_stage_goes_on_with_the_round_it_was_in(
     results, _ = finished
     name = "refinement/forward-search-2/data-ii"
     stage, inputs = results.pipeline[name], inputs_of(results, name)
-    rounds = []
+    plan_round = refinement.plan_round
 
-    def interrupted(config: object, sources: refinement.Sources) -> None:
-        rounds.append(len(sources.rounds))
+    def first_alone(config: Any, sources: refinement.Sources) -> Any:
         if sources.rounds:
             raise InterruptedError("the power went")
-        return plan_round(config, sources)  # type: ignore[arg-type]
+        return plan_round(config, sources)
 
-    plan_round = refinement.plan_round
-    monkeypatch.setattr(refinement, "plan_round", interrupted)
+    def others_alone(config: Any, sources: refinement.Sources) -> Any:
+        assert sources.rounds, "a round that was done is planned again"
+        return plan_round(config, sources)
+
+    monkeypatch.setattr(refinement, "plan_round", first_alone)
     with pytest.raises(InterruptedError, match="the power went"):
         run(stage.config, inputs, context)
-    assert rounds == [0, 1]
-    monkeypatch.setattr(refinement, "plan_round", plan_round)
-    again = replace(context, facts={})
-    run(stage.config, inputs, again)
+    monkeypatch.setattr(refinement, "plan_round", others_alone)
+    run(stage.config, inputs, replace(context, facts={}))
     kept = SimulationStore.open(results.folder(name) / STORE).read("y", "z", "image", "target", "design")
     for column, values in SimulationStore.open(context.folder / STORE).read(*kept).items():
         np.testing.assert_array_equal(values, kept[column])
