@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from ganmdn.candidate_bank import CandidateBank, SpreadCurve
 from ganmdn.candidate_choice import expected_error
+from ganmdn.forward_config import KEPT_EACH, CandidateSearch
 from ganmdn.inverse import Generate
 from ganmdn.label_table import LabelTable
 from ganmdn.latents import draw_latents
@@ -23,32 +23,7 @@ RUNGS = 24  # properties that the local search aims at
 BEYOND = 0.1  # how far the rungs go beyond the labels, as a share of their range
 PARENTS = 60  # best candidates of a rung, whose latents are moved
 STEPS = (0.03, 0.1, 0.3)  # standard deviations of such moves, as shares of the prior's half width
-KEPT_PROPERTIES, KEPT_EACH = 161, 400  # a bank keeps the best candidates for this many properties
-
-
-@dataclass(frozen=True)
-class CandidateSearch:
-    """How latents are screened.
-
-    Attributes
-    ----------
-    pool
-        Latents drawn from the prior.
-    rounds, children
-        Rounds of the local search, and latents in each.
-    reach
-        The search's box, as a multiple of the prior's: the edges of what a generator makes lie outside its prior.
-    """
-
-    pool: int = 6000
-    rounds: int = 8
-    children: int = 1000
-    reach: float = 1.5
-
-    def __post_init__(self) -> None:
-        for name, least in (("pool", 1), ("rounds", 0), ("children", 1), ("reach", 1.0)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+KEPT_PROPERTIES = 161  # a bank keeps the best KEPT_EACH candidates for each of so many
 
 
 class _Screening:

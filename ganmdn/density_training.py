@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from ganmdn.density_config import EarlyStopping
+
 EpochReport = Callable[[int, dict[str, float]], None]
 """Called after every epoch (from 1) with ``train_loss`` and ``validation_loss``; what it raises ends the fit."""
 
@@ -26,31 +28,6 @@ class ConditionalDensity(nn.Module):
 
 
 Network = TypeVar("Network", bound=ConditionalDensity)
-
-
-@dataclass(frozen=True)
-class EarlyStopping:
-    """How a density is fitted, whatever the network; the defaults are the paper's where it prints them (appendix).
-
-    It prints neither ``max_epochs`` nor ``validation_fraction``, the share of labels held out for early stopping.
-    """
-
-    learning_rate: float = 1e-3
-    batch_size: int = 128
-    patience: int = 50
-    max_epochs: int = 2000
-    validation_fraction: float = 0.1
-
-    def __post_init__(self) -> None:
-        for name in ("patience", "max_epochs"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.batch_size < 2:
-            raise ValueError(f"batch_size must be at least 2 for batch norm, got {self.batch_size}")
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
-        if not 0 < self.validation_fraction < 1:
-            raise ValueError(f"validation_fraction must lie between 0 and 1, got {self.validation_fraction}")
 
 
 @dataclass(frozen=True)

@@ -10,29 +10,10 @@ import torch
 from gpytorch.kernels import MaternKernel, ScaleKernel
 from torch import Tensor
 
+from ganmdn.forward_config import ProcessTraining
+
 LEARNING_RATE = 0.1
 LEAST_NOISE = 1e-6  # variance, in units of the property's
-
-
-@dataclass(frozen=True)
-class ProcessTraining:
-    """How length scales are fitted.
-
-    Attributes
-    ----------
-    labels
-        They are fitted to so many at most, drawn at random; the cost grows with the cube.
-    iterations
-        Steps of Adam on the marginal likelihood.
-    """
-
-    labels: int = 800
-    iterations: int = 60
-
-    def __post_init__(self) -> None:
-        for name in ("labels", "iterations"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True)

@@ -14,34 +14,12 @@ import torch
 import zuko
 from torch import Tensor
 
-from ganmdn.density_training import ConditionalDensity, DensityFit, EarlyStopping, EpochReport, fit_density
+from ganmdn.density_config import FlowTraining
+from ganmdn.density_training import ConditionalDensity, DensityFit, EpochReport, fit_density
 from ganmdn.inverse import Designs, Generate
 
 WEIGHTS = "flow.pt"
 EDGE = 1e-6  # of the box's width: nearer to an edge a latent is moved inwards, where its normal variable is finite
-
-
-@dataclass(frozen=True)
-class FlowTraining(EarlyStopping):
-    """Size and training of the flow.
-
-    Attributes
-    ----------
-    transforms, bins
-        Spline transformations, and pieces of each spline.
-    width
-        Neurons in each of the two hidden layers that give a transformation's splines.
-    """
-
-    transforms: int = 3
-    bins: int = 8
-    width: int = 64
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name, least in (("transforms", 1), ("bins", 2), ("width", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True)

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from ganmdn.diffraction import DiffractionOrders, diffraction_features
-from ganmdn.feature_process import FeatureProcess, ProcessTraining
-from ganmdn.image_ensemble import EnsembleTraining, ImageEnsemble, ProgressReport, fit_ensemble
-from ganmdn.image_network import NetworkShape
+from ganmdn.feature_process import FeatureProcess
+from ganmdn.forward_config import ForwardConfig
+from ganmdn.image_ensemble import ImageEnsemble, ProgressReport, fit_ensemble
 from ganmdn.label_table import LabelTable
 
 NINETY_PERCENT = 1.645  # standard deviations of a normal distribution on either side
 SHARES = np.linspace(0, 1, 21)  # tried, of the variance that does not vary from image to image
-
-
-@dataclass(frozen=True)
-class ForwardConfig:
-    """What the forward model is made of; each part tells what it means."""
-
-    network: NetworkShape = field(default_factory=NetworkShape)
-    training: EnsembleTraining = field(default_factory=EnsembleTraining)
-    orders: DiffractionOrders = field(default_factory=DiffractionOrders)
-    process: ProcessTraining = field(default_factory=ProcessTraining)
 
 
 @dataclass(frozen=True)

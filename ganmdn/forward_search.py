@@ -5,14 +5,15 @@ All that costs time belongs to fitting: designs for any target are then looked u
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ganmdn.candidate_bank import CandidateBank
-from ganmdn.candidate_search import CandidateSearch, screen_candidates
-from ganmdn.forward_model import ForwardConfig, ForwardQuality, fit_forward_model
+from ganmdn.candidate_search import screen_candidates
+from ganmdn.forward_config import ForwardSearchConfig
+from ganmdn.forward_model import ForwardQuality, fit_forward_model
 from ganmdn.image_ensemble import ProgressReport
 from ganmdn.inverse import Designs, Generate
 from ganmdn.label_table import LabelTable
@@ -21,18 +22,14 @@ SCREENED_PER_STEP = 50  # candidates that take about as long as a label in each 
 
 
 @dataclass(frozen=True)
-class ForwardSearchConfig:
-    """The forward model and the search."""
-
-    forward: ForwardConfig = field(default_factory=ForwardConfig)
-    search: CandidateSearch = field(default_factory=CandidateSearch)
-
-
-@dataclass(frozen=True)
 class ForwardSearch:
     """Designs are the candidates whose expected error is least, with their spread kept."""
 
     bank: CandidateBank
+
+    def __len__(self) -> int:
+        """Designs that it can choose from."""
+        return len(self.bank.z)
 
     def design(self, target: float, count: int, seed: np.random.SeedSequence) -> Designs:
         """Pick from the bank, whatever the seed; see ``InverseModel.design`` and ``CandidateBank.choose``."""

@@ -10,41 +10,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ganmdn.image_network import SYMMETRIES, ImageNetwork, NetworkShape, low_passed, turned
+from ganmdn.forward_config import EnsembleTraining, NetworkShape
+from ganmdn.image_network import SYMMETRIES, ImageNetwork, low_passed, turned
 
 ProgressReport = Callable[[int, int], None]
 """Called with the steps done and those to do; what it raises ends the work."""
 
 WARM_UP = 0.15  # share of the steps in which the learning rate rises
 IMAGES_AT_ONCE = 256
-
-
-@dataclass(frozen=True)
-class EnsembleTraining:
-    """How many networks are fitted, and how.
-
-    Attributes
-    ----------
-    members
-        Networks; each leaves out one in so many labels.
-    epochs, batch_size
-        Passes over a member's labels, and labels a step.
-    learning_rate, weight_decay
-        Of AdamW; the rate rises to this and falls to zero along a cosine (Smith and Topin, arXiv 1708.07120).
-    """
-
-    members: int = 4
-    epochs: int = 60
-    batch_size: int = 64
-    learning_rate: float = 6e-3
-    weight_decay: float = 1e-4
-
-    def __post_init__(self) -> None:
-        for name, least in (("members", 2), ("epochs", 1), ("batch_size", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -10,35 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ganmdn.forward_config import NetworkShape
+
 STEM_KERNEL = 5
 HEAD_NEURONS = 64
 FIRST_BRANCH = 0.3  # weight of a block's branch at the start, beside 1 for what goes past it
 ROOT_FLOOR = 1e-3
 SYMMETRIES = 8  # of the square
-
-
-@dataclass(frozen=True)
-class NetworkShape:
-    """Sizes of an image network.
-
-    Attributes
-    ----------
-    cell_px
-        Side of the cells that images are low-passed to: at a quarter of the pixels 64 x 64 keep orders up to 8.
-    channels
-        Of the first blocks; the last has twice as many on half the grid.
-    blocks
-        Residual blocks.
-    """
-
-    cell_px: int = 4
-    channels: int = 16
-    blocks: int = 3
-
-    def __post_init__(self) -> None:
-        for name in ("cell_px", "channels", "blocks"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
 
 
 class PeriodicConvolution(nn.Module):

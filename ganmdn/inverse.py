@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -56,6 +56,11 @@ class InverseModel(Protocol):
     def save(self, folder: Path) -> None:
         """Write the model into ``folder``, made if need be, as arrays and weights: no pickled objects."""
         ...
+
+
+def most_designs(model: InverseModel, wanted: int) -> int:
+    """``wanted``, or as many designs as the model has, where it picks them from a table (``len`` of the model)."""
+    return min(wanted, len(model)) if isinstance(model, Sized) else wanted
 
 
 def binary_rows(images: np.ndarray) -> np.ndarray:

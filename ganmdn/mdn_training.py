@@ -8,7 +8,8 @@ from functools import partial
 import numpy as np
 import torch
 
-from ganmdn.density_training import DensityFit, EarlyStopping, EpochReport, fit_density
+from ganmdn.density_config import EarlyStopping
+from ganmdn.density_training import DensityFit, EpochReport, fit_density
 from ganmdn.mdn import MdnShape, MixtureDensityNetwork
 
 MdnFit = DensityFit[MixtureDensityNetwork]

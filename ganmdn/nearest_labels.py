@@ -17,6 +17,10 @@ class NearestLabels:
 
     table: LabelTable
 
+    def __len__(self) -> int:
+        """Designs that it can choose from."""
+        return len(self.table.y)
+
     def design(self, target: float, count: int, seed: np.random.SeedSequence) -> Designs:
         """The ``count`` nearest labels, whatever the seed; see ``InverseModel.design``."""
         return self.table.designs(self.table.nearest(target, count))

@@ -17,6 +17,10 @@ class RandomLabels:
 
     table: LabelTable
 
+    def __len__(self) -> int:
+        """Designs that it can choose from."""
+        return len(self.table.y)
+
     def design(self, target: float, count: int, seed: np.random.SeedSequence) -> Designs:
         """``count`` different labels; see ``InverseModel.design``."""
         chosen = np.random.default_rng(seed).choice(len(self.table.y), self.table.checked(count), replace=False)

@@ -44,7 +44,7 @@ def simulating(physics: SimulatedPhysics, profile: Profile | None, report: Calla
         def simulate(images: Sequence[np.ndarray]) -> list[Row]:
             if not images:
                 return []
-            columns = simulate_apart(simulator, np.stack(images), context, report)
+            columns = simulate_apart(simulator, np.stack(images), context, lambda done: report(1))
             return [{name: column[place] for name, column in columns.items()} for place in range(len(images))]
 
         yield simulate

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from campaign.spec.base import Count, Model
 from campaign.spec.campaign import Spec
+from campaign.spec.method_entry import InverseEntry
 from campaign.spec.methods import BayesianOptimizationBlock
 from campaign.spec.plugin import OptimizerConfig, PluginConfig
 
@@ -42,7 +43,7 @@ class DataSetConfig(Model):
 
 def place_of(spec: Spec, dataset: str, method: str = "") -> tuple[int, int]:
     """Positions of a data set and of a method in a spec, by which stages, tables and figures are ordered."""
-    methods = [str(each.kind) for each in spec.methods]
+    methods = [each.method_name for each in spec.methods]
     return list(spec.datasets).index(dataset), methods.index(method) if method else -1
 
 
@@ -54,3 +55,15 @@ def inverse_methods(spec: Spec) -> list[Any]:
 def searches(spec: Spec) -> list[SearchMethod]:
     """The methods of a spec that search; in its order."""
     return [method for method in spec.methods if isinstance(method, SearchMethod)]
+
+
+def learner(spec: Spec, method: InverseEntry) -> str:
+    """Name of the first method of a spec that learns what ``method`` learns: what both take is learnt once."""
+    learnt = method.as_learnt()
+    return next(each.method_name for each in inverse_methods(spec) if each.as_learnt() == learnt)
+
+
+def designing(method: InverseEntry, dataset: str) -> str:
+    """Name of the stage that leaves the designs of a method for a data set."""
+    kind = "designs" if method.verify is None else "refinement"
+    return f"{kind}/{method.method_name}/{dataset}"

@@ -43,6 +43,8 @@ class Stage(Generic[StageConfig]):
         What one of them is expected to take on one core; counts in no key.
     providers
         Packages outside of the project whose code computes it too.
+    modules
+        Modules of the project that compute it, beside its kind's and what that imports.
     """
 
     descriptor: StageKind[StageConfig]
@@ -55,6 +57,7 @@ class Stage(Generic[StageConfig]):
     simulations: int = 0
     seconds_each: float = 0.0
     providers: tuple[Provider, ...] = ()
+    modules: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:

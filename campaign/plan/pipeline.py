@@ -1,6 +1,6 @@
 """The stages that a spec asks for, in an order in which they can run, and what the result of each depends on.
 
-microstructures -> generator -> latents -> labels -> model -> designs -> verification
+microstructures -> generator -> latents -> labels -> model -> designs or refinement -> verification
                                               |-> tuning -^
                                               |-> truncation
                                               |-> optimization
@@ -78,7 +78,7 @@ class Pipeline:
 
     def code_of(self, stage: Stage[Any], reader: CodeReader) -> Mapping[str, str]:
         """Digests of the modules that compute ``stage``, and versions of the packages that plug in."""
-        modules = [module for provider in stage.providers for module in provider.modules]
+        modules = [*stage.modules, *(module for provider in stage.providers for module in provider.modules)]
         science = (*SCIENCE, *(name for provider in stage.providers for name in provider.roots))
         code = reader.behind(stage.descriptor.module, *modules, science=science)
         return code | {f"version of {provider.package}": provider.version for provider in stage.providers}

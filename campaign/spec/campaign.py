@@ -16,11 +16,11 @@ from pydantic import Field
 
 from campaign.spec.base import Count, Fraction, Model, Name, Seed, repeats
 from campaign.spec.generator import DataSet, GeneratorBlock, Latent
-from campaign.spec.methods import LEARNED_MODELS, LabelsBlock, MdnTrainingBlock, Method, Tune
+from campaign.spec.method_rules import method_violations
+from campaign.spec.methods import LabelsBlock, MdnTrainingBlock, Method, Tune
 from campaign.spec.physics import Physics, of_dataset
 from campaign.spec.problems import Violation
 from campaign.spec.solves import why_refused
-from ganmdn.limits import held_out
 
 
 class Spec(Model):
@@ -45,16 +45,11 @@ class Spec(Model):
 
     def violations(self) -> Iterator[Violation]:
         """Blocks agree with each other."""
-        kinds = [method.kind for method in self.methods]
-        yield from repeats(kinds, "methods", "must stand once among the methods")
         yield from repeats(self.targets, "targets", "must stand once among the targets")
         if self.physics.kind == "rcwa":
             orders = list(_order_violations(self))
             yield from orders or _solve_violations(self)
-        yield from _label_violations(self)
-        if self.tune is not None and "gan-mdn" not in kinds:
-            rule = "needs 'gan-mdn' among the methods, whose MDN it tunes"
-            yield Violation(("tune",), rule, "add gan-mdn to methods or remove tune", ", ".join(kinds))
+        yield from method_violations(self)
 
     def truncation_orders_of(self, dataset: str) -> int:
         """Orders at which a sample of the labels of ``dataset`` is solved again."""
@@ -134,35 +129,3 @@ def _solve_violations(spec: Spec) -> Iterator[Violation]:
 
 def _of(written: int | Mapping[str, int] | None, at: tuple[str, ...], dataset: str) -> tuple[str, ...]:
     return (*at, dataset) if isinstance(written, Mapping) else at
-
-
-def _label_violations(spec: Spec) -> Iterator[Violation]:
-    count = spec.labels.count
-    training = count - held_out(count, spec.mdn.validation_fraction)
-    rule = f"must not exceed the {training} labels left for training"
-    fix = f"write {training} or less, or a larger labels.count"
-    if spec.mdn.batch_size > training and LEARNED_MODELS & {method.kind for method in spec.methods}:
-        yield Violation(("mdn", "batch_size"), rule, fix, str(spec.mdn.batch_size))
-    for index, size in enumerate(spec.tune.batch_size if spec.tune else ()):
-        if size > training:
-            yield Violation(("tune", "batch_size", index), rule, fix, str(size))
-    for index, method in enumerate(spec.methods):
-        initial = getattr(method, "initial", 0)  # of optimisers
-        if initial > count:
-            rule = f"must not exceed labels.count, {count}"
-            yield Violation(("methods", index, "initial"), rule, f"write {count} or less", str(initial))
-        elif method.kind == "pca-mdn":
-            widest = max(dataset.latent_dimension for dataset in spec.datasets.values())
-            if widest > count:
-                rule = f"must be at least {widest} for the components of pca-mdn"
-                yield Violation(("labels", "count"), rule, f"write {widest} or more", str(count))
-        elif method.kind == "authors-mdn":
-            yield from _authors_violations(spec, index)
-
-
-def _authors_violations(spec: Spec, index: int) -> Iterator[Violation]:
-    for name, dataset in spec.datasets.items():
-        if dataset.latent != (2, 2):
-            value = f"{list(dataset.latent)} in data set '{name}'"
-            rule = "was trained for latent [2, 2] only"
-            yield Violation(("methods", index), rule, "remove the method or the data set", value)

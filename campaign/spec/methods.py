@@ -8,13 +8,15 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from campaign.spec.base import NO_TEXT, Count, Fraction, Model, Positive, Range
+from campaign.spec.method_entry import InverseEntry, MethodEntry
 from campaign.spec.paths import InputFile
 from campaign.spec.physics import Orders
 from campaign.spec.problems import Violation
+from ganmdn.density_config import FlowTraining
+from ganmdn.forward_config import CandidateSearch, EnsembleTraining, NetworkShape
 from ganmdn.limits import LEAST_BATCH
 
 Batch = Annotated[int, Field(ge=LEAST_BATCH), NO_TEXT]
-LEARNED_MODELS = {"gan-mdn", "pca-mdn", "direct-mdn"}  # methods that train an MDN on the labels
 
 
 class LabelsBlock(Model):
@@ -44,34 +46,40 @@ class MdnTrainingBlock(Model):
 SamplingName = Literal["component", "authors"]
 
 
-class GanMdnBlock(Model):
+class MdnEntry(InverseEntry):
+    """A method that trains a mixture density network on the labels, as the block ``mdn`` says."""
+
+
+class GanMdnBlock(MdnEntry):
     """The paper's method: MDN from absorption to latent z, generator from z to image."""
 
+    not_learnt = InverseEntry.not_learnt | {"sampling"}
     kind: Literal["gan-mdn"]
     sampling: SamplingName = "component"
 
 
-class PcaMdnBlock(Model):
+class PcaMdnBlock(MdnEntry):
     """Baseline: principal components in place of the GAN's latent variables."""
 
     kind: Literal["pca-mdn"]
 
 
-class DirectMdnBlock(Model):
+class DirectMdnBlock(MdnEntry):
     """Baseline: MDN from absorption straight to pixels."""
 
     kind: Literal["direct-mdn"]
 
 
-class AuthorsMdnBlock(Model):
+class AuthorsMdnBlock(InverseEntry):
     """The MDN that the authors published for Data-II, as it is."""
 
+    not_learnt = InverseEntry.not_learnt | {"sampling"}
     kind: Literal["authors-mdn"]
     weights: InputFile = Field(description="path of MDN_weights.h5 from the authors' repository")
     sampling: SamplingName = "component"
 
 
-class BayesianOptimizationBlock(Model):
+class BayesianOptimizationBlock(MethodEntry):
     """Baseline: Gaussian-process optimisation of |y - target| over the latent space, one run per target."""
 
     kind: Literal["bayesian-optimization"]
@@ -80,7 +88,71 @@ class BayesianOptimizationBlock(Model):
     batch: Count = Field(default=8, description="suggestions simulated at the same time")
 
 
-BUILT_IN_METHODS = (GanMdnBlock, PcaMdnBlock, DirectMdnBlock, AuthorsMdnBlock, BayesianOptimizationBlock)
+class ForwardSearchBlock(InverseEntry):
+    """Learns what an image absorbs, screens many latents by it, and keeps the best for every target."""
+
+    kind: Literal["forward-search"]
+    members: Annotated[int, Field(ge=2), NO_TEXT] = Field(
+        default=EnsembleTraining.members, description="image networks, each of which leaves out one in so many labels"
+    )
+    epochs: Count = Field(default=EnsembleTraining.epochs, description="passes over a network's labels")
+    batch_size: Count = EnsembleTraining.batch_size
+    learning_rate: Positive = EnsembleTraining.learning_rate
+    cell_px: Count = Field(
+        default=NetworkShape.cell_px,
+        description="side of the cells that images are low-passed to; divides image_px evenly",
+    )
+    channels: Count = Field(default=NetworkShape.channels, description="maps in the networks' first blocks")
+    blocks: Count = Field(default=NetworkShape.blocks, description="residual blocks")
+    pool: Count = Field(default=CandidateSearch.pool, description="latents screened from the prior")
+    rounds: Annotated[int, Field(ge=0), NO_TEXT] = Field(
+        default=CandidateSearch.rounds, description="rounds of the local search among latents"
+    )
+    children: Count = Field(default=CandidateSearch.children, description="latents screened in each round")
+    reach: Annotated[float, Field(ge=1), NO_TEXT] = Field(
+        default=CandidateSearch.reach, description="the search's box of latents, as a multiple of the prior's"
+    )
+
+
+class FlowPosteriorBlock(InverseEntry):
+    """A neural spline flow from absorption to latent z, the modern peer of the MDN."""
+
+    kind: Literal["flow-posterior"]
+    transforms: Count = Field(default=FlowTraining.transforms, description="spline transformations")
+    bins: Annotated[int, Field(ge=2), NO_TEXT] = Field(default=FlowTraining.bins, description="pieces of a spline")
+    width: Count = Field(default=FlowTraining.width, description="neurons in each of the two hidden layers")
+    learning_rate: Positive = FlowTraining.learning_rate
+    batch_size: Batch = FlowTraining.batch_size
+    patience: Count = Field(
+        default=FlowTraining.patience, description="epochs without improvement before training stops"
+    )
+    max_epochs: Count = FlowTraining.max_epochs
+    validation_fraction: Fraction = FlowTraining.validation_fraction
+
+
+class NearestLabelsBlock(InverseEntry):
+    """Baseline: the labels whose absorption is nearest to the target."""
+
+    kind: Literal["nearest-labels"]
+
+
+class RandomLabelsBlock(InverseEntry):
+    """Baseline: labels drawn at random."""
+
+    kind: Literal["random-labels"]
+
+
+BUILT_IN_METHODS = (
+    GanMdnBlock,
+    PcaMdnBlock,
+    DirectMdnBlock,
+    AuthorsMdnBlock,
+    ForwardSearchBlock,
+    FlowPosteriorBlock,
+    NearestLabelsBlock,
+    RandomLabelsBlock,
+    BayesianOptimizationBlock,
+)
 
 
 def method_by_name(value: Any) -> Any:
@@ -90,7 +162,15 @@ def method_by_name(value: Any) -> Any:
 
 Method = Annotated[
     Annotated[
-        GanMdnBlock | PcaMdnBlock | DirectMdnBlock | AuthorsMdnBlock | BayesianOptimizationBlock,
+        GanMdnBlock
+        | PcaMdnBlock
+        | DirectMdnBlock
+        | AuthorsMdnBlock
+        | ForwardSearchBlock
+        | FlowPosteriorBlock
+        | NearestLabelsBlock
+        | RandomLabelsBlock
+        | BayesianOptimizationBlock,
         Field(discriminator="kind"),
     ],
     BeforeValidator(method_by_name),

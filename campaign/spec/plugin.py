@@ -23,6 +23,7 @@ import numpy as np
 from pydantic import Field
 
 from campaign.spec.base import Count, Model
+from campaign.spec.method_entry import InverseEntry, MethodEntry
 
 
 class PluginConfig(Model):
@@ -33,8 +34,14 @@ class PluginConfig(Model):
     """Where the work is done, written ``"package.module:name"``."""
 
     def options(self) -> dict[str, Any]:
-        """The block as plain JSON data, without ``kind``: what the implementation is given."""
-        return self.model_dump(mode="json", exclude={"kind"})
+        """The block's own fields as plain JSON data: what the implementation is given."""
+        return self.model_dump(mode="json", exclude=set(self.not_options()))
+
+    @classmethod
+    def not_options(cls) -> frozenset[str]:
+        """Fields that every part of its sort has."""
+        sorts = (SimulatorConfig, InverseModelConfig, OptimizerConfig)
+        return frozenset({"kind"}.union(*(sort.model_fields for sort in sorts if issubclass(cls, sort))))
 
 
 class SimulatorConfig(PluginConfig):
@@ -45,20 +52,16 @@ class SimulatorConfig(PluginConfig):
         return 0.1
 
 
-class InverseModelConfig(PluginConfig):
+class InverseModelConfig(InverseEntry, PluginConfig):
     """Stands in ``methods:``. Its implementation is an ``InverseModelClass``."""
 
 
-class OptimizerConfig(PluginConfig):
+class OptimizerConfig(MethodEntry, PluginConfig):
     """Stands in ``methods:``, one search a target. Its implementation is a ``Suggest``; its options, other fields."""
 
     initial: Count = Field(default=250, description="labelled pairs that every target starts from")
     iterations: Count = Field(default=400, description="simulations of one search")
     batch: Count = Field(default=8, description="suggestions simulated at the same time")
-
-    def options(self) -> dict[str, Any]:
-        """The fields that a class derived from this one adds."""
-        return self.model_dump(mode="json", exclude={"kind", "initial", "iterations", "batch"})
 
 
 SimulatorFactory = Callable[[Mapping[str, Any], int], Callable[[np.ndarray], float]]

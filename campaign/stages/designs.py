@@ -6,43 +6,32 @@ import time
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from campaign.plan.config import DataSetConfig, inverse_methods
+from campaign.plan.config import inverse_methods, learner
 from campaign.plan.footprint import Footprint, images_footprint
 from campaign.plan.kind import Stage, StageKind
-from campaign.spec.base import Count, Seed
 from campaign.spec.campaign import Spec
 from campaign.spec.entry_points import provider_of
-from campaign.spec.methods import SamplingName
-from campaign.spec.plugin import InverseModelConfig, implementation_of
+from campaign.spec.plugin import InverseModelConfig
 from campaign.stages.generator import WEIGHTS_FILE
+from campaign.stages.inverse_methods import method_of, module_of
+from campaign.stages.inverse_methods.base import DesignsConfig
 from campaign.stages.seeds import seed_for
 from results.designs.design_set import DesignSet
 from results.designs.packed_images import pack_images
 
 if TYPE_CHECKING:
     from campaign.work.context import StageContext
-    from ganmdn.inverse import Designs, InverseModel
+    from ganmdn.inverse import Designs, Generate, InverseModel
 
 DESIGNS_FOLDER = "designs"
 
 
-class DesignsConfig(DataSetConfig):
-    """How many designs of which method; ``implementation`` is that of a method of somebody else's package."""
-
-    kind: str
-    implementation: str | None = None
-    sampling: SamplingName
-    seed: Seed
-    targets: tuple[float, ...]
-    designs_per_target: Count
-
-
 def run(config: DesignsConfig, inputs: Mapping[str, Path], context: StageContext) -> None:
-    """Leave the designs of all targets in ``designs/``: columns ``z``, ``image``, ``target``."""
+    """Leave the designs of all targets in ``designs/``; see :func:`columns_of`."""
     weights = inputs["generator"] / WEIGHTS_FILE
     columns, seconds = context.task(design_all, config, inputs["model"], weights)
     DesignSet(columns).save(context.folder / DESIGNS_FOLDER)
@@ -56,71 +45,79 @@ def design_all(
     model = load_model(config, model_folder, weights)
     designs, seconds = [], {}
     for target in config.targets:
-        seed = seed_for(config.seed, "designs", config.kind, config.dataset, repr(target))
         started = time.perf_counter()
-        designs.append(model.design(target, config.designs_per_target, seed))
+        designs.append(model.design(target, config.designs_per_target, design_seed(config, target)))
         seconds[f"{target:g}"] = time.perf_counter() - started
-    columns = {
-        "z": np.concatenate([_latents(config, each) for each in designs]),
+    return columns_of(config, designs), seconds
+
+
+def design_seed(config: DesignsConfig, target: float) -> np.random.SeedSequence:
+    """The random stream of the designs for one target."""
+    return seed_for(config.seed, "designs", config.kind, config.dataset, repr(target))
+
+
+def columns_of(config: DesignsConfig, designs: list[Designs]) -> dict[str, np.ndarray]:
+    """Columns ``z``, ``image`` (packed), ``target``, ``predicted`` and ``deviation`` from the designs of each target.
+
+    Not-a-number stands where a method has no latents, or predicts nothing.
+    """
+    rows = [len(each.images) for each in designs]
+    return {
+        "z": np.concatenate([latents_of(config, each) for each in designs]),
         "image": pack_images(np.concatenate([each.images for each in designs])),
-        "target": np.repeat(np.asarray(config.targets, dtype=np.float64), config.designs_per_target),
+        "target": np.repeat(np.asarray(config.targets, dtype=np.float64), rows),
+        "predicted": np.concatenate([_or_nan(each.predicted, len(each.images)) for each in designs]),
+        "deviation": np.concatenate([_or_nan(each.deviation, len(each.images)) for each in designs]),
     }
-    return columns, seconds
+
+
+def latents_of(config: DesignsConfig, designs: Designs) -> np.ndarray:
+    """Latents of the designs, (n, h, w) float32."""
+    if designs.z is not None:
+        return designs.z.astype(np.float32)
+    return np.full((len(designs.images), *config.latent), np.nan, dtype=np.float32)
+
+
+def _or_nan(values: np.ndarray | None, count: int) -> np.ndarray:
+    return np.full(count, np.nan) if values is None else values.astype(np.float64)
 
 
 def load_model(config: DesignsConfig, folder: Path, weights: Path) -> InverseModel:
     """Read a fitted model of any method, with the generator where it needs one."""
-    from ganmdn.direct_mdn import DirectMdn
-    from ganmdn.latent_mdn import LatentMdn
+    return method_of(config.kind).load(config, folder, partial(load_generate, weights))
+
+
+def load_generate(weights: Path) -> Generate:
+    """The generator, from latents to images."""
     from ganmdn.networks import generate_images, load_generator
-    from ganmdn.pca_mdn import PcaMdn
 
-    if config.implementation is not None:
-        generate = partial(generate_images, load_generator(weights))
-        return implementation_of(config.implementation).load(folder, generate)
-    match config.kind:
-        case "gan-mdn" | "authors-mdn":
-            generate = partial(generate_images, load_generator(weights))
-            return LatentMdn.load(folder, config.latent, generate, config.sampling)
-        case "pca-mdn":
-            return PcaMdn.load(folder)
-        case "direct-mdn":
-            return DirectMdn.load(folder, (config.image_px, config.image_px))
-    raise ValueError(f"kind must be a method with a model of its own, got {config.kind!r}")
-
-
-def _latents(config: DesignsConfig, designs: Designs) -> np.ndarray:
-    """Latents of the designs, (n, h, w) float32; not-a-number for a method that has none."""
-    if designs.z is not None:
-        return designs.z.astype(np.float32)
-    return np.full((len(designs.images), *config.latent), np.nan, dtype=np.float32)
+    return partial(generate_images, load_generator(weights))
 
 
 class DesignsKind(StageKind[DesignsConfig]):
     """What a method proposes for the targets."""
 
     name = "designs"
-    schema_version = 2
+    schema_version = 3
 
     def stages(self, spec: Spec) -> Iterator[Stage[DesignsConfig]]:
-        """One an inverse model and data set."""
+        """One a data set and inverse model whose designs nobody simulates before they are handed over."""
         for dataset in spec.datasets:
             for method in inverse_methods(spec):
-                plugged = isinstance(method, InverseModelConfig)
-                config = DesignsConfig.make(
-                    spec,
-                    dataset,
-                    kind=method.kind,
-                    implementation=method.implementation if plugged else None,
-                    sampling=getattr(method, "sampling", "component"),
-                    seed=spec.seed,
-                    targets=spec.targets,
-                    designs_per_target=spec.designs_per_target,
-                )
-                inputs = {"model": f"model/{method.kind}/{dataset}", "generator": "generator"}
-                providers = (provider_of(method),) if plugged else ()
-                yield Stage(self, config, dataset, method.kind, inputs=inputs, providers=providers)
+                if method.verify is None:
+                    yield self._stage(spec, dataset, method)
+
+    def _stage(self, spec: Spec, dataset: str, method: Any) -> Stage[DesignsConfig]:
+        return Stage(
+            self,
+            DesignsConfig.of_method(spec, dataset, method),
+            dataset,
+            method.method_name,
+            inputs={"model": f"model/{learner(spec, method)}/{dataset}", "generator": "generator"},
+            providers=(provider_of(method),) if isinstance(method, InverseModelConfig) else (),
+            modules=(module_of(method.kind),),
+        )
 
     def footprint(self, config: DesignsConfig) -> Footprint:
         """The images, with their latents and targets."""
-        return images_footprint(len(config.targets) * config.designs_per_target, config.image_px)
+        return images_footprint(len(config.targets) * config.designs_per_target, config.image_px) + Footprint(2**14, 2)

@@ -210,7 +210,7 @@ class OptimizationKind(StageKind[OptimizationConfig]):
             self,
             config,
             dataset,
-            method.kind,
+            method.method_name,
             f"{target:g}",
             inputs={"labels": f"labels/{dataset}", "generator": "generator"},
             simulations=method.iterations,

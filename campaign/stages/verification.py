@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from campaign.plan.config import inverse_methods
+from campaign.plan.config import designing, inverse_methods
 from campaign.plan.finished import StageResults
 from campaign.plan.kind import Stage, StageKind
 from campaign.plan.optics import simulation_of
@@ -54,8 +54,8 @@ class VerificationKind(StageKind[VerificationConfig]):
                     self,
                     VerificationConfig.make(spec, dataset, physics=simulation.physics),
                     dataset,
-                    method.kind,
-                    inputs={"designs": f"designs/{method.kind}/{dataset}"},
+                    method.method_name,
+                    inputs={"designs": designing(method, dataset)},
                     simulations=len(spec.targets) * spec.designs_per_target,
                     seconds_each=simulation.seconds_each,
                     providers=simulation.providers,

@@ -70,6 +70,25 @@ SMALL: dict[str, Any] = {
     "targets": [0.6, 0.7],
     "designs_per_target": 3,
 }
+SMALL_SEARCH: dict[str, Any] = {
+    "kind": "forward-search",
+    "members": 2,
+    "epochs": 2,
+    "channels": 2,
+    "blocks": 1,
+    "cell_px": 8,
+    "pool": 30,
+    "rounds": 1,
+    "children": 20,
+}
+SMALL_FLOW: dict[str, Any] = {
+    "kind": "flow-posterior",
+    "transforms": 1,
+    "width": 4,
+    "batch_size": 16,
+    "max_epochs": 3,
+    "patience": 2,
+}
 
 
 @pytest.fixture(scope="session")
@@ -156,6 +175,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[StageResults, Pa
     data["physics"]["numerics"] = {"orders": 1}
     data["generator"]["training"] |= {"workers": 1, "steps": 4, "batch_size": 4}
     data["methods"][-1] |= {"initial": 5, "iterations": 3}
+    data["methods"] += [SMALL_SEARCH, SMALL_FLOW, "nearest-labels", "random-labels"]
+    verify = {"simulations_per_design": 2, "tolerance": 0}
+    data["methods"].append(SMALL_SEARCH | {"name": "forward-search-2", "verify": verify})
+    data["methods"] += [{"kind": kind, "name": f"{kind}-2", "verify": verify} for kind in ("nearest-labels", "pca-mdn")]
     folder = tmp_path_factory.mktemp("finished")
     pipeline, cache = Pipeline.of(Spec.model_validate(data), KINDS), StageCache(folder / "cache")
     (folder / "run").mkdir()

@@ -9,7 +9,8 @@ import pytest
 
 from ganmdn.candidate_bank import CandidateBank, SpreadCurve
 from ganmdn.candidate_choice import mean_distance, pixel_distances
-from ganmdn.candidate_search import CandidateSearch, screen_candidates
+from ganmdn.candidate_search import screen_candidates
+from ganmdn.forward_config import CandidateSearch
 from ganmdn.label_table import LabelTable
 from ganmdn.latents import draw_latents
 

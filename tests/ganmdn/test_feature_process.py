@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from ganmdn.feature_process import FeatureProcess, ProcessTraining
+from ganmdn.feature_process import FeatureProcess
+from ganmdn.forward_config import ProcessTraining
 
 SEED = np.random.SeedSequence(5)
 NOISE = 0.05

@@ -8,7 +8,8 @@ import torch
 
 flow_posterior = pytest.importorskip("ganmdn.flow_posterior", reason="zuko is not installed", exc_type=ImportError)
 
-from ganmdn.flow_posterior import FlowPosterior, FlowShape, FlowTraining, LatentFlow, fit_flow_posterior  # noqa: E402
+from ganmdn.density_config import FlowTraining  # noqa: E402
+from ganmdn.flow_posterior import FlowPosterior, FlowShape, LatentFlow, fit_flow_posterior  # noqa: E402
 
 SEED = np.random.SeedSequence(2)
 QUICK = FlowTraining(transforms=2, width=32, learning_rate=5e-3, max_epochs=2)

@@ -5,10 +5,8 @@ import pytest
 
 from ganmdn import forward_model
 from ganmdn.diffraction import DiffractionOrders
-from ganmdn.feature_process import ProcessTraining
-from ganmdn.forward_model import ForwardConfig, ForwardModel, ForwardQuality, fit_forward_model
-from ganmdn.image_ensemble import EnsembleTraining
-from ganmdn.image_network import NetworkShape
+from ganmdn.forward_config import EnsembleTraining, ForwardConfig, NetworkShape, ProcessTraining
+from ganmdn.forward_model import ForwardModel, ForwardQuality, fit_forward_model
 from ganmdn.label_table import LabelTable
 from ganmdn.microstructures import MicrostructureRanges, draw_microstructures
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from ganmdn.image_ensemble import EnsembleTraining, fit_ensemble
-from ganmdn.image_network import NetworkShape
+from ganmdn.forward_config import EnsembleTraining, NetworkShape
+from ganmdn.image_ensemble import fit_ensemble
 from ganmdn.microstructures import MicrostructureRanges, draw_microstructures
 
 SHAPE = NetworkShape(cell_px=2, channels=4, blocks=1)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from ganmdn.image_network import SYMMETRIES, ImageNetwork, NetworkShape, low_passed, turned
+from ganmdn.forward_config import NetworkShape
+from ganmdn.image_network import SYMMETRIES, ImageNetwork, low_passed, turned
 
 
 def images(count: int, size: int) -> np.ndarray:

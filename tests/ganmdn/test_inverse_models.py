@@ -10,14 +10,18 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from ganmdn.candidate_search import CandidateSearch
+from ganmdn.density_config import FlowTraining
 from ganmdn.diffraction import DiffractionOrders
 from ganmdn.direct_mdn import DirectMdn, fit_direct_mdn
-from ganmdn.feature_process import ProcessTraining
-from ganmdn.forward_model import ForwardConfig
-from ganmdn.forward_search import ForwardSearch, ForwardSearchConfig, fit_forward_search
-from ganmdn.image_ensemble import EnsembleTraining
-from ganmdn.image_network import NetworkShape
+from ganmdn.forward_config import (
+    CandidateSearch,
+    EnsembleTraining,
+    ForwardConfig,
+    ForwardSearchConfig,
+    NetworkShape,
+    ProcessTraining,
+)
+from ganmdn.forward_search import ForwardSearch, fit_forward_search
 from ganmdn.inverse import InverseModel
 from ganmdn.label_table import LabelTable
 from ganmdn.latent_mdn import LatentMdn, fit_latent_mdn
@@ -57,9 +61,7 @@ FITS: dict[str, Fit] = {
     "gan-mdn": lambda y: fit_latent_mdn(y, Z, generate, CONFIG, SEED)[0],
     "pca-mdn": lambda y: fit_pca_mdn(y, IMAGES, 4, CONFIG, SEED)[0],
     "direct-mdn": lambda y: fit_direct_mdn(y, IMAGES, CONFIG, SEED)[0],
-    "flow-posterior": lambda y: _flows().fit_flow_posterior(
-        y, Z, generate, (-1, 1), _flows().FlowTraining(**FLOW), SEED
-    )[0],
+    "flow-posterior": lambda y: _flows().fit_flow_posterior(y, Z, generate, (-1, 1), FlowTraining(**FLOW), SEED)[0],
     "forward-search": lambda y: fit_forward_search(y, Z, IMAGES, generate, (-1, 1), SEARCH, SEED)[0],
     "nearest-labels": lambda y: NearestLabels(LabelTable(y, IMAGES, Z)),
     "random-labels": lambda y: RandomLabels(LabelTable(y, IMAGES, Z)),

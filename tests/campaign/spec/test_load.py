@@ -65,7 +65,10 @@ designs_per_target: 10
 """
 
 NAME_RULE = "must be lower-case letters, digits, '.', '_' and '-', beginning with a letter or digit"
-METHODS = "'gan-mdn', 'pca-mdn', 'direct-mdn', 'authors-mdn', 'bayesian-optimization'"
+METHODS = (
+    "'gan-mdn', 'pca-mdn', 'direct-mdn', 'authors-mdn', 'forward-search', 'flow-posterior', 'nearest-labels', "
+    "'random-labels', 'bayesian-optimization'"
+)
 TOP_KEYS = (
     "campaign, seed, datasets, latent, generator, physics, labels, mdn, methods, tune, targets, designs_per_target"
 )
@@ -128,7 +131,7 @@ MISTAKES = [
     (
         "  - pca-mdn",
         "  - {kind: pca-mdn, width: 4}",
-        "40:21: methods[1].width: is not a known key, got 'width'; known: kind",
+        "40:21: methods[1].width: is not a known key, got 'width'; known: kind, name, verify",
     ),
     (
         "  - pca-mdn",

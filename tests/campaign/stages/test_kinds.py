@@ -32,7 +32,8 @@ def stages_by_kind(make_spec: Callable[..., Spec], tmp_path: Path) -> dict[str, 
         methods=[{"kind": "authors-mdn", "weights": weights}],
     )
     found: dict[str, list[Stage[Any]]] = {}
-    for spec in (make_spec(tune={"trials": 2, "batch_size": [32]}), published):
+    verified = {"kind": "nearest-labels", "name": "looked-up", "verify": {"simulations_per_design": 2}}
+    for spec in (make_spec(tune={"trials": 2, "batch_size": [32]}), published, make_spec(methods=[verified])):
         for stage in Pipeline.of(spec, KINDS).stages:
             found.setdefault(stage.kind, []).append(stage)
     return found

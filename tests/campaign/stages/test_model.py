@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from campaign.plan.finished import StageResults
-from campaign.stages.labels import STORE
-from campaign.stages.model import HISTORY_FILE, fit
+from campaign.stages.inverse_methods.base import HISTORY_FILE
+from campaign.stages.model import fit
 from campaign.work.context import StageContext
 from ganmdn.latent_mdn import LatentMdn
 
 
-@pytest.mark.parametrize("method", ["gan-mdn", "pca-mdn", "direct-mdn"])
+@pytest.mark.parametrize("method", ["gan-mdn", "pca-mdn", "direct-mdn", "flow-posterior"])
 def test_a_fit_leaves_its_losses_and_says_its_best(finished: tuple[StageResults, Path], method: str) -> None:
     results, _ = finished
     with np.load(results.folder(f"model/{method}/data-ii") / HISTORY_FILE) as history:
@@ -35,6 +35,6 @@ def test_a_fit_is_the_same_on_any_worker_of_one_thread(
 ) -> None:
     results, _ = finished
     name = "model/pca-mdn/data-ii"
-    labels = results.folder("labels/data-ii") / STORE
-    again = context.watched_task(fit, results.pipeline[name].config, {}, labels, context.folder, message="epochs")
+    inputs = {"labels": results.folder("labels/data-ii")}
+    again = context.watched_task(fit, results.pipeline[name].config, inputs, context.folder, message="epochs")
     assert again.items() <= results.record(name).facts.items()

@@ -1,0 +1,47 @@
+"""What every entry under ``methods:`` has in common, whoever brings the method."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from pydantic import Field
+
+from campaign.spec.base import Count, Model, Name, NotNegative
+
+
+class VerifyBlock(Model):
+    """Designs are simulated, corrected by what that shows, and tried again; the best simulated ones are kept."""
+
+    simulations_per_design: Count = Field(description="simulations that a design may cost, on average over a target's")
+    tolerance: NotNegative = Field(
+        default=0.0005, description="distance from the target, in units of the property, at which a design is left"
+    )
+
+
+class MethodEntry(Model):
+    """One method of a campaign."""
+
+    kind: str
+    name: Name | None = Field(
+        default=None, description="what tables call it, so that a kind may stand more than once; default: its kind"
+    )
+
+    @property
+    def method_name(self) -> str:
+        """What stages, tables and figures call it."""
+        return self.name or self.kind
+
+
+class InverseEntry(MethodEntry):
+    """A method that proposes designs for any target."""
+
+    not_learnt: ClassVar[frozenset[str]] = frozenset({"name", "verify"})
+    """Fields that decide nothing of what is learnt."""
+
+    verify: VerifyBlock | None = Field(
+        default=None, description="simulate the designs, correct and try again; counted as simulations of the method"
+    )
+
+    def as_learnt(self) -> Self:
+        """The entry with the defaults of all that decides nothing of what is learnt."""
+        return self.model_copy(update={name: type(self).model_fields[name].default for name in self.not_learnt})

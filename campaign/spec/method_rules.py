@@ -1,0 +1,141 @@
+"""What methods ask of the rest of a spec: labels enough to learn from, images that networks can take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from campaign.spec.methods import (
+    AuthorsMdnBlock,
+    BayesianOptimizationBlock,
+    FlowPosteriorBlock,
+    ForwardSearchBlock,
+    GanMdnBlock,
+    MdnEntry,
+    NearestLabelsBlock,
+    PcaMdnBlock,
+    RandomLabelsBlock,
+)
+from campaign.spec.plugin import OptimizerConfig
+from campaign.spec.problems import Violation
+from ganmdn.forward_config import KEPT_EACH
+from ganmdn.limits import held_out
+
+if TYPE_CHECKING:
+    from campaign.spec.campaign import Spec
+
+Rule = Callable[["Spec", int, Any], Iterator[Violation]]
+
+
+def method_violations(spec: Spec) -> Iterator[Violation]:
+    """Rules between the methods, and between each of them and labels, data sets and designs."""
+    yield from _name_violations(spec)
+    yield from _mdn_violations(spec)
+    for index, method in enumerate(spec.methods):
+        for block, rule in RULES.items():
+            if isinstance(method, block):
+                yield from rule(spec, index, method)
+
+
+def _name_violations(spec: Spec) -> Iterator[Violation]:
+    """Names tell methods apart, and no two methods are the same but for their names."""
+    names, kinds = [method.method_name for method in spec.methods], {method.kind for method in spec.methods}
+    alike = [method.model_copy(update={"name": None}) for method in spec.methods]
+    for index, method in enumerate(spec.methods):
+        at = ("methods", index, *(() if method.name is None else ("name",)))
+        if names[index] in names[:index]:
+            fix = "remove it, or give it a name of its own"
+            yield Violation(at, "must stand once among the methods", fix, f"'{names[index]}'")
+        elif method.name in kinds - {method.kind}:
+            rule = "must not be the kind of another method"
+            yield Violation(at, rule, "write another name", f"'{method.name}'")
+        elif alike[index] in alike[:index]:
+            first = names[alike.index(alike[index])]
+            rule = f"must differ from '{first}' in more than the name"
+            yield Violation(("methods", index), rule, "remove it", f"'{names[index]}'")
+
+
+def _mdn_violations(spec: Spec) -> Iterator[Violation]:
+    """Batches of mixture density networks are no larger than what is left to learn from."""
+    if any(isinstance(method, MdnEntry) for method in spec.methods):
+        yield from _batch_violations(spec, spec.mdn.batch_size, spec.mdn.validation_fraction, ("mdn", "batch_size"))
+    if spec.tune is None:
+        return
+    for index, size in enumerate(spec.tune.batch_size):
+        yield from _batch_violations(spec, size, spec.mdn.validation_fraction, ("tune", "batch_size", index))
+    if not any(isinstance(method, GanMdnBlock) for method in spec.methods):
+        rule, kinds = "needs 'gan-mdn' among the methods, whose MDN it tunes", [each.kind for each in spec.methods]
+        yield Violation(("tune",), rule, "add gan-mdn to methods or remove tune", ", ".join(kinds))
+
+
+def _batch_violations(spec: Spec, size: int, validation: float, at: tuple[str | int, ...]) -> Iterator[Violation]:
+    count = spec.labels.count
+    training = count - held_out(count, validation)
+    if size > training:
+        rule = f"must not exceed the {training} labels left for training"
+        yield Violation(at, rule, f"write {training} or less, or a larger labels.count", str(size))
+
+
+def _flow(spec: Spec, index: int, method: FlowPosteriorBlock) -> Iterator[Violation]:
+    at = ("methods", index, "batch_size")
+    yield from _batch_violations(spec, method.batch_size, method.validation_fraction, at)
+
+
+def _starts_from_labels(
+    spec: Spec, index: int, method: BayesianOptimizationBlock | OptimizerConfig
+) -> Iterator[Violation]:
+    count = spec.labels.count
+    if method.initial > count:
+        rule = f"must not exceed labels.count, {count}"
+        yield Violation(("methods", index, "initial"), rule, f"write {count} or less", str(method.initial))
+
+
+def _picks_labels(spec: Spec, index: int, method: NearestLabelsBlock | RandomLabelsBlock) -> Iterator[Violation]:
+    yield from _count_violations(spec, spec.labels.count, f"labels that '{method.method_name}' picks from")
+
+
+def _count_violations(spec: Spec, most: int, of_what: str) -> Iterator[Violation]:
+    if spec.designs_per_target > most:
+        rule = f"must not exceed the {most} {of_what}"
+        yield Violation(("designs_per_target",), rule, f"write {most} or less", str(spec.designs_per_target))
+
+
+def _components(spec: Spec, index: int, method: PcaMdnBlock) -> Iterator[Violation]:
+    widest = max(dataset.latent_dimension for dataset in spec.datasets.values())
+    if widest > spec.labels.count:
+        rule = f"must be at least {widest} for the components of pca-mdn"
+        yield Violation(("labels", "count"), rule, f"write {widest} or more", str(spec.labels.count))
+
+
+def _forward(spec: Spec, index: int, method: ForwardSearchBlock) -> Iterator[Violation]:
+    """Folds of two labels at least, whole cells, and candidates enough."""
+    if 2 * method.members > spec.labels.count:
+        rule = f"must be at most half of labels.count, {spec.labels.count}"
+        fix = f"write {spec.labels.count // 2} or less, or a larger labels.count"
+        yield Violation(("methods", index, "members"), rule, fix, str(method.members))
+    for name, dataset in spec.datasets.items():
+        if dataset.image_px % (2 * method.cell_px):
+            rule = f"must divide the {dataset.image_px} pixels of data set '{name}' into an even number of cells"
+            fitting = max(size for size in range(1, method.cell_px + 1) if dataset.image_px % (2 * size) == 0)
+            yield Violation(("methods", index, "cell_px"), rule, f"write {fitting}", str(method.cell_px))
+    candidates = min(KEPT_EACH, method.pool + method.rounds * method.children)
+    yield from _count_violations(spec, candidates, f"candidates that '{method.method_name}' keeps for a target")
+
+
+def _authors(spec: Spec, index: int, method: AuthorsMdnBlock) -> Iterator[Violation]:
+    for name, dataset in spec.datasets.items():
+        if dataset.latent != (2, 2):
+            value = f"{list(dataset.latent)} in data set '{name}'"
+            rule = "was trained for latent [2, 2] only"
+            yield Violation(("methods", index), rule, "remove the method or the data set", value)
+
+
+RULES: Mapping[Any, Rule] = {
+    FlowPosteriorBlock: _flow,
+    BayesianOptimizationBlock: _starts_from_labels,
+    OptimizerConfig: _starts_from_labels,
+    NearestLabelsBlock | RandomLabelsBlock: _picks_labels,
+    PcaMdnBlock: _components,
+    ForwardSearchBlock: _forward,
+    AuthorsMdnBlock: _authors,
+}

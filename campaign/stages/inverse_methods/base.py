@@ -1,0 +1,116 @@
+"""What the stages ``model``, ``designs`` and ``refinement`` know of an inverse method."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+
+from campaign.plan.config import DataSetConfig
+from campaign.plan.footprint import Footprint
+from campaign.spec.base import Count, Seed
+from campaign.spec.campaign import Spec
+from campaign.spec.methods import SamplingName
+
+if TYPE_CHECKING:
+    from ganmdn.density_training import DensityFit
+    from ganmdn.inverse import Generate, InverseModel
+
+HISTORY_FILE = "fit.npz"
+Report = Callable[[int, int], None]
+"""Hears of the steps done, and of those to do."""
+
+
+class ModelConfig(DataSetConfig):
+    """What is learnt from the labels of one data set; methods add what else decides it."""
+
+    kind: str
+
+
+Config = TypeVar("Config", bound=ModelConfig)
+
+
+class DesignsConfig(DataSetConfig):
+    """How many designs of which method; ``implementation`` is that of a method of somebody else's package."""
+
+    kind: str
+    implementation: str | None = None
+    sampling: SamplingName
+    seed: Seed
+    targets: tuple[float, ...]
+    designs_per_target: Count
+
+    @classmethod
+    def of_method(cls, spec: Spec, dataset: str, method: Any, **more: Any) -> Any:
+        """Of a method of a spec."""
+        return cls.make(
+            spec,
+            dataset,
+            kind=method.kind,
+            implementation=getattr(method, "implementation", None),
+            sampling=getattr(method, "sampling", "component"),
+            seed=spec.seed,
+            targets=spec.targets,
+            designs_per_target=spec.designs_per_target,
+            **more,
+        )
+
+
+class InverseMethod(ABC, Generic[Config]):
+    """Descriptor of one kind of method that learns an inverse model.
+
+    Attributes
+    ----------
+    steps
+        What a fit counts as it goes on.
+    """
+
+    steps: ClassVar[str] = "steps"
+
+    @abstractmethod
+    def config(self, spec: Spec, dataset: str, method: Any) -> Config:
+        """All that decides what is learnt, beside what is read."""
+
+    def inputs(self, spec: Spec, dataset: str) -> dict[str, str]:
+        """Stages that a fit reads, by role."""
+        return {"labels": f"labels/{dataset}"}
+
+    def files(self, method: Any) -> dict[str, Path]:
+        """Files that a fit reads, by role."""
+        return {}
+
+    @abstractmethod
+    def fit(self, config: Config, inputs: Mapping[str, Path], folder: Path, report: Report) -> dict[str, Any]:
+        """Learn, and leave the model in ``folder``; facts of the fit. Runs on a worker."""
+
+    @abstractmethod
+    def load(self, config: DesignsConfig, folder: Path, generator: Callable[[], Generate]) -> InverseModel:
+        """Read a fitted model; ``generator`` loads the generator where the method needs one."""
+
+    def work(self, config: Config, labels: int) -> float:
+        """How long a fit takes, in labels that the fit of a small mixture density network sees; see fitting_work."""
+        return 0.0
+
+    @abstractmethod
+    def footprint(self, config: Config) -> Footprint:
+        """Room for the model."""
+
+
+def keep_history(folder: Path, history: DensityFit[Any]) -> dict[str, Any]:
+    """Write the losses of a fit; its facts."""
+    np.savez(
+        folder / HISTORY_FILE,
+        train_loss=history.train_loss,
+        validation_loss=history.validation_loss,
+        best_epoch=history.best_epoch,
+    )
+    best = float(history.validation_loss[history.best_epoch - 1])
+    return {"best_epoch": history.best_epoch, "validation_loss": best}
+
+
+def not_here(z: np.ndarray) -> np.ndarray:
+    """Stands for the generator where a model is fitted without it; the stage ``designs`` brings it."""
+    raise RuntimeError("a model is fitted without the generator; the stage 'designs' brings it")

@@ -1,0 +1,87 @@
+"""A neural spline flow from the property to the latents, the modern peer of the MDN."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from campaign.plan.cost import TYPICAL_EPOCHS
+from campaign.plan.footprint import Footprint
+from campaign.spec.base import Seed
+from campaign.spec.campaign import Spec
+from campaign.spec.generator import Latent
+from campaign.spec.methods import FlowPosteriorBlock
+from campaign.stages.inverse_methods.base import (
+    DesignsConfig,
+    InverseMethod,
+    ModelConfig,
+    Report,
+    keep_history,
+    not_here,
+)
+from campaign.stages.labels import STORE, read_labels
+from campaign.stages.seeds import seed_for
+
+if TYPE_CHECKING:
+    from ganmdn.flow_posterior import FlowPosterior
+    from ganmdn.inverse import Generate
+
+TRANSFORM_PASS = 2.0  # work of a label and transformation, beside that of a small mixture density network
+
+
+class FlowConfig(ModelConfig):
+    """Settings, and the prior whose box the flow fills."""
+
+    seed: Seed
+    settings: FlowPosteriorBlock
+    prior: Latent
+
+
+class FlowMethod(InverseMethod[FlowConfig]):
+    """Latents from properties."""
+
+    steps = "epochs at most"
+
+    def config(self, spec: Spec, dataset: str, method: FlowPosteriorBlock) -> FlowConfig:
+        """Network and training."""
+        settings = method.as_learnt()
+        return FlowConfig.make(spec, dataset, kind=method.kind, seed=spec.seed, settings=settings, prior=spec.latent)
+
+    def fit(self, config: FlowConfig, inputs: Mapping[str, Path], folder: Path, report: Report) -> dict[str, Any]:
+        """Fit to the labels that were simulated without failure."""
+        from ganmdn.density_config import FlowTraining
+        from ganmdn.flow_posterior import fit_flow_posterior
+
+        labels, prior = read_labels(inputs["labels"] / STORE), (config.prior.low, config.prior.high)
+        training = FlowTraining(**config.settings.model_dump(include=set(FlowTraining.__dataclass_fields__)))
+        seed = seed_for(config.seed, "model", config.kind, config.dataset)
+
+        def heard(epoch: int, losses: Mapping[str, float]) -> None:
+            report(epoch, training.max_epochs)
+
+        model, history = fit_flow_posterior(labels["y"], labels["z"], not_here, prior, training, seed, report=heard)
+        model.save(folder)
+        return keep_history(folder, history)
+
+    def load(self, config: DesignsConfig, folder: Path, generator: Callable[[], Generate]) -> FlowPosterior:
+        """With the generator."""
+        from ganmdn.flow_posterior import FlowPosterior
+
+        return FlowPosterior.load(folder, config.latent, generator())
+
+    def work(self, config: FlowConfig, labels: int) -> float:
+        """Labels that are seen, in as many epochs as there usually are until early stopping."""
+        block = config.settings
+        epochs = min(TYPICAL_EPOCHS, block.max_epochs)
+        return TRANSFORM_PASS * block.transforms * labels * epochs
+
+    def footprint(self, config: FlowConfig) -> Footprint:
+        """Each transformation has a network of two hidden layers, for splines in all dimensions; in float64."""
+        block, dimension = config.settings, math.prod(config.latent)
+        weights = block.width * (dimension + block.width + 3 * block.bins * dimension)
+        return Footprint(8 * block.transforms * weights + 2**17, 4)
+
+
+METHOD = FlowMethod()

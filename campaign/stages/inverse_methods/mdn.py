@@ -1,0 +1,83 @@
+"""What the three methods that train a mixture density network share."""
+
+from __future__ import annotations
+
+import json
+import math
+from abc import abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from campaign.plan.cost import TYPICAL_EPOCHS, fitting_work
+from campaign.plan.footprint import Footprint
+from campaign.spec.base import Seed
+from campaign.spec.campaign import Spec
+from campaign.spec.methods import MdnTrainingBlock
+from campaign.stages.inverse_methods.base import InverseMethod, ModelConfig, Report, keep_history
+from campaign.stages.labels import STORE, read_labels
+from campaign.stages.mdn_training import mdn_training
+from campaign.stages.seeds import seed_for
+from campaign.stages.tuning import BEST_FILE
+
+if TYPE_CHECKING:
+    from ganmdn.density_training import EpochReport
+    from ganmdn.inverse import InverseModel
+    from ganmdn.mdn_training import MdnFit, MdnTraining
+
+
+class MdnConfig(ModelConfig):
+    """A mixture density network that is fitted here."""
+
+    seed: Seed
+    mdn: MdnTrainingBlock
+
+
+class MdnMethod(InverseMethod[MdnConfig]):
+    """Trains a mixture density network, with what a sweep has found where there was one."""
+
+    steps = "epochs at most"
+
+    def config(self, spec: Spec, dataset: str, method: Any) -> MdnConfig:
+        """The block ``mdn``."""
+        return MdnConfig.make(spec, dataset, kind=method.kind, seed=spec.seed, mdn=spec.mdn)
+
+    def fit(self, config: MdnConfig, inputs: Mapping[str, Path], folder: Path, report: Report) -> dict[str, Any]:
+        """Fit to the labels that were simulated without failure."""
+        tuned = json.loads((inputs["tuning"] / BEST_FILE).read_text(encoding="utf-8")) if "tuning" in inputs else {}
+        training = mdn_training(config.mdn, **tuned)
+        seed = seed_for(config.seed, "model", config.kind, config.dataset)
+
+        def heard(epoch: int, losses: Mapping[str, float]) -> None:
+            report(epoch, training.max_epochs)
+
+        model, history = self.learn(config, read_labels(inputs["labels"] / STORE), training, seed, heard)
+        model.save(folder)
+        return keep_history(folder, history)
+
+    @abstractmethod
+    def learn(
+        self,
+        config: MdnConfig,
+        labels: Mapping[str, np.ndarray],
+        training: MdnTraining,
+        seed: np.random.SeedSequence,
+        report: EpochReport,
+    ) -> tuple[InverseModel, MdnFit]:
+        """The inverse model that ``labels`` give, and how its network was fitted."""
+
+    def outputs(self, config: MdnConfig) -> int:
+        """Dimensions of what the network predicts."""
+        return math.prod(config.latent)
+
+    def work(self, config: MdnConfig, labels: int) -> float:
+        """Labels that are seen, in as many epochs as there usually are until early stopping."""
+        return fitting_work(config.mdn, self.outputs(config), labels, min(TYPICAL_EPOCHS, config.mdn.max_epochs))
+
+    def footprint(self, config: MdnConfig) -> Footprint:
+        """The network's heads hold nearly all of its weights."""
+        mdn = config.mdn
+        weights = 4 * (mdn.width + 1) * mdn.components * (2 * self.outputs(config) + 1)
+        return Footprint(weights + 2**16, 4)

@@ -1,0 +1,256 @@
+"""Designs that are simulated, corrected and tried again, as ``verify`` of a method asks; the best are handed over."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from campaign.plan.config import inverse_methods, learner
+from campaign.plan.footprint import Footprint, images_footprint
+from campaign.plan.kind import Stage, StageKind
+from campaign.plan.optics import SimulatedPhysics, simulation_of
+from campaign.spec.campaign import Spec
+from campaign.spec.entry_points import provider_of
+from campaign.spec.method_entry import VerifyBlock
+from campaign.spec.plugin import InverseModelConfig
+from campaign.stages.designs import DESIGNS_FOLDER, columns_of, design_seed, latents_of, load_generate, load_model
+from campaign.stages.generator import WEIGHTS_FILE
+from campaign.stages.inverse_methods import module_of
+from campaign.stages.inverse_methods.base import DesignsConfig
+from campaign.stages.labels import STORE as LABELS
+from campaign.stages.labels import read_labels
+from campaign.stages.seeds import seed_for
+from campaign.stages.simulator import Simulator
+from results.designs.design_set import DesignSet
+from results.designs.packed_images import pack_images, unpack_images
+from results.layout import Status
+
+if TYPE_CHECKING:
+    from campaign.work.context import StageContext
+    from ganmdn.refinement import Proposals, Tries
+
+STORE = "tries.zarr"
+PLANNING = "planning_seconds"  # of a round, by target; all else in its file is a column of the store
+
+
+class RefinementConfig(DesignsConfig):
+    """Which designs, how often each is tried, and with what physics."""
+
+    verify: VerifyBlock
+    physics: SimulatedPhysics
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a worker finds what it needs: the model, the generator's weights, the labels, and finished rounds."""
+
+    model: Path
+    weights: Path
+    labels: Path
+    rounds: tuple[Path, ...] = ()
+
+
+def run(config: RefinementConfig, inputs: Mapping[str, Path], context: StageContext) -> None:
+    """Leave the designs in ``designs/`` as the stage ``designs`` does, and every simulation in ``tries.zarr``.
+
+    Every round of tries is a file until the last is done, and follows from the rounds before it alone, so that a stage
+    which was killed goes on as if it had not been.
+    """
+    from campaign.work.failures import check_share
+
+    sources = Sources(inputs["model"], inputs["generator"] / WEIGHTS_FILE, inputs["labels"] / LABELS)
+    simulator = Simulator.from_config(config.physics)
+    for number in range(1, config.verify.simulations_per_design + 1):
+        path = context.folder / f"round-{number}.npz"
+        if not path.is_file() and not _simulate_round(config, sources, simulator, path, context):
+            break
+        sources = replace(sources, rounds=(*sources.rounds, path))
+    columns, seconds = context.task(hand_over, config, sources)
+    DesignSet(columns).save(context.folder / DESIGNS_FOLDER)
+    tries = _rows(sources.rounds)
+    failed = int(np.count_nonzero(tries["status"] == Status.FAILED))
+    check_share(failed, len(tries["status"]), context.limits)
+    _keep(tries, config, simulator, context)
+    context.facts |= {
+        "design_seconds": seconds,
+        "work_seconds": sum(seconds.values()),
+        "tries": {f"{target:g}": int(np.sum(tries["target"] == target)) for target in config.targets},
+        "seconds_per_simulation": float(np.mean(tries["seconds"])),
+        "failed": failed,
+    }
+    for path in sources.rounds:
+        path.unlink()
+
+
+def _simulate_round(
+    config: RefinementConfig, sources: Sources, simulator: Simulator, path: Path, context: StageContext
+) -> bool:
+    """Simulate the tries that follow from the rounds so far into ``path``; False where none are left to do."""
+    from campaign.work.simulations import simulate_apart
+    from results.files import atomic_path
+
+    images, inputs, seconds = context.task(plan_round, config, sources)
+    if not len(images):
+        return False
+    before, most = len(_rows(sources.rounds).get("y", ())), _most_tries(config)
+
+    def note(done: int) -> None:
+        context.progress.note(before + done, most, message="simulations at most")
+
+    outputs = simulate_apart(simulator, images, context, note)
+    columns: dict[str, Any] = {"image": pack_images(images), PLANNING: seconds, **inputs, **outputs}
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **columns)
+    context.progress(before + len(images), most, message="simulations at most")
+    return True
+
+
+def plan_round(config: RefinementConfig, sources: Sources) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
+    """Images to simulate next (n, H, W), the columns that go with them, and seconds a target; runs on a worker."""
+    from ganmdn.refinement import Budget, next_tries
+
+    labels = read_labels(sources.labels)
+    generate = load_generate(sources.weights)
+    budget = Budget(config.verify.simulations_per_design, config.verify.tolerance)
+    rows, seconds = [], []
+    for target, proposals, tries in _state(config, sources):
+        started = time.perf_counter()
+        design, z, images = next_tries(target, proposals, tries, (labels["z"], labels["y"]), budget, generate)
+        rows.append((design, z, images, np.full(len(design), target)))
+        seconds.append(time.perf_counter() - started)
+    design, z, images, targets = (np.concatenate(column) for column in zip(*rows, strict=True))
+    return images, {"design": design, "z": z, "target": targets}, np.array(seconds)
+
+
+def hand_over(config: RefinementConfig, sources: Sources) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """The best of all tries as columns of the designs, and the seconds that each target took beside simulations."""
+    from ganmdn.refinement import best_of
+
+    seconds = np.zeros(len(config.targets))
+    for path in sources.rounds:
+        with np.load(path) as rows:
+            seconds += rows[PLANNING]
+    designs = []
+    for place, (target, proposals, tries) in enumerate(_state(config, sources)):
+        started = time.perf_counter()
+        designs.append(best_of(target, proposals, tries))
+        seconds[place] += time.perf_counter() - started
+    by_target = dict(zip((f"{target:g}" for target in config.targets), seconds.tolist(), strict=True))
+    return columns_of(config, designs), by_target
+
+
+def _state(config: RefinementConfig, sources: Sources) -> Iterator[tuple[float, Proposals, Tries]]:
+    """Each target, what the model proposes for it, and what was tried."""
+    from ganmdn.inverse import most_designs
+    from ganmdn.refinement import Proposals, Tries
+
+    model = load_model(config, sources.model, sources.weights)
+    rows = _rows(sources.rounds)
+    for target in config.targets:
+        first = model.design(target, config.designs_per_target, design_seed(config, target))
+        count = most_designs(model, config.designs_per_target * (1 + config.verify.simulations_per_design))
+        spare = model.design(target, count, seed_for(config.seed, "spare", config.kind, config.dataset, repr(target)))
+        proposals = Proposals(*(replace(each, z=latents_of(config, each)) for each in (first, spare)))
+        tries = Tries.none(proposals.first)
+        if rows:
+            own = rows["target"] == target
+            tries = Tries(*(rows[name][own] for name in ("design", "z", "image", "y")))
+        yield target, proposals, tries
+
+
+def _rows(rounds: tuple[Path, ...]) -> dict[str, np.ndarray]:
+    """Columns of all tries, images unpacked; nothing before the first round."""
+    parts = []
+    for path in rounds:
+        with np.load(path) as file:
+            parts.append({name: file[name] for name in file.files if name != PLANNING})
+    if not parts:
+        return {}
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return columns | {"image": unpack_images(columns["image"], math.isqrt(columns["image"].shape[1] * 8))}
+
+
+def _keep(
+    tries: Mapping[str, np.ndarray], config: RefinementConfig, simulator: Simulator, context: StageContext
+) -> None:
+    """Write all tries into the stage's store."""
+    from results.store import SimulationStore
+
+    path, count = context.folder / STORE, len(tries["status"])
+    if path.is_dir():  # of a run that was killed while it wrote it
+        shutil.rmtree(path)
+    store = SimulationStore.create(
+        path,
+        capacity=count,
+        latent_shape=config.latent,
+        image_px=config.image_px,
+        rows_per_unit=min(context.rows_per_unit, count),
+        layers=simulator.layer_names,
+        wavelengths_nm=simulator.wavelengths_nm,
+        inputs={"target": "float64", "design": "int64"},
+        attributes={"physics": config.physics.model_dump(mode="json")},
+    )
+    for unit in range(store.unit_count):
+        rows = store.unit_rows(unit)
+        store.write_unit(unit, {name: column[rows] for name, column in tries.items()})
+    store.finish()
+
+
+class RefinementKind(StageKind[RefinementConfig]):
+    """What a method hands over after its designs were simulated and corrected."""
+
+    name = "refinement"
+    schema_version = 1
+    store = STORE
+    seconds_per_work = 0.01  # a try, planned and chosen from
+
+    def stages(self, spec: Spec) -> Iterator[Stage[RefinementConfig]]:
+        """One a data set and inverse model with ``verify``."""
+        for dataset in spec.datasets:
+            for method in inverse_methods(spec):
+                if method.verify is not None:
+                    yield self._stage(spec, dataset, method)
+
+    def _stage(self, spec: Spec, dataset: str, method: Any) -> Stage[RefinementConfig]:
+        simulation = simulation_of(spec, dataset)
+        plugged = (provider_of(method),) if isinstance(method, InverseModelConfig) else ()
+        config = RefinementConfig.of_method(spec, dataset, method, verify=method.verify, physics=simulation.physics)
+        return Stage(
+            self,
+            config,
+            dataset,
+            method.method_name,
+            inputs={
+                "model": f"model/{learner(spec, method)}/{dataset}",
+                "labels": f"labels/{dataset}",
+                "generator": "generator",
+            },
+            simulations=_most_tries(config),
+            seconds_each=simulation.seconds_each,
+            providers=(*simulation.providers, *plugged),
+            modules=(module_of(method.kind),),
+        )
+
+    def work(self, config: RefinementConfig, inputs: Mapping[str, Stage[Any]]) -> float:
+        """Tries at most."""
+        return _most_tries(config)
+
+    def cores(self, config: RefinementConfig) -> None:
+        """All."""
+
+    def footprint(self, config: RefinementConfig) -> Footprint:
+        """The designs; tries lie in a file a round until they stand in the store."""
+        count = len(config.targets) * config.designs_per_target
+        rounds = config.verify.simulations_per_design
+        return images_footprint(count, config.image_px) + images_footprint(rounds * count, config.image_px)
+
+
+def _most_tries(config: RefinementConfig) -> int:
+    return len(config.targets) * config.designs_per_target * config.verify.simulations_per_design
