@@ -133,11 +133,11 @@ class _StoreFanOut:
 
 
 def simulate_apart(
-    simulator: Simulator, images: np.ndarray, context: StageContext, note: Callable[[int], None] = lambda done: None
+    simulator: Simulator, images: np.ndarray, context: StageContext, report: Callable[[int], None] = lambda more: None
 ) -> dict[str, np.ndarray]:
     """Simulate images (n, H, W) on as many workers as there are; columns of a store, without the inputs.
 
-    ``note`` hears after every simulation how many are done.
+    ``report`` hears of every simulation that has ended.
 
     Raises
     ------
@@ -151,14 +151,14 @@ def simulate_apart(
 
     def land(unit: Unit, row: Mapping[str, Any]) -> None:
         rows[unit.number] = row
-        note(len(rows))
+        report(1)
 
     def rescue(unit: Unit, error: WorkerLostError) -> Iterator[Unit]:
         treatment = treat(unit, error, read_note(folder / str(unit.number)), 1, context.limits)
         if treatment.quarantine is None:
             yield treatment.unit
         else:
-            rows[unit.number] = _quarantined(simulator, treatment.quarantine, context.limits.simulation_s)
+            land(unit, _quarantined(simulator, treatment.quarantine, context.limits.simulation_s))
 
     limit_s = 1.1 * context.limits.simulation_s + GRACE_S
     context.fan_out(map(Unit, range(len(images))), work, land, rescue, time_limit_s=limit_s)
