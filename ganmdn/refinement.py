@@ -154,9 +154,12 @@ def _unfinished(target: float, count: int, known: Tries, tries: Tries, budget: B
 
 
 def _unused(spare: Designs, images: list[np.ndarray]) -> Iterator[int]:
-    """Rows of ``spare`` whose image was not tried, in their order."""
+    """Rows of ``spare`` whose image was not tried, in their order; none twice."""
     tried = {image.tobytes() for image in images}
-    return (row for row, image in enumerate(spare.images) if image.tobytes() not in tried)
+    for row, image in enumerate(spare.images):
+        if image.tobytes() not in tried:
+            tried.add(image.tobytes())
+            yield row
 
 
 class _Moves:

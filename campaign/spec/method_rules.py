@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from campaign.spec.methods import (
+    BUILT_IN_METHODS,
     AuthorsMdnBlock,
     BayesianOptimizationBlock,
     FlowPosteriorBlock,
@@ -24,6 +25,7 @@ from ganmdn.limits import held_out
 if TYPE_CHECKING:
     from campaign.spec.campaign import Spec
 
+KINDS = {get_args(block.model_fields["kind"].annotation)[0] for block in BUILT_IN_METHODS}
 Rule = Callable[["Spec", int, Any], Iterator[Violation]]
 
 
@@ -39,14 +41,14 @@ def method_violations(spec: Spec) -> Iterator[Violation]:
 
 def _name_violations(spec: Spec) -> Iterator[Violation]:
     """Names tell methods apart, and no two methods are the same but for their names."""
-    names, kinds = [method.method_name for method in spec.methods], {method.kind for method in spec.methods}
+    names = [method.method_name for method in spec.methods]
     alike = [method.model_copy(update={"name": None}) for method in spec.methods]
     for index, method in enumerate(spec.methods):
         at = ("methods", index, *(() if method.name is None else ("name",)))
         if names[index] in names[:index]:
             fix = "remove it, or give it a name of its own"
             yield Violation(at, "must stand once among the methods", fix, f"'{names[index]}'")
-        elif method.name in kinds - {method.kind}:
+        elif method.name in KINDS - {method.kind}:
             rule = "must not be the kind of another method"
             yield Violation(at, rule, "write another name", f"'{method.name}'")
         elif alike[index] in alike[:index]:

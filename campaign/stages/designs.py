@@ -59,15 +59,16 @@ def design_seed(config: DesignsConfig, target: float) -> np.random.SeedSequence:
 def columns_of(config: DesignsConfig, designs: list[Designs]) -> dict[str, np.ndarray]:
     """Columns ``z``, ``image`` (packed), ``target``, ``predicted`` and ``deviation`` from the designs of each target.
 
-    Not-a-number stands where a method has no latents, or predicts nothing.
+    Not-a-number stands where a method has no latents or predicts nothing, and for the deviation of what is known.
     """
     rows = [len(each.images) for each in designs]
+    deviation = np.concatenate([_or_nan(each.deviation, len(each.images)) for each in designs])
     return {
         "z": np.concatenate([latents_of(config, each) for each in designs]),
         "image": pack_images(np.concatenate([each.images for each in designs])),
         "target": np.repeat(np.asarray(config.targets, dtype=np.float64), rows),
         "predicted": np.concatenate([_or_nan(each.predicted, len(each.images)) for each in designs]),
-        "deviation": np.concatenate([_or_nan(each.deviation, len(each.images)) for each in designs]),
+        "deviation": np.where(deviation > 0, deviation, np.nan),
     }
 
 

@@ -81,7 +81,7 @@ def run(config: RefinementConfig, inputs: Mapping[str, Path], context: StageCont
     context.facts |= {
         "design_seconds": seconds,
         "work_seconds": sum(seconds.values()),
-        "tries": {f"{target:g}": int(np.sum(tries["target"] == target)) for target in config.targets},
+        "simulations": {f"{target:g}": int(np.sum(tries["target"] == target)) for target in config.targets},
         "seconds_per_simulation": float(np.mean(tries["seconds"])),
         "failed": failed,
     }
@@ -99,16 +99,19 @@ def _simulate_round(
     images, inputs, seconds = context.task(plan_round, config, sources)
     if not len(images):
         return False
-    before, most = len(_rows(sources.rounds).get("y", ())), _most_tries(config)
+    done, most = len(_rows(sources.rounds).get("y", ())), _most_tries(config)
 
-    def note(done: int) -> None:
-        context.progress.note(before + done, most, message="simulations at most")
+    def report(more: int) -> None:
+        nonlocal done
+        done += more
+        # Not progress(), which would raise amid simulations in flight.
+        context.progress.note(done, most, message="simulations at most")
 
-    outputs = simulate_apart(simulator, images, context, note)
+    outputs = simulate_apart(simulator, images, context, report)
     columns: dict[str, Any] = {"image": pack_images(images), PLANNING: seconds, **inputs, **outputs}
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, **columns)
-    context.progress(before + len(images), most, message="simulations at most")
+    context.progress(done, most, message="simulations at most")
     return True
 
 

@@ -134,11 +134,11 @@ class _StoreFanOut:
 
 
 def simulate_apart(
-    simulator: Simulator, images: np.ndarray, context: StageContext, note: Callable[[int], None] = lambda done: None
+    simulator: Simulator, images: np.ndarray, context: StageContext, report: Callable[[int], None] = lambda more: None
 ) -> dict[str, np.ndarray]:
     """Simulate images (n, H, W) on as many workers as there are; columns of a store, without the inputs.
 
-    ``note`` hears after every simulation how many are done.
+    ``report`` hears of every simulation that has ended.
 
     Raises
     ------
@@ -152,7 +152,7 @@ def simulate_apart(
 
     def land(unit: Unit, row: Mapping[str, Any]) -> None:
         rows[unit.number] = row
-        note(len(rows))
+        report(1)
 
     def rescue(unit: Unit, error: WorkerLostError) -> Iterator[Unit]:
         treatment = treat(unit, error, read_note(folder / str(unit.number)), 1, context.limits)

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from ganmdn.forward_search import ForwardSearch
     from ganmdn.inverse import Generate
 
-# In units of ``work``: 2e-5 s on one core of a 2026 cloud machine.
-NETWORK_PASS = 0.5 / (16 * 16 * 3 * 16**2)  # a label, cell of its grid, block and pair of channels, there and back
-SCREENED = 250.0  # a candidate of 64 x 64 pixels, generated and predicted by four networks and the process
-PROCESS_PER_CUBE = 2.5e-5  # a label cubed
+# In units of ``work``, 2e-5 s on one core of a 2026 cloud machine.
+NETWORK_PASS = 34 / (16 * 16 * 3 * 16**2)  # a label, cell of its grid, block and pair of channels, there and back
+SCREENED = 150.0  # a candidate of 64 x 64 pixels, generated and predicted
+LENGTH_SCALES = 3.5e5  # of the process, fitted to a sample
+PROCESS_PER_CUBE = 7.5e-6  # of its labels
 MOST_KEPT = 10_000  # candidates of a bank, about
 
 
@@ -89,7 +90,8 @@ class ForwardSearchMethod(InverseMethod[ForwardSearchModelConfig]):
         seen = labels * (block.members - 1) * block.epochs
         screened = block.pool + block.rounds * block.children
         networks = NETWORK_PASS * cells * block.blocks * block.channels**2 * seen
-        return networks + SCREENED * (config.image_px / 64) ** 2 * screened + PROCESS_PER_CUBE * labels**3
+        candidates = SCREENED * (config.image_px / 64) ** 2 * screened
+        return networks + candidates + LENGTH_SCALES + PROCESS_PER_CUBE * labels**3
 
     def footprint(self, config: ForwardSearchModelConfig) -> Footprint:
         """The bank's images and numbers."""

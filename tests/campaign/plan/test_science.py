@@ -14,8 +14,10 @@ from campaign.plan.pipeline import Pipeline
 from campaign.spec.campaign import Spec
 from campaign.stages import KINDS
 
-# Science that computes no stage: it calibrates, describes images for the report, or is read while a stage is planned.
+# Science that computes no stage: it calibrates, describes images for the report, or is read while a stage is planned,
+# or is for methods of other packages.
 OF_NO_STAGE = {
+    "campaign.stages.inverse_methods.plugged",
     "ganmdn.generator_quality",
     "ganmdn.statistics",
     "photonics.calibration",
@@ -24,7 +26,9 @@ OF_NO_STAGE = {
     "photonics.rcwa.transfer.differentiable",
 }
 pytestmark = pytest.mark.long
-AFTER_LABELS = {"labels", "truncation", "tuning", "model", "designs", "verification", "optimization"}
+MODELLED = {"model", "designs", "verification"}
+REFINED = {"model", "refinement", "verification"}
+AFTER_LABELS = {"labels", "truncation", "tuning", "optimization", *MODELLED, *REFINED}
 AFTER_GENERATOR = {"generator", "latents", *AFTER_LABELS}
 MOVED_BY = {
     "ganmdn.microstructures": {"microstructures", *AFTER_GENERATOR},
@@ -35,11 +39,24 @@ MOVED_BY = {
     "photonics.rcwa.solver": AFTER_LABELS,
     "photonics.stack": AFTER_LABELS,
     "campaign.stages.simulator": AFTER_LABELS,
-    "ganmdn.mdn": {"tuning", "model", "designs", "verification"},
+    "ganmdn.mdn": {"tuning", *MODELLED},
+    "ganmdn.candidate_bank": REFINED,
+    "ganmdn.refinement": {"refinement", "verification"},
+    "campaign.stages.inverse_methods.flow_posterior": MODELLED,
     "ganmdn.bayesian": {"optimization"},
     "campaign.stages.truncation": {"truncation"},
     "campaign.stages.verification": {"verification"},
 }
+METHODS = [
+    "gan-mdn",
+    "pca-mdn",
+    "direct-mdn",
+    {"kind": "flow-posterior", "batch_size": 16},
+    {"kind": "forward-search", "verify": {"simulations_per_design": 2}},
+    "nearest-labels",
+    "random-labels",
+    {"kind": "bayesian-optimization", "initial": 10, "iterations": 4, "batch": 2},
+]
 
 
 @pytest.fixture
@@ -64,9 +81,10 @@ def is_science(module: str) -> bool:
 @pytest.fixture
 def moved(tree: Path, make_spec: Callable[..., Spec]) -> Callable[[], set[str]]:
     """Kinds of stages whose keys are other ones than before the test."""
+    (tree / "weights").write_bytes(b"w")
     spec = make_spec(
         datasets={"data-ii": {"image_px": 64, "latent": [2, 2]}},
-        methods=["gan-mdn", {"kind": "bayesian-optimization", "initial": 10, "iterations": 4, "batch": 2}],
+        methods=[*METHODS, {"kind": "authors-mdn", "weights": tree / "weights"}],
         tune={"trials": 2, "batch_size": [32]},
         targets=[0.6],
     )

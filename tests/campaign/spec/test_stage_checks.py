@@ -105,6 +105,64 @@ PATTERN = "{kind: pattern, name: etch, thickness_nm: 71.7, white: air, black: si
             "tune: {batch_size: [1, 32]}\ntargets: [0.6, 0.7]",
             "25:21: tune.batch_size[0]: must be at least 2, got 1; write a number at least 2",
         ),
+        (
+            "  - gan-mdn",
+            "  - gan-mdn\n  - {kind: flow-posterior, batch_size: 55}",
+            "24:40: methods[1].batch_size: must not exceed the 54 labels left for training, got 55; write 54 or less, "
+            "or a larger labels.count",
+        ),
+        (
+            "  - gan-mdn",
+            "  - gan-mdn\n  - {kind: forward-search, members: 31}",
+            "24:37: methods[1].members: must be at most half of labels.count, 60, got 31; write 30 or less, or a "
+            "larger labels.count",
+        ),
+        (
+            "  - gan-mdn",
+            "  - gan-mdn\n  - {kind: forward-search, cell_px: 5}",
+            "24:37: methods[1].cell_px: must divide the 64 pixels of data set 'data-ii' into an even number of cells, "
+            "got 5; write 4",
+        ),
+        (
+            "  - gan-mdn",
+            "  - gan-mdn\n  - {kind: forward-search, pool: 2, rounds: 0}",
+            "27:21: designs_per_target: must not exceed the 2 candidates that 'forward-search' keeps for a target, "
+            "got 3; write 2 or less",
+        ),
+        (
+            "{kind: bayesian-optimization, initial: 10, iterations: 4, batch: 2}\ntargets: [0.6, 0.7]\n"
+            "designs_per_target: 3",
+            "{kind: nearest-labels, name: looked-up}\ntargets: [0.6, 0.7]\ndesigns_per_target: 61",
+            "26:21: designs_per_target: must not exceed the 60 labels that 'looked-up' picks from, got 61; write 60 or "
+            "less",
+        ),
+        (
+            "  - gan-mdn",
+            "  - gan-mdn\n  - gan-mdn",
+            "24:5: methods[1]: must stand once among the methods, got 'gan-mdn'; remove it, or give it a name of its "
+            "own",
+        ),
+        (
+            "  - gan-mdn",
+            "  - gan-mdn\n  - {kind: pca-mdn, name: gan-mdn}",
+            "24:27: methods[1].name: must stand once among the methods, got 'gan-mdn'; remove it, or give it a name of "
+            "its own",
+        ),
+        (
+            "  - gan-mdn",
+            "  - {kind: gan-mdn, name: nearest-labels}",
+            "23:27: methods[0].name: must not be the kind of another method, got 'nearest-labels'; write another name",
+        ),
+        (
+            "  - gan-mdn",
+            "  - gan-mdn\n  - {kind: gan-mdn, name: again}",
+            "24:5: methods[1]: must differ from 'gan-mdn' in more than the name, got 'again'; remove it",
+        ),
+        (
+            "  - gan-mdn",
+            "  - {kind: gan-mdn, verify: {simulations_per_design: 0}}",
+            "23:54: methods[0].verify.simulations_per_design: must be at least 1, got 0; write a number at least 1",
+        ),
     ],
 )
 def test_known_before_anything_runs(tmp_path: Path, old: str, new: str, line: str) -> None:
