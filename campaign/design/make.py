@@ -49,7 +49,7 @@ def make_designs(
         The model has not so many designs, or nobody says how large a pixel is.
     """
     targets = _reachable(source, request)
-    writability = Writability.of(request.min_feature_nm, request.connected, source.pixel_nm)
+    writability = Writability.of(request.min_feature_nm, request.connected, source.pixel_nm, source.config.image_px)
     seed = source.spec.seed if request.seed is None else request.seed
     model = source.load()
     sources = {key: CandidateSource(model, writability, partial(_seed, seed, source, key[1])) for key in targets}
