@@ -83,11 +83,11 @@ class Writability:
             return cls(connected=connected)
         if pixel_nm is None:
             raise ValueError("min_feature_nm needs the size of a pixel, which the run's simulator does not tell")
-        if pixels_of(min_feature_nm, pixel_nm) > image_px // 2:
-            raise ValueError(
-                f"min_feature_nm must be at most {pixel_nm * (image_px // 2):g}, half of a period, got {min_feature_nm:g}"
-            )
-        return cls(pixels_of(min_feature_nm, pixel_nm), connected)
+        width, most = pixels_of(min_feature_nm, pixel_nm), image_px // 2
+        if width > most:
+            rule = f"must be at most {pixel_nm * most:g}, half of a period"
+            raise ValueError(f"min_feature_nm {rule}, got {min_feature_nm:g}")
+        return cls(width, connected)
 
     def made(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
         """The image as it can be written; None where it cannot."""
