@@ -1,7 +1,7 @@
 """The command line, thin over ``campaign.api``.
 
-Exit codes: 0 done; 1 a stage failed or a check did; 2 a mistake in what the user wrote; 3 another process has the run;
-4 the run was cancelled; 130 stopped by Ctrl-C.
+Exit codes: 0 done; 1 a stage failed or a check did, or a target is out of reach; 2 a mistake in what the user wrote;
+3 another process has the run; 4 the run was cancelled; 130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations

@@ -75,13 +75,19 @@ class Writability:
     connected: Phase | None = None
 
     @classmethod
-    def of(cls, min_feature_nm: float | None, connected: Phase | None, pixel_nm: float | None) -> Writability:
-        """From lengths; ValueError where nobody says how large a pixel is."""
+    def of(
+        cls, min_feature_nm: float | None, connected: Phase | None, pixel_nm: float | None, image_px: int
+    ) -> Writability:
+        """From lengths; ValueError where nobody says how large a pixel is, or a feature would fill the image."""
         if min_feature_nm is None:
             return cls(connected=connected)
         if pixel_nm is None:
             raise ValueError("min_feature_nm needs the size of a pixel, which the run's simulator does not tell")
-        return cls(pixels_of(min_feature_nm, pixel_nm), connected)
+        width, most = pixels_of(min_feature_nm, pixel_nm), image_px // 2
+        if width > most:
+            rule = f"must be at most {pixel_nm * most:g}, half of a period"
+            raise ValueError(f"min_feature_nm {rule}, got {min_feature_nm:g}")
+        return cls(width, connected)
 
     def made(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
         """The image as it can be written; None where it cannot."""

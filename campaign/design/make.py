@@ -12,7 +12,7 @@ from campaign.design.fitted import FittedMethod
 from campaign.design.outcome import DesignOutcome
 from campaign.design.request import DesignRequest
 from campaign.design.simulating import simulating
-from campaign.design.verify import Trial, Verified, verify
+from campaign.design.verify import Attempt, Verified, verify
 from campaign.spec.profile import Profile
 from campaign.stages.seeds import seed_for
 
@@ -49,7 +49,7 @@ def make_designs(
         The model has not so many designs, or nobody says how large a pixel is.
     """
     targets = _reachable(source, request)
-    writability = Writability.of(request.min_feature_nm, request.connected, source.pixel_nm)
+    writability = Writability.of(request.min_feature_nm, request.connected, source.pixel_nm, source.config.image_px)
     seed = source.spec.seed if request.seed is None else request.seed
     model = source.load()
     sources = {key: CandidateSource(model, writability, partial(_seed, seed, source, key[1])) for key in targets}
@@ -59,7 +59,7 @@ def make_designs(
         first[key] = candidates.take_all(request.count, key[1])
     progress(len(sources), len(sources), "targets designed for")
     if not request.simulations:
-        found = {key: Verified([Trial(candidate) for candidate in each], 0) for key, each in first.items()}
+        found = {key: Verified([Attempt(candidate) for candidate in each], 0) for key, each in first.items()}
         return DesignOutcome.of(source, request, seed, found)
     most, done = request.simulations * request.count * len(sources), 0
 

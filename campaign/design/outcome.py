@@ -64,9 +64,9 @@ class DesignOutcome:
         cls, source: FittedMethod, request: DesignRequest, seed: int, found: Mapping[tuple[float, float], Verified]
     ) -> DesignOutcome:
         """From the designs by target, as asked for and as designed for."""
-        trials = [trial for verified in found.values() for trial in verified.trials]
-        candidates = [trial.candidate for trial in trials]
-        sizes = [len(verified.trials) for verified in found.values()]
+        attempts = [attempt for verified in found.values() for attempt in verified.attempts]
+        candidates = [attempt.candidate for attempt in attempts]
+        sizes = [len(verified.attempts) for verified in found.values()]
         latents = [candidate.z for candidate in candidates]
         return cls(
             source,
@@ -78,9 +78,9 @@ class DesignOutcome:
             None if any(z is None for z in latents) else np.stack(latents).astype(np.float32),  # type: ignore[arg-type]
             np.array([candidate.predicted for candidate in candidates]),
             np.array([candidate.half_width for candidate in candidates]),
-            np.array([trial.y for trial in trials]),
+            np.array([attempt.y for attempt in attempts]),
             np.array([candidate.moved_px for candidate in candidates]),
-            _columns([trial.row for trial in trials if trial.row is not None]),
+            _columns([attempt.row for attempt in attempts if attempt.row is not None]),
             {asked: verified.simulations for (asked, _), verified in found.items()},
         )
 

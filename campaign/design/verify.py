@@ -15,7 +15,7 @@ BEYOND = 0.25  # of the labels' range, on either side
 
 
 @dataclass(frozen=True)
-class Trial:
+class Attempt:
     """A candidate with what came of its simulation; None where it was not simulated."""
 
     candidate: Candidate
@@ -35,7 +35,7 @@ class Trial:
 class Verified:
     """Designs that were kept, and how many candidates were simulated for them."""
 
-    trials: list[Trial]
+    attempts: list[Attempt]
     simulations: int
 
 
@@ -71,23 +71,25 @@ def verify(
     reach
         Least and largest property of the labels: the aim does not go far beyond.
     """
-    count, fresh, tried = len(first), first, list[Trial]()
+    count, fresh, tried = len(first), first, list[Attempt]()
     for left in range(rounds, 0, -1):
         rows = simulate([candidate.image for candidate in fresh])
-        tried += [Trial(candidate, row) for candidate, row in zip(fresh, rows, strict=True)]
-        missing = count - sum(trial.distance(target) <= tolerance for trial in tried)
+        tried += [Attempt(candidate, row) for candidate, row in zip(fresh, rows, strict=True)]
+        missing = count - sum(attempt.distance(target) <= tolerance for attempt in tried)
         if missing <= 0 or left == 1 or not (fresh := more(missing, corrected_aim(tried, target, reach))):
             break
-    best = sorted(tried, key=lambda trial: max(trial.distance(target), tolerance))  # stable: earlier ones come first
+    best = sorted(
+        tried, key=lambda attempt: max(attempt.distance(target), tolerance)
+    )  # stable: earlier ones come first
     return Verified(best[:count], len(tried))
 
 
-def corrected_aim(tried: Sequence[Trial], target: float, reach: tuple[float, float]) -> float:
+def corrected_aim(tried: Sequence[Attempt], target: float, reach: tuple[float, float]) -> float:
     """What to ask a model for so that its designs land at the target: the target less its mean miss so far.
 
     The mean of few misses is mostly chance, so it counts less.
     """
-    misses = np.array([trial.y - trial.candidate.aim for trial in tried if np.isfinite(trial.y)])
+    misses = np.array([attempt.y - attempt.candidate.aim for attempt in tried if np.isfinite(attempt.y)])
     if not len(misses):
         return target
     beyond = BEYOND * (reach[1] - reach[0])

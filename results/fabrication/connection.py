@@ -16,7 +16,7 @@ Joint = tuple[int, int, tuple[int, int]]
 
 
 @dataclass(frozen=True)
-class Connection:
+class PhaseConnection:
     """How a phase hangs together.
 
     Attributes
@@ -37,11 +37,11 @@ class Connection:
         return self.pieces == 1 and self.directions == 2
 
 
-def connection(phase: np.ndarray) -> Connection:
+def connection(phase: np.ndarray) -> PhaseConnection:
     """How a phase, bool (H, W), of a periodic image hangs together."""
     _, pieces = _pieces(phase)
     windings = [winding for piece in pieces for winding in piece.windings]
-    return Connection(len(pieces), _rank(windings))
+    return PhaseConnection(len(pieces), _rank(windings))
 
 
 def without_islands(phase: np.ndarray) -> np.ndarray | None:

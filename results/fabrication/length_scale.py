@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from results.fabrication.brush import disc
+from results.fabrication.brush import Brush
 
 GAP = 10  # wider brushes that may draw what one cannot: drawable by d + k is not always drawable by d
 SQUARE = np.ones((3, 3), bool)
@@ -76,7 +76,7 @@ class _Painted:
 
     def _not_by(self, diameter_px: int) -> np.ndarray:
         if diameter_px not in self._unpainted:
-            self._unpainted[diameter_px] = ~_wrapped(ndimage.binary_opening, self._phase, disc(diameter_px))
+            self._unpainted[diameter_px] = ~Brush(diameter_px, self._phase.shape).opened(self._phase)
         return self._unpainted[diameter_px]
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from results.fabrication.brush import disc
+from results.fabrication.brush import Brush
 from results.fabrication.length_scale import edges_of_large_features
 
 ROUNDS = 200  # most images are done after twenty
@@ -39,9 +39,7 @@ def rounded(image: np.ndarray, diameter_px: int, rng: np.random.Generator) -> np
     np.ndarray
         uint8 0/1, (H, W).
     """
-    if diameter_px > min(image.shape):
-        raise ValueError(f"diameter_px must be at most the image's {min(image.shape)}, got {diameter_px}")
-    brush, white = _Brush(diameter_px, image.shape), int(image.sum())
+    brush, white = Brush(diameter_px, image.shape), int(image.sum())
     image = _smoothed(image, diameter_px, white)
     for _ in range(ROUNDS):
         open_places = _unpaintable(image, brush) | _unpaintable(1 - image, brush)
@@ -49,25 +47,6 @@ def rounded(image: np.ndarray, diameter_px: int, rng: np.random.Generator) -> np
             break
         image = _decided(image, open_places, brush, white, rng)
     return image
-
-
-class _Brush:
-    """A disc that can be put anywhere on a torus of given shape; its place is that of its upper left corner."""
-
-    def __init__(self, diameter_px: int, shape: tuple[int, ...]) -> None:
-        self.pixels = disc(diameter_px)
-        self.area = int(self.pixels.sum())
-        self.rows, self.columns = np.nonzero(self.pixels)
-        self.shape = shape
-        self._transform = np.fft.rfft2(self.pixels, shape)
-
-    def under(self, image: np.ndarray) -> np.ndarray:
-        """How many white pixels lie under it at every place, (H, W)."""
-        return np.rint(np.fft.irfft2(np.fft.rfft2(image) * self._transform.conj(), self.shape))
-
-    def painted(self, touches: np.ndarray) -> np.ndarray:
-        """Pixels that it covers when it is put at all these places, bool (H, W)."""
-        return np.rint(np.fft.irfft2(np.fft.rfft2(touches) * self._transform, self.shape)) > 0
 
 
 def _smoothed(image: np.ndarray, diameter_px: int, white: int) -> np.ndarray:
@@ -79,14 +58,14 @@ def _smoothed(image: np.ndarray, diameter_px: int, white: int) -> np.ndarray:
     return smooth.reshape(image.shape)
 
 
-def _unpaintable(image: np.ndarray, brush: _Brush) -> np.ndarray:
+def _unpaintable(image: np.ndarray, brush: Brush) -> np.ndarray:
     """White pixels that the brush cannot paint without touching black, apart from edges of large features."""
     phase = image == 1
-    return phase & ~brush.painted(brush.under(image) == brush.area) & ~edges_of_large_features(phase)
+    return phase & ~brush.opened(phase) & ~edges_of_large_features(phase)
 
 
 def _decided(
-    image: np.ndarray, open_places: np.ndarray, brush: _Brush, white: int, rng: np.random.Generator
+    image: np.ndarray, open_places: np.ndarray, brush: Brush, white: int, rng: np.random.Generator
 ) -> np.ndarray:
     """One touch of the brush, white or black, on each connected place that is open."""
     lack = np.clip((white - int(image.sum())) / (BALANCE * image.size), -1, 1) * brush.area / 2

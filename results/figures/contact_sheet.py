@@ -12,9 +12,9 @@ from results.figures.style import FAINT, INK, bare, require, styled
 
 COLUMNS = 6
 MOST_SHOWN = 48  # of one target
-CELL_IN, GAP_IN = 1.3, 0.16
-CAPTION_IN = 0.5
-SECTION_IN, HEAD_IN, FOOT_IN = 0.36, 0.34, 0.3
+CELL_IN, GAP_IN = 1.4, 0.2
+CAPTION_IN = 0.46
+SECTION_IN, HEAD_IN, FOOT_IN = 0.36, 0.32, 0.16
 
 
 @dataclass(frozen=True)

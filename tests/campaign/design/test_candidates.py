@@ -98,8 +98,10 @@ def test_an_interval_holds_ninety_percent() -> None:
     assert np.mean(abs(draws - candidate.predicted) < candidate.half_width) == pytest.approx(0.9, abs=0.005)
 
 
-def test_a_length_without_the_size_of_a_pixel_is_refused() -> None:
-    assert Writability.of(60, None, 19.3) == Writability(4)
-    assert Writability.of(None, "black", None) == Writability(1, "black")
+def test_lengths_become_pixels() -> None:
+    assert Writability.of(60, None, 19.3, 64) == Writability(4)
+    assert Writability.of(None, "black", None, 64) == Writability(1, "black")
     with pytest.raises(ValueError, match=r"^min_feature_nm needs the size of a pixel, which the run's simulator"):
-        Writability.of(60, None, None)
+        Writability.of(60, None, None, 64)
+    with pytest.raises(ValueError, match=r"^min_feature_nm must be at most 640, half of a period, got 641$"):
+        Writability.of(641, None, 20, 64)

@@ -14,6 +14,10 @@ from campaign.design.fitted import FittedMethod, ModelMissingError
 from campaign.design.folder import check_vacant
 from campaign.design.make import OutOfReachError
 from campaign.design.request import DesignRequest
+from campaign.stages.labels import read_labels
+from ganmdn.inverse import Designs
+from ganmdn.label_table import LabelTable
+from ganmdn.nearest_labels import NearestLabels
 from results.fabrication.gds import read_gds
 from results.fabrication.length_scale import minimum_length_scale
 from results.layout import Status
@@ -193,3 +197,28 @@ def test_a_folder_is_whole_or_not_there(finished_run: Path, tmp_path: Path, monk
     with pytest.raises(OSError, match=r"^disk full$"):
         api.design(finished_run, DesignRequest((within(finished_run),), count=1, **GAN), tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_model_predicts_is_told_with_its_interval(
+    finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = read_labels(finished_run / "stages" / "labels" / "data-ii" / "labels.zarr")
+    table = LabelTable(labels["y"], labels["image"], labels["z"])
+
+    class Unsure(NearestLabels):
+        def design(self, target: float, count: int, seed: np.random.SeedSequence) -> Designs:
+            return replace(super().design(target, count, seed), deviation=np.full(count, 0.01))
+
+    monkeypatch.setattr("campaign.design.fitted.load_model", lambda *_: Unsure(table))
+    target = within(finished_run)
+    outcome = api.design(finished_run, DesignRequest((target,), count=3, simulations=1, **GAN), tmp_path / "out")
+    nearest = labels["y"][np.argsort(np.abs(labels["y"] - target))[:3]]
+    np.testing.assert_allclose(outcome.predicted, nearest, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(outcome.y, nearest, rtol=0, atol=1e-9)  # the simulation is the labels' own
+    for row, design in enumerate(facts(tmp_path / "out")["designs"]):
+        assert design["predicted_y"] == outcome.predicted[row]
+        low, high = design["interval_90"]
+        assert (low + high) / 2 == pytest.approx(design["predicted_y"])
+        assert high - low == pytest.approx(2 * 1.6449 * 0.01)
+    rows = api.query(tmp_path / "out" / "designs.zarr", f"abs(predicted-{nearest[0]})<1e-9")
+    assert [row["half_width"] for row in rows] == pytest.approx([0.016449])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from campaign.design.candidates import Candidate
-from campaign.design.verify import Trial, corrected_aim, verify
+from campaign.design.verify import Attempt, corrected_aim, verify
 
 TARGET, REACH = 0.6, (0.4, 0.8)
 
@@ -31,28 +31,28 @@ class Model:
         return [candidate(aim + self.miss, aim)] * count
 
 
-def ys(trials: list[Trial]) -> list[float]:
-    return [trial.y for trial in trials]
+def ys(attempts: list[Attempt]) -> list[float]:
+    return [attempt.y for attempt in attempts]
 
 
 def test_one_simulation_each_takes_what_came() -> None:
     model = Model(0.0)
     found = verify([candidate(0.7), candidate(0.59)], model, simulate, TARGET, 1, 0.002, REACH)
-    assert ys(found.trials) == [0.59, 0.7]
+    assert ys(found.attempts) == [0.59, 0.7]
     assert (found.simulations, model.aims) == (2, [])
 
 
 def test_designs_within_the_tolerance_are_not_tried_again() -> None:
     model = Model(0.0)
     found = verify([candidate(0.601), candidate(0.6)], model, simulate, TARGET, 5, 0.002, REACH)
-    assert ys(found.trials) == [0.601, 0.6]  # equally good: as they came
+    assert ys(found.attempts) == [0.601, 0.6]  # equally good: as they came
     assert (found.simulations, model.aims) == (2, [])
 
 
 def test_misses_are_corrected_until_all_hit() -> None:
     model = Model(0.05)
     found = verify([candidate(0.65)] * 8, model, simulate, TARGET, 10, 0.003, REACH)
-    assert max(abs(y - TARGET) for y in ys(found.trials)) <= 0.003
+    assert max(abs(y - TARGET) for y in ys(found.attempts)) <= 0.003
     assert found.simulations < 80
     assert model.aims[0] < TARGET
     assert model.aims == sorted(model.aims, reverse=True)
@@ -61,21 +61,21 @@ def test_misses_are_corrected_until_all_hit() -> None:
 def test_a_design_takes_as_many_simulations_as_it_may_on_average() -> None:
     found = verify([candidate(0.7)] * 4, lambda n, aim: [candidate(0.75)] * n, simulate, TARGET, 3, 0.002, REACH)
     assert found.simulations == 12
-    assert ys(found.trials) == [0.7] * 4
+    assert ys(found.attempts) == [0.7] * 4
 
 
 def test_a_model_that_has_no_more_ends_it() -> None:
     found = verify([candidate(0.7)] * 4, lambda n, aim: [], simulate, TARGET, 3, 0.002, REACH)
-    assert (found.simulations, len(found.trials)) == (4, 4)
+    assert (found.simulations, len(found.attempts)) == (4, 4)
 
 
 def test_failed_simulations_are_the_last_to_be_kept() -> None:
     nan = float("nan")
     found = verify([candidate(nan), candidate(0.7)], lambda n, aim: [candidate(0.5)], simulate, TARGET, 2, 0.0, REACH)
-    assert sorted(ys(found.trials)) == [0.5, 0.7]
+    assert sorted(ys(found.attempts)) == [0.5, 0.7]
 
 
 def test_an_aim_does_not_leave_the_reach_by_much() -> None:
-    trials = [Trial(candidate(0.9), {"y": 0.9})] * 100
-    assert corrected_aim(trials, 0.41, REACH) == pytest.approx(0.3)
+    attempts = [Attempt(candidate(0.9), {"y": 0.9})] * 100
+    assert corrected_aim(attempts, 0.41, REACH) == pytest.approx(0.3)
     assert corrected_aim([], 0.5, REACH) == 0.5

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from results.fabrication.connection import Connection, connection, without_islands
+from results.fabrication.connection import PhaseConnection, connection, without_islands
 
 
 def picture(*rows: str) -> np.ndarray:
@@ -14,20 +14,20 @@ def picture(*rows: str) -> np.ndarray:
 @pytest.mark.parametrize(
     ("phase", "expected"),
     [
-        (picture("....", ".##.", ".##.", "...."), Connection(1, 0)),
-        (picture("#..#", "....", "....", "#..#"), Connection(1, 0)),  # one island over all four borders
-        (picture("....", "####", "....", "...."), Connection(1, 1)),
-        (picture(".#..", ".##.", "..#.", ".##."), Connection(1, 1)),
-        (picture("....", "####", "....", "####"), Connection(2, 1)),
-        (picture(".#..", "####", ".#..", ".#.."), Connection(1, 2)),
-        (picture(".#..", "####", ".#..", ".#.#"), Connection(2, 2)),
-        (picture("#...", ".#..", "..#.", "...#"), Connection(4, 0)),  # corners do not hold together
-        (picture("##..", ".##.", "..##", "#..#"), Connection(1, 1)),  # a slanting stripe
-        (np.ones((4, 4), bool), Connection(1, 2)),
-        (np.zeros((4, 4), bool), Connection(0, 0)),
+        (picture("....", ".##.", ".##.", "...."), PhaseConnection(1, 0)),
+        (picture("#..#", "....", "....", "#..#"), PhaseConnection(1, 0)),  # one island over all four borders
+        (picture("....", "####", "....", "...."), PhaseConnection(1, 1)),
+        (picture(".#..", ".##.", "..#.", ".##."), PhaseConnection(1, 1)),
+        (picture("....", "####", "....", "####"), PhaseConnection(2, 1)),
+        (picture(".#..", "####", ".#..", ".#.."), PhaseConnection(1, 2)),
+        (picture(".#..", "####", ".#..", ".#.#"), PhaseConnection(2, 2)),
+        (picture("#...", ".#..", "..#.", "...#"), PhaseConnection(4, 0)),  # corners do not hold together
+        (picture("##..", ".##.", "..##", "#..#"), PhaseConnection(1, 1)),  # a slanting stripe
+        (np.ones((4, 4), bool), PhaseConnection(1, 2)),
+        (np.zeros((4, 4), bool), PhaseConnection(0, 0)),
     ],
 )
-def test_pieces_and_directions(phase: np.ndarray, expected: Connection) -> None:
+def test_pieces_and_directions(phase: np.ndarray, expected: PhaseConnection) -> None:
     assert connection(phase) == expected
     for shift in ((1, 0), (0, 3), (2, 1)):
         assert connection(np.roll(phase, shift, axis=(0, 1))) == expected
