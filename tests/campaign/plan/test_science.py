@@ -16,6 +16,7 @@ from campaign.stages import KINDS
 
 # Science that computes no stage: it calibrates, describes images for the report, or is read while a stage is planned.
 OF_NO_STAGE = {
+    "campaign.stages.generator_quality",
     "ganmdn.generator_quality",
     "ganmdn.statistics",
     "photonics.calibration",
