@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from campaign.cache.stage_cache import StageCache
-from campaign.plan.config import inverse_methods
+from campaign.plan.config import designing, inverse_methods
 from campaign.plan.finished import StageResults
 from campaign.plan.optics import Optics, SimulatedPhysics, simulation_of
 from campaign.plan.pipeline import Pipeline
@@ -40,6 +40,8 @@ class FittedMethod:
     ----------
     run
         Its folder.
+    method
+        Name of the method.
     config
         Of the stage that made the run's own designs.
     keys
@@ -51,6 +53,7 @@ class FittedMethod:
     """
 
     run: Path
+    method: str
     spec: Spec
     config: DesignsConfig
     keys: Mapping[str, str]
@@ -75,9 +78,10 @@ class FittedMethod:
         submitted = Submission.read(run)
         spec = submitted.spec
         dataset = _one_of(dataset, list(spec.datasets), "data set", run)
-        method = _one_of(method, [str(each.kind) for each in inverse_methods(spec)], "method with a model", run)
+        methods = {each.method_name: each for each in inverse_methods(spec, dataset)}
+        method = _one_of(method, [*methods], "method with a model", run)
         results = StageResults(Pipeline.of(spec, KINDS, submitted.keys), StageCache(submitted.cache))
-        stage = results.pipeline[f"designs/{method}/{dataset}"]
+        stage = results.pipeline[designing(methods[method], dataset)]
         behind = {**stage.inputs, "labels": f"labels/{dataset}"}
         pipeline = results.pipeline
         missing = [name for name in behind.values() if not results.cache.has(pipeline[name].kind, pipeline.keys[name])]
@@ -87,6 +91,7 @@ class FittedMethod:
             )
         return cls(
             run,
+            method,
             spec,
             stage.config,
             {name: pipeline.keys[name] for name in behind.values()},
@@ -100,11 +105,6 @@ class FittedMethod:
     def dataset(self) -> str:
         """Name of the data set."""
         return self.config.dataset
-
-    @property
-    def method(self) -> str:
-        """Name of the method."""
-        return self.config.kind
 
     @property
     def pixel_nm(self) -> float | None:

@@ -47,20 +47,20 @@ def place_of(spec: Spec, dataset: str, method: str = "") -> tuple[int, int]:
     return list(spec.datasets).index(dataset), methods.index(method) if method else -1
 
 
-def inverse_methods(spec: Spec) -> list[Any]:
-    """The methods of a spec that learn an inverse model, or bring one; in its order."""
-    return [method for method in spec.methods if not isinstance(method, SearchMethod)]
+def inverse_methods(spec: Spec, dataset: str) -> list[Any]:
+    """The methods for a data set that learn an inverse model, or bring one; in the spec's order."""
+    return [method for method in spec.methods if method.is_for(dataset) and not isinstance(method, SearchMethod)]
 
 
-def searches(spec: Spec) -> list[SearchMethod]:
-    """The methods of a spec that search; in its order."""
-    return [method for method in spec.methods if isinstance(method, SearchMethod)]
+def searches(spec: Spec, dataset: str) -> list[SearchMethod]:
+    """The methods for a data set that search; in the spec's order."""
+    return [method for method in spec.methods if method.is_for(dataset) and isinstance(method, SearchMethod)]
 
 
-def learner(spec: Spec, method: InverseEntry) -> str:
-    """Name of the first method of a spec that learns what ``method`` learns: what both take is learnt once."""
+def learner(spec: Spec, method: InverseEntry, dataset: str) -> str:
+    """Name of the first method for a data set that learns what ``method`` learns: what both take is learnt once."""
     learnt = method.as_learnt()
-    return next(each.method_name for each in inverse_methods(spec) if each.as_learnt() == learnt)
+    return next(each.method_name for each in inverse_methods(spec, dataset) if each.as_learnt() == learnt)
 
 
 def designing(method: InverseEntry, dataset: str) -> str:

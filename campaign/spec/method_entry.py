@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
@@ -25,6 +25,13 @@ class MethodEntry(Model):
     name: Name | None = Field(
         default=None, description="what tables call it, so that a kind may stand more than once; default: its kind"
     )
+    datasets: Annotated[tuple[Name, ...], Field(min_length=1)] | None = Field(
+        default=None, description="data sets that it is for; default: all"
+    )
+
+    def is_for(self, dataset: str) -> bool:
+        """Whether it is asked for designs of a data set."""
+        return self.datasets is None or dataset in self.datasets
 
     @property
     def method_name(self) -> str:
@@ -35,7 +42,7 @@ class MethodEntry(Model):
 class InverseEntry(MethodEntry):
     """A method that proposes designs for any target."""
 
-    not_learnt: ClassVar[frozenset[str]] = frozenset({"name", "verify"})
+    not_learnt: ClassVar[frozenset[str]] = frozenset({"name", "datasets", "verify"})
     """Fields that decide nothing of what is learnt."""
 
     verify: VerifyBlock | None = Field(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
+from campaign.spec.method_entry import MethodEntry
 from campaign.spec.methods import (
     BUILT_IN_METHODS,
     AuthorsMdnBlock,
@@ -24,6 +25,7 @@ from ganmdn.limits import held_out
 
 if TYPE_CHECKING:
     from campaign.spec.campaign import Spec
+    from campaign.spec.generator import DataSet
 
 KINDS = {get_args(block.model_fields["kind"].annotation)[0] for block in BUILT_IN_METHODS}
 Rule = Callable[["Spec", int, Any], Iterator[Violation]]
@@ -32,6 +34,7 @@ Rule = Callable[["Spec", int, Any], Iterator[Violation]]
 def method_violations(spec: Spec) -> Iterator[Violation]:
     """Rules between the methods, and between each of them and labels, data sets and designs."""
     yield from _name_violations(spec)
+    yield from _dataset_violations(spec)
     yield from _mdn_violations(spec)
     for index, method in enumerate(spec.methods):
         for block, rule in RULES.items():
@@ -55,6 +58,17 @@ def _name_violations(spec: Spec) -> Iterator[Violation]:
             first = names[alike.index(alike[index])]
             rule = f"must differ from '{first}' in more than the name"
             yield Violation(("methods", index), rule, "remove it", f"'{names[index]}'")
+
+
+def _dataset_violations(spec: Spec) -> Iterator[Violation]:
+    """Methods are for data sets that the spec has."""
+    for index, method in enumerate(spec.methods):
+        for place, name in enumerate(method.datasets or ()):
+            if name not in spec.datasets:
+                fix = f"write one of {', '.join(spec.datasets)}"
+                yield Violation(
+                    ("methods", index, "datasets", place), "must be a data set of the spec", fix, f"'{name}'"
+                )
 
 
 def _mdn_violations(spec: Spec) -> Iterator[Violation]:
@@ -102,8 +116,12 @@ def _count_violations(spec: Spec, most: int, of_what: str) -> Iterator[Violation
         yield Violation(("designs_per_target",), rule, f"write {most} or less", str(spec.designs_per_target))
 
 
+def _datasets_of(spec: Spec, method: MethodEntry) -> list[tuple[str, DataSet]]:
+    return [(name, dataset) for name, dataset in spec.datasets.items() if method.is_for(name)]
+
+
 def _components(spec: Spec, index: int, method: PcaMdnBlock) -> Iterator[Violation]:
-    widest = max(dataset.latent_dimension for dataset in spec.datasets.values())
+    widest = max((dataset.latent_dimension for _, dataset in _datasets_of(spec, method)), default=0)
     if widest > spec.labels.count:
         rule = f"must be at least {widest} for the components of pca-mdn"
         yield Violation(("labels", "count"), rule, f"write {widest} or more", str(spec.labels.count))
@@ -115,7 +133,7 @@ def _forward(spec: Spec, index: int, method: ForwardSearchBlock) -> Iterator[Vio
         rule = f"must be at most half of labels.count, {spec.labels.count}"
         fix = f"write {spec.labels.count // 2} or less, or a larger labels.count"
         yield Violation(("methods", index, "members"), rule, fix, str(method.members))
-    for name, dataset in spec.datasets.items():
+    for name, dataset in _datasets_of(spec, method):
         if dataset.image_px % (2 * method.cell_px):
             rule = f"must divide the {dataset.image_px} pixels of data set '{name}' into an even number of cells"
             fitting = max(size for size in range(1, method.cell_px + 1) if dataset.image_px % (2 * size) == 0)
@@ -125,11 +143,11 @@ def _forward(spec: Spec, index: int, method: ForwardSearchBlock) -> Iterator[Vio
 
 
 def _authors(spec: Spec, index: int, method: AuthorsMdnBlock) -> Iterator[Violation]:
-    for name, dataset in spec.datasets.items():
+    for name, dataset in _datasets_of(spec, method):
         if dataset.latent != (2, 2):
             value = f"{list(dataset.latent)} in data set '{name}'"
             rule = "was trained for latent [2, 2] only"
-            yield Violation(("methods", index), rule, "remove the method or the data set", value)
+            yield Violation(("methods", index), rule, "say for which datasets: it is, or remove it", value)
 
 
 RULES: Mapping[Any, Rule] = {

@@ -104,7 +104,7 @@ class DesignsKind(StageKind[DesignsConfig]):
     def stages(self, spec: Spec) -> Iterator[Stage[DesignsConfig]]:
         """One a data set and inverse model whose designs nobody simulates before they are handed over."""
         for dataset in spec.datasets:
-            for method in inverse_methods(spec):
+            for method in inverse_methods(spec, dataset):
                 if method.verify is None:
                     yield self._stage(spec, dataset, method)
 
@@ -114,7 +114,7 @@ class DesignsKind(StageKind[DesignsConfig]):
             DesignsConfig.of_method(spec, dataset, method),
             dataset,
             method.method_name,
-            inputs={"model": f"model/{learner(spec, method)}/{dataset}", "generator": "generator"},
+            inputs={"model": f"model/{learner(spec, method, dataset)}/{dataset}", "generator": "generator"},
             providers=(provider_of(method),) if isinstance(method, InverseModelConfig) else (),
             modules=(module_of(method.kind),),
         )

@@ -13,7 +13,7 @@ from campaign.plan.footprint import Footprint
 from campaign.plan.kind import Stage, StageKind
 from campaign.spec.base import Count, Model, Seed
 from campaign.spec.campaign import Spec
-from campaign.spec.generator import AuthorsGenerator, GanTrainingBlock, Vgg16FeaturesBlock
+from campaign.spec.generator import AuthorsGenerator, GanTrainingBlock, TrainedGenerator, Vgg16FeaturesBlock
 from campaign.stages.seeds import seed_for
 from results.designs.design_set import DesignSet
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from campaign.work.context import StageContext
     from ganmdn.gan_config import GanConfig
     from ganmdn.session import TrainingSession
+    from results.report import DataTable
 
 WEIGHTS_FILE = "generator.pt"
 
@@ -135,7 +136,7 @@ class GeneratorKind(StageKind[GeneratorConfig]):
         return weights if isinstance(config, AuthorsGeneratorConfig) else weights + Footprint(30 * 2**20, 30)
 
     def report(self, stages: Sequence[Stage[GeneratorConfig]], results: StageResults) -> Iterator[object]:
-        """Samples and losses as the training went on."""
+        """What the generator learnt, in numbers; samples and losses as the training went on."""
         import numpy as np
 
         from ganmdn.gan_checkpoint import HISTORY_FILE, TrainingHistory
@@ -155,6 +156,22 @@ class GeneratorKind(StageKind[GeneratorConfig]):
                 sheet[f"step {step:,}"] = samples[:shown]
             caption = "Training images, and images of the same latent vectors as training went on."
             yield Picture("microstructures", "gan-samples", image_sheet(sheet, shown), caption)
+            yield _quality(results)
             losses = {name: np.asarray(values) for name, values in history.losses.items()}
             figure = gan_losses(np.asarray(history.step), losses)
             yield Picture("microstructures", "gan-losses", figure, "Losses of the GAN's training.")
+
+
+def _quality(results: StageResults) -> DataTable:
+    """The generator's images of each data set beside held-out microstructures."""
+    from campaign.stages.generator_quality import MOST_IMAGES, judge, quality_table
+
+    spec = results.spec
+    assert isinstance(spec.generator, TrainedGenerator)
+    qualities = {}
+    for dataset in spec.datasets:
+        latents = DesignSet.open(results.folder(f"latents/{dataset}"))
+        if len(latents) > 1:
+            images = latents.rows(slice(MOST_IMAGES))["image"]
+            qualities[dataset] = judge(images, spec.generator.microstructures, spec.seed)
+    return quality_table(qualities)

@@ -54,11 +54,12 @@ def draw(config: MicrostructuresConfig, indices: range) -> tuple[np.ndarray, np.
     from ganmdn.microstructures import draw_microstructures
 
     seed = seed_for(config.seed, "microstructures")
-    images, parameters = draw_microstructures(config.image_px, _ranges(config.microstructures), seed, indices)
+    images, parameters = draw_microstructures(config.image_px, ranges_of(config.microstructures), seed, indices)
     return pack_images(images), parameters
 
 
-def _ranges(fields: Microstructures) -> MicrostructureRanges:
+def ranges_of(fields: Microstructures) -> MicrostructureRanges:
+    """The spec's ranges as ``ganmdn`` takes them."""
     from ganmdn.microstructures import MicrostructureRanges
 
     return MicrostructureRanges(

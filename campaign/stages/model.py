@@ -44,8 +44,8 @@ class ModelKind(StageKind[ModelConfig]):
     def stages(self, spec: Spec) -> Iterator[Stage[ModelConfig]]:
         """One a data set and all that is learnt, whichever methods take it."""
         for dataset in spec.datasets:
-            for method in inverse_methods(spec):
-                if learner(spec, method) == method.method_name:
+            for method in inverse_methods(spec, dataset):
+                if learner(spec, method, dataset) == method.method_name:
                     yield self._stage(spec, dataset, method)
 
     def _stage(self, spec: Spec, dataset: str, method: Any) -> Stage[ModelConfig]:

@@ -186,7 +186,7 @@ class OptimizationKind(StageKind[OptimizationConfig]):
     def stages(self, spec: Spec) -> Iterator[Stage[OptimizationConfig]]:
         """One a search, data set and target."""
         for dataset in spec.datasets:
-            for method in searches(spec):
+            for method in searches(spec, dataset):
                 for target in spec.targets:
                     yield self._stage(spec, dataset, method, target)
 

@@ -217,7 +217,7 @@ class RefinementKind(StageKind[RefinementConfig]):
     def stages(self, spec: Spec) -> Iterator[Stage[RefinementConfig]]:
         """One a data set and inverse model with ``verify``."""
         for dataset in spec.datasets:
-            for method in inverse_methods(spec):
+            for method in inverse_methods(spec, dataset):
                 if method.verify is not None:
                     yield self._stage(spec, dataset, method)
 
@@ -231,7 +231,7 @@ class RefinementKind(StageKind[RefinementConfig]):
             dataset,
             method.method_name,
             inputs={
-                "model": f"model/{learner(spec, method)}/{dataset}",
+                "model": f"model/{learner(spec, method, dataset)}/{dataset}",
                 "labels": f"labels/{dataset}",
                 "generator": "generator",
             },

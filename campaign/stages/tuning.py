@@ -15,7 +15,7 @@ from campaign.plan.footprint import BLOCK_BYTES, Footprint
 from campaign.plan.kind import Stage, StageKind
 from campaign.spec.base import Model, Seed
 from campaign.spec.campaign import Spec
-from campaign.spec.methods import MdnTrainingBlock, Tune
+from campaign.spec.methods import GanMdnBlock, MdnTrainingBlock, Tune
 from campaign.stages.labels import STORE as LABELS
 from campaign.stages.labels import read_labels
 from campaign.stages.mdn_training import mdn_training
@@ -93,6 +93,12 @@ def _write(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
 
+def tuned_datasets(spec: Spec) -> list[str]:
+    """Data sets for which the method whose MDN is tuned is asked."""
+    methods = [method for method in spec.methods if isinstance(method, GanMdnBlock)]
+    return [dataset for dataset in spec.datasets if any(method.is_for(dataset) for method in methods)]
+
+
 class TuningKind(StageKind[TuningConfig]):
     """The hyperparameters that the paper's method takes."""
 
@@ -104,7 +110,7 @@ class TuningKind(StageKind[TuningConfig]):
     def stages(self, spec: Spec) -> Iterator[Stage[TuningConfig]]:
         """One a data set, where the spec asks for a sweep."""
         if spec.tune is not None:
-            for dataset in spec.datasets:
+            for dataset in tuned_datasets(spec):
                 config = TuningConfig(seed=spec.seed, mdn=spec.mdn, tune=spec.tune)
                 yield Stage(self, config, dataset, inputs={"labels": f"labels/{dataset}"})
 

@@ -49,7 +49,7 @@ class VerificationKind(StageKind[VerificationConfig]):
         """One an inverse model and data set."""
         for dataset in spec.datasets:
             simulation = simulation_of(spec, dataset)
-            for method in inverse_methods(spec):
+            for method in inverse_methods(spec, dataset):
                 yield Stage(
                     self,
                     VerificationConfig.make(spec, dataset, physics=simulation.physics),

@@ -103,3 +103,14 @@ def test_what_the_fan_out_costs() -> None:
     figures = answer("fanout_overhead.py", "--simulations", "16", "--rounds", "1", "--no-op-rows", "5000")
     assert {"efficiency", "rows_per_second", "driver_mb"} < figures.keys()
     assert all(figures[name] > 0 for name in ("efficiency", "cpu_efficiency", "rows_per_second", "driver_mb"))
+
+
+def test_trial_of_a_spec() -> None:
+    few = ("--microstructures", "--labels", "4", "--sample", "2", "--compared", "10")
+    figures = answer("spec_trial.py", "specs/quickstart.yaml", *few)
+    assert list(figures) == ["data-i", "data-ii"]
+    for row in figures.values():
+        assert 0 < row["labels"]["lowest"] < row["labels"]["highest"] < 1
+        assert 0 < row["labels"]["truncation_mean_change"] < 0.01
+        assert row["labels"]["orders"] == [4, 6]
+        assert row["generator"]["images"] == 10

@@ -18,6 +18,7 @@ from campaign.stages import KINDS
 # or is for methods of other packages.
 OF_NO_STAGE = {
     "campaign.stages.inverse_methods.plugged",
+    "campaign.stages.generator_quality",
     "ganmdn.generator_quality",
     "ganmdn.statistics",
     "photonics.calibration",

@@ -1,0 +1,61 @@
+"""What a generator learnt, data set by data set: its images beside microstructures held out from its training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from campaign.stages.microstructures import ranges_of
+from campaign.stages.seeds import seed_for
+
+if TYPE_CHECKING:
+    from campaign.spec.generator import Microstructures
+    from ganmdn.generator_quality import GeneratorQuality
+    from results.report import DataTable
+
+MOST_IMAGES = 300  # of a set that is compared: some seconds
+COLUMNS = {
+    "volume_fraction": "volume fraction",
+    "two_point_correlation": "two-point correlation",
+    "spectral_density": "spectral density",
+    "lineal_path": "lineal path",
+}
+CAPTION = (
+    "Distances between generated images and microstructures held out from the training: of volume fraction "
+    "Kolmogorov-Smirnov, of curves Wasserstein-1 in standard deviations; in brackets as multiples of the floor, the "
+    "distance between two held-out sets as large. Similarity: share of pixels in which two images agree, over that of "
+    "microstructures."
+)
+
+
+def judge(generated: np.ndarray, microstructures: Microstructures, seed: int) -> GeneratorQuality:
+    """How far generated images (n, H, W) are from microstructures of their size, of which twice as many are drawn."""
+    from ganmdn.generator_quality import judge_generator
+    from ganmdn.microstructures import draw_microstructures
+
+    few = generated[:MOST_IMAGES]
+    drawn = range(2 * len(few))
+    held_out, _ = draw_microstructures(
+        few.shape[-1], ranges_of(microstructures), seed_for(seed, "microstructures", "held out"), drawn
+    )
+    return judge_generator(few, held_out)
+
+
+def quality_table(qualities: Mapping[str, GeneratorQuality]) -> DataTable:
+    """The judgements by data set, for the report."""
+    from results.report import DataTable
+
+    rows = tuple((name, *_cells(quality)) for name, quality in qualities.items())
+    return DataTable(("data set", "images", *COLUMNS.values(), "similarity"), rows, CAPTION, "microstructures")
+
+
+def _cells(quality: GeneratorQuality) -> tuple[str, ...]:
+    distances = (_beside_floor(quality.distance[name], quality.floor[name]) for name in COLUMNS)
+    similarity = f"{quality.similarity / quality.held_out_similarity:.3f}"
+    return (str(quality.images), *distances, similarity)
+
+
+def _beside_floor(distance: float, floor: float) -> str:
+    return f"{distance:.3f} ({distance / floor:.1f})" if floor > 0 else f"{distance:.3f}"

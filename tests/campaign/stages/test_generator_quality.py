@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from campaign.spec.base import Range
+from campaign.spec.generator import Microstructures
+from campaign.stages.generator_quality import MOST_IMAGES, judge, quality_table
+from campaign.stages.microstructures import ranges_of
+from campaign.stages.seeds import seed_for
+from ganmdn.microstructures import draw_microstructures
+
+ASKED = Microstructures(volume_fraction=Range(low=0.3, high=0.6))
+
+
+def draw(fields: Microstructures, count: int = 40) -> np.ndarray:
+    return draw_microstructures(32, ranges_of(fields), np.random.SeedSequence(5), range(count))[0]
+
+
+def test_images_of_the_kind_asked_for_are_as_near_as_chance_allows() -> None:
+    quality = judge(draw(ASKED), ASKED, seed=1)
+    assert quality.images == 40
+    assert quality.distance["volume_fraction"] < 3 * quality.floor["volume_fraction"]
+    other = judge(draw(Microstructures(volume_fraction=Range(low=0.6, high=0.7))), ASKED, seed=1)
+    assert other.distance["volume_fraction"] > 0.9
+    assert other.floor == quality.floor
+
+
+def test_held_out_images_are_none_of_the_training_s() -> None:
+    seed = seed_for(1, "microstructures")  # of the stage that draws the training images
+    trained_on = draw_microstructures(32, ranges_of(ASKED), seed, range(30))[0]
+    quality = judge(trained_on, ASKED, seed=1)
+    assert quality.distance["spectral_density"] > 0
+
+
+def test_no_more_are_compared_than_seconds_allow() -> None:
+    assert judge(draw(ASKED, MOST_IMAGES + 1), ASKED, seed=1).images == MOST_IMAGES
+
+
+def test_the_table_gives_distances_as_multiples_of_the_floor() -> None:
+    quality = judge(draw(ASKED), ASKED, seed=1)
+    table = quality_table({"data-i": quality})
+    distance, floor = quality.distance["lineal_path"], quality.floor["lineal_path"]
+    row = dict(zip(table.columns, table.rows[0], strict=True))
+    assert row["lineal path"] == f"{distance:.3f} ({distance / floor:.1f})"
+    assert float(row["similarity"]) == pytest.approx(quality.similarity / quality.held_out_similarity, abs=1e-3)
+    assert table.section == "microstructures"
