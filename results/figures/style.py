@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, ParamSpec
 
 import matplotlib
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from results.files import atomic_path
@@ -35,6 +34,7 @@ METADATA: dict[str, dict[str, Any]] = {
 MARGIN_IN = 0.08  # around what is drawn
 RC: Any = {  # matplotlib types the keys one by one
     "font.size": 9,
+    "image.composite_image": False,  # a vector file keeps every image as it is
     "axes.titlesize": 9.5,
     "axes.labelsize": 9,
     "axes.edgecolor": INK,
@@ -79,13 +79,6 @@ def method_colours(methods: Iterable[str]) -> dict[str, str]:
 def method_markers(methods: Iterable[str]) -> dict[str, str]:
     """Marker of each method, so that colour is never the only cue."""
     return _assigned(methods, METHOD_MARKERS, SPARE_MARKERS)
-
-
-def bare(axes: Axes) -> None:
-    """Leave only the content: no ticks, no grid, no frame."""
-    axes.set(xticks=[], yticks=[])
-    axes.grid(False)
-    axes.spines[:].set_visible(False)
 
 
 def save_figure(figure: Figure, folder: Path | str, name: str) -> list[Path]:
