@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ParamSpec
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from results.files import atomic_path
@@ -79,6 +80,13 @@ def method_colours(methods: Iterable[str]) -> dict[str, str]:
 def method_markers(methods: Iterable[str]) -> dict[str, str]:
     """Marker of each method, so that colour is never the only cue."""
     return _assigned(methods, METHOD_MARKERS, SPARE_MARKERS)
+
+
+def bare(axes: Axes) -> None:
+    """Leave only the content: no ticks, no grid, no frame."""
+    axes.set(xticks=[], yticks=[])
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
 
 
 def save_figure(figure: Figure, folder: Path | str, name: str) -> list[Path]:
