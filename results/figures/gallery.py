@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.gridspec import GridSpec
 
-from results.figures.style import FAINT, bare, method_colours, require, styled
+from results.figures.sheet import Sheet
+from results.figures.style import FAINT, method_colours, require, styled
 
 if TYPE_CHECKING:
     from results.store import SimulationStore
@@ -22,6 +21,7 @@ GAP_IN = 0.1
 CAPTION_IN = 0.30
 HEADING_IN = 0.34
 FOOT_IN = 0.25
+SHEET_CELL_IN, SHEET_PITCH_IN = 0.8, 0.85  # of a plain sheet: a picture, and from one to the next
 
 
 @dataclass(frozen=True)
@@ -96,16 +96,13 @@ def image_sheet(rows: Mapping[str, np.ndarray], columns: int = 10) -> Figure:
     """Labelled rows of images (n, px, px), the first ``columns`` of each: microstructures above generated ones."""
     require(bool(rows), "image_sheet needs at least one row of images")
     shown = min(columns, max(len(images) for images in rows.values()))
-    figure = Figure(figsize=(LABEL_IN + shown * 0.85, 0.92 * len(rows)))
-    grid = GridSpec(
-        len(rows), shown, left=LABEL_IN / (LABEL_IN + shown * 0.85), right=1, top=1, bottom=0, wspace=0.06, hspace=0.06
-    )
+    sheet = Sheet.of(LABEL_IN + shown * SHEET_PITCH_IN, SHEET_PITCH_IN * len(rows))
     for row, (label, images) in enumerate(rows.items()):
+        bottom = (len(rows) - 1 - row) * SHEET_PITCH_IN
+        sheet.text(LABEL_IN - GAP_IN, bottom + SHEET_CELL_IN / 2, label, ha="right", va="center")
         for column, image in enumerate(images[:shown]):
-            _draw_image(figure.add_subplot(grid[row, column]), image)
-        axes = figure.axes[-min(len(images), shown)]
-        axes.set_ylabel(label, rotation=0, ha="right", va="center", labelpad=8)
-    return figure
+            sheet.picture(image, LABEL_IN + column * SHEET_PITCH_IN, bottom, SHEET_CELL_IN, frame=None)
+    return sheet.figure
 
 
 def _rows(
@@ -129,16 +126,15 @@ def _drawn_sections(sections: Mapping[str, Sequence[_GalleryRow]], targets: Sequ
     """All sections below each other at fixed sizes in inches, so that few or many methods look alike."""
     width = LABEL_IN + len(targets) * (CELL_IN + GAP_IN)
     height = sum(HEADING_IN + sum(_row_height(row) for row in rows) for rows in sections.values()) + FOOT_IN
-    figure = Figure(figsize=(width, height))
-    top = height
+    sheet, top = Sheet.of(width, height), height
     for dataset, rows in sections.items():
-        figure.text(0.0, (top - 0.10) / height, dataset, weight="bold", size=11, va="top")
+        sheet.text(0.0, top - 0.10, dataset, weight="bold", size=11, va="top")
         top -= HEADING_IN
         for row in rows:
-            _draw_row(figure, row, top, targets if row is _first_designs(rows) else ())
+            _draw_row(sheet, row, top, targets if row is _first_designs(rows) else ())
             top -= _row_height(row)
-    figure.text(0.0, 0.0, "Under each design: simulated absorption · REP", color=FAINT, size=8, va="bottom")
-    return figure
+    sheet.text(0.0, 0.0, "Under each design: simulated absorption · REP", color=FAINT, size=8, va="bottom")
+    return sheet.figure
 
 
 def _first_designs(rows: Sequence[_GalleryRow]) -> _GalleryRow | None:
@@ -149,25 +145,14 @@ def _row_height(row: _GalleryRow) -> float:
     return CELL_IN + (CAPTION_IN if row.colour else HEADING_IN)
 
 
-def _draw_row(figure: Figure, row: _GalleryRow, top: float, targets: Sequence[float]) -> None:
+def _draw_row(sheet: Sheet, row: _GalleryRow, top: float, targets: Sequence[float]) -> None:
     """One row with its upper edge at ``top`` inches; ``targets`` are written above it, if given."""
-    width, height = figure.get_size_inches()
     bottom = top - CELL_IN
-    figure.text(0.0, (bottom + CELL_IN / 2) / height, row.label, va="center")
+    sheet.text(0.0, bottom + CELL_IN / 2, row.label, va="center")
     for column, (image, caption) in enumerate(zip(row.images, row.captions, strict=True)):
         left = LABEL_IN + column * (CELL_IN + GAP_IN)
-        axes = figure.add_axes((left / width, bottom / height, CELL_IN / width, CELL_IN / height))
-        _draw_image(axes, image, row.colour)
-        axes.set_xlabel(caption, size=7.5, labelpad=3)
+        sheet.picture(image, left, bottom, CELL_IN, row.colour)
+        middle = left + CELL_IN / 2
+        sheet.text(middle, bottom - 0.05, caption, size=7.5, ha="center", va="top")
         if targets:
-            axes.set_title(f"target {targets[column]:.2f}", pad=5)
-
-
-def _draw_image(axes: Axes, image: np.ndarray | None, frame: str | None = None) -> None:
-    bare(axes)
-    axes.spines[:].set(visible=True, color=frame or FAINT, linewidth=1.6 if frame else 0.5)
-    if image is None:
-        axes.set_facecolor("#f4f4f4")
-        axes.text(0.5, 0.5, "–", ha="center", va="center", color=FAINT, transform=axes.transAxes)
-        return
-    axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            sheet.text(middle, top + 0.06, f"target {targets[column]:.2f}", size=9.5, ha="center", va="bottom")

@@ -35,6 +35,7 @@ METADATA: dict[str, dict[str, Any]] = {
 MARGIN_IN = 0.08  # around what is drawn
 RC: Any = {  # matplotlib types the keys one by one
     "font.size": 9,
+    "image.composite_image": False,  # a vector file keeps every image as it is
     "axes.titlesize": 9.5,
     "axes.labelsize": 9,
     "axes.edgecolor": INK,

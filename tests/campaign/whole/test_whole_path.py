@@ -253,7 +253,8 @@ def finished(cancelled: Run, spec_file: Path) -> Path:
 
 def test_everything_promised_is_in_the_run_folder(finished: Path) -> None:
     for name in (
-        "tables/table1.csv", "tables/table1.md", "tables/table1.tex", "report.html", "spec.source.yaml", "plan.json",
+        "tables/table1.json", "tables/table1.csv", "tables/table1.md", "tables/table1.tex", "report.html",
+        "spec.source.yaml", "plan.json",
         "provenance.json", "figures/gallery.png", "figures/optimization-history.png", "figures/achieved.png",
         "figures/gan-losses.png", "figures/gan-samples.png", "figures/morphology.png", "figures/mdn-training.png",
         "figures/labels.pdf",

@@ -18,7 +18,11 @@ def image(value: int) -> np.ndarray:
 
 
 def shown(figure: Figure) -> list[int]:
-    return [int(axes.images[0].get_array().sum()) for axes in figure.axes if axes.images]
+    return [int(image.get_array().sum()) for image in figure.axes[0].images]
+
+
+def words(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.axes[0].texts]
 
 
 def designs(dataset: str, method: str, first: int) -> MethodDesigns:
@@ -34,13 +38,24 @@ def test_rows_are_data_set_examples_then_methods() -> None:
 
 def test_absorption_and_rep_stand_under_each_design() -> None:
     figure = gallery({}, [designs("data-i", "gan-mdn", 10)])
-    assert [axes.get_xlabel() for axes in figure.axes] == ["0.6030 · 0.50 %", "0.6993 · 0.10 %"]
-    assert [axes.get_title() for axes in figure.axes] == ["target 0.60", "target 0.70"]
+    said = words(figure)
+    assert [each for each in said if "%" in each] == ["0.6030 · 0.50 %", "0.6993 · 0.10 %"]
+    assert [each for each in said if each.startswith("target")] == ["target 0.60", "target 0.70"]
+
+
+def test_words_stand_under_their_own_picture() -> None:
+    axes = gallery({}, [designs("data-i", "gan-mdn", 10)]).axes[0]
+    for number, image in enumerate(axes.images):
+        left, right, bottom, top = image.get_extent()
+        (caption,) = (text for text in axes.texts if f"{(0.50, 0.10)[number]:.2f} %" in text.get_text())
+        (target,) = (text for text in axes.texts if text.get_text() == f"target {TARGETS[number]:.2f}")
+        assert caption.get_position()[0] == target.get_position()[0] == pytest.approx((left + right) / 2)
+        assert caption.get_position()[1] < bottom < top < target.get_position()[1]
 
 
 def test_a_target_without_a_simulated_design_says_so() -> None:
     figure = gallery({}, [MethodDesigns("data-i", "pca-mdn", (BestDesign(0.6, None, None),))])
-    assert figure.axes[0].get_xlabel() == "all designs failed"
+    assert {"all designs failed", "–"} < set(words(figure))
     assert shown(figure) == []
 
 
@@ -62,6 +77,6 @@ def test_methods_with_other_targets_are_refused() -> None:
 def test_a_sheet_shows_labelled_rows() -> None:
     figure = image_sheet({"real": np.array([image(1), image(2), image(3)]), "made": np.array([image(4)])}, columns=2)
     assert shown(figure) == [1, 2, 4]
-    assert [axes.get_ylabel() for axes in figure.axes] == ["real", "", "made"]
+    assert words(figure) == ["real", "made"]
     with pytest.raises(ValueError, match="image_sheet needs at least one row of images"):
         image_sheet({})
