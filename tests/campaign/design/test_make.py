@@ -24,6 +24,10 @@ from results.layout import Status
 from results.store import SimulationStore
 
 GAN = {"method": "gan-mdn"}
+METHODS = (
+    "gan-mdn, pca-mdn, direct-mdn, forward-search, flow-posterior, nearest-labels, random-labels, forward-search-2, "
+    "nearest-labels-2, pca-mdn-2"
+)
 
 
 def within(run: Path) -> float:
@@ -147,9 +151,9 @@ def test_a_target_out_of_reach_is_refused_or_replaced(finished_run: Path, tmp_pa
         (("data-ii", "gan-mnd"), "has no method with a model called 'gan-mnd'; did you mean 'gan-mdn'?"),
         (
             (None, "bayesian-optimization"),
-            "has no method with a model called 'bayesian-optimization'; known: gan-mdn, pca-mdn, direct-mdn",
+            f"has no method with a model called 'bayesian-optimization'; known: {METHODS}",
         ),
-        (("data-ii", None), "has more than one method with a model: gan-mdn, pca-mdn, direct-mdn; name one"),
+        (("data-ii", None), f"has more than one method with a model: {METHODS}; name one"),
     ],
 )
 def test_what_a_run_does_not_have_is_refused(

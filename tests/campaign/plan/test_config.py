@@ -5,8 +5,10 @@ from collections.abc import Callable
 import pytest
 from pydantic import ValidationError
 
-from campaign.plan.config import DataSetConfig, inverse_methods, place_of, searches
+from campaign.plan.config import DataSetConfig, inverse_methods, learner, place_of, searches
+from campaign.plan.pipeline import Pipeline
 from campaign.spec.campaign import Spec
+from campaign.stages import KINDS
 
 MakeSpec = Callable[..., Spec]
 
@@ -24,8 +26,20 @@ def test_a_config_takes_its_sizes_from_the_data_set(make_spec: MakeSpec) -> None
 
 def test_methods_learn_or_search(make_spec: MakeSpec) -> None:
     spec = make_spec()
-    assert [method.kind for method in inverse_methods(spec)] == ["gan-mdn", "pca-mdn", "direct-mdn"]
-    assert [method.kind for method in searches(spec)] == ["bayesian-optimization"]
+    assert [method.kind for method in inverse_methods(spec, "data-i")] == ["gan-mdn", "pca-mdn", "direct-mdn"]
+    assert [method.kind for method in searches(spec, "data-i")] == ["bayesian-optimization"]
+
+
+def test_a_method_may_be_for_some_data_sets(make_spec: MakeSpec) -> None:
+    wide = {"kind": "pca-mdn", "datasets": ["data-ii"]}
+    verified = {"kind": "pca-mdn", "name": "pca-2", "verify": {"simulations_per_design": 2}}
+    spec = make_spec(methods=["gan-mdn", wide, verified])
+    assert [method.method_name for method in inverse_methods(spec, "data-i")] == ["gan-mdn", "pca-2"]
+    assert learner(spec, spec.methods[2], "data-i") == "pca-2"
+    assert learner(spec, spec.methods[2], "data-ii") == "pca-mdn"
+    names = {stage.name for stage in Pipeline.of(spec, KINDS) if stage.dataset == "data-i"}
+    assert not any("/pca-mdn/" in name for name in names)
+    assert {"model/pca-2/data-i", "refinement/pca-2/data-i", "verification/pca-2/data-i"} <= names
 
 
 def test_places_follow_the_spec(make_spec: MakeSpec) -> None:

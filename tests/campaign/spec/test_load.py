@@ -131,7 +131,7 @@ MISTAKES = [
     (
         "  - pca-mdn",
         "  - {kind: pca-mdn, width: 4}",
-        "40:21: methods[1].width: is not a known key, got 'width'; known: kind, name, verify",
+        "40:21: methods[1].width: is not a known key, got 'width'; known: kind, name, datasets, verify",
     ),
     (
         "  - pca-mdn",

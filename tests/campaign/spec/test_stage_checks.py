@@ -76,7 +76,7 @@ PATTERN = "{kind: pattern, name: etch, thickness_nm: 71.7, white: air, black: si
             "numerics: {orders: 1}",
             "numerics: {orders: 40, solver: preconditioned}",
             "19:34: physics.numerics.solver: 'preconditioned' needs a thinner pattern, fewer orders or less accuracy: "
-            "evanescent waves decay by exp(12.7) in the pattern, beyond an accuracy of 1e-09, got 'preconditioned'; "
+            "evanescent waves decay by exp(12.8) in the pattern, beyond an accuracy of 1e-09, got 'preconditioned'; "
             "write solver: auto",
         ),
         (
