@@ -37,7 +37,7 @@ def test_a_method_may_be_for_some_data_sets(make_spec: MakeSpec) -> None:
     assert [method.method_name for method in inverse_methods(spec, "data-i")] == ["gan-mdn", "pca-2"]
     assert learner(spec, spec.methods[2], "data-i") == "pca-2"
     assert learner(spec, spec.methods[2], "data-ii") == "pca-mdn"
-    names = {stage.name for stage in Pipeline.of(spec, KINDS) if stage.dataset == "data-i"}
+    names = {stage.name for stage in Pipeline.of(spec, KINDS).stages if stage.dataset == "data-i"}
     assert not any("/pca-mdn/" in name for name in names)
     assert {"model/pca-2/data-i", "refinement/pca-2/data-i", "verification/pca-2/data-i"} <= names
 
