@@ -151,7 +151,7 @@ def _write_pictures(outcome: DesignOutcome, folder: Path) -> None:
     (folder / PICTURES).mkdir()
     for row, image in enumerate(outcome.images):
         save_picture(image, folder / PICTURES / f"{name_of(outcome, row)}.png")
-    save_figure(_sheet(outcome), folder, SHEET)
+    save_figure(_sheet(outcome), folder, SHEET, ["png"])
 
 
 def _sheet(outcome: DesignOutcome) -> Any:

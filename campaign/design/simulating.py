@@ -37,7 +37,7 @@ def simulating(physics: SimulatedPhysics, profile: Profile | None, report: Calla
     """
     simulator = Simulator.from_config(physics)
     resources = Resources(profile or InProcessProfile(kind="in-process"))
-    with closing(resources), tempfile.TemporaryDirectory(prefix="design-") as folder:
+    with tempfile.TemporaryDirectory(prefix="design-") as folder, closing(resources):
         progress = StageProgress("design", lambda *_, **__: None)
         context = StageContext(Path(folder), resources, progress, 1, Path(folder) / "logs", "design")
 
