@@ -34,9 +34,11 @@ from results.layout import Status
 
 if TYPE_CHECKING:
     from campaign.work.context import StageContext
+    from ganmdn.inverse import InverseModel
     from ganmdn.refinement import Proposals, Tries
 
 STORE = "tries.zarr"
+TYPICAL_TRIES = 5  # of a design, until it is within the tolerance
 PLANNING = "planning_seconds"  # of a round, by target; all else in its file is a column of the store
 
 
@@ -119,17 +121,16 @@ def plan_round(config: RefinementConfig, sources: Sources) -> tuple[np.ndarray, 
     """Images to simulate next (n, H, W), the columns that go with them, and seconds a target; runs on a worker."""
     from ganmdn.refinement import Budget, next_tries
 
+    model, generate = load_model(config, sources.model, sources.weights), load_generate(sources.weights)
     labels = read_labels(sources.labels)
-    generate = load_generate(sources.weights)
     budget = Budget(config.verify.simulations_per_design, config.verify.tolerance)
-    rows, seconds = [], []
-    for target, proposals, tries in _state(config, sources):
-        started = time.perf_counter()
+    rows, times = [], [time.perf_counter()]
+    for target, proposals, tries in _state(config, sources, model):
         design, z, images = next_tries(target, proposals, tries, (labels["z"], labels["y"]), budget, generate)
         rows.append((design, z, images, np.full(len(design), target)))
-        seconds.append(time.perf_counter() - started)
+        times.append(time.perf_counter())
     design, z, images, targets = (np.concatenate(column) for column in zip(*rows, strict=True))
-    return images, {"design": design, "z": z, "target": targets}, np.array(seconds)
+    return images, {"design": design, "z": z, "target": targets}, np.diff(times)
 
 
 def hand_over(config: RefinementConfig, sources: Sources) -> tuple[dict[str, np.ndarray], dict[str, float]]:
@@ -140,21 +141,21 @@ def hand_over(config: RefinementConfig, sources: Sources) -> tuple[dict[str, np.
     for path in sources.rounds:
         with np.load(path) as rows:
             seconds += rows[PLANNING]
-    designs = []
-    for place, (target, proposals, tries) in enumerate(_state(config, sources)):
-        started = time.perf_counter()
+    model = load_model(config, sources.model, sources.weights)
+    designs, times = [], [time.perf_counter()]
+    for target, proposals, tries in _state(config, sources, model):
         designs.append(best_of(target, proposals, tries))
-        seconds[place] += time.perf_counter() - started
+        times.append(time.perf_counter())
+    seconds += np.diff(times)
     by_target = dict(zip((f"{target:g}" for target in config.targets), seconds.tolist(), strict=True))
     return columns_of(config, designs), by_target
 
 
-def _state(config: RefinementConfig, sources: Sources) -> Iterator[tuple[float, Proposals, Tries]]:
+def _state(config: RefinementConfig, sources: Sources, model: InverseModel) -> Iterator[tuple[float, Proposals, Tries]]:
     """Each target, what the model proposes for it, and what was tried."""
     from ganmdn.inverse import most_designs
     from ganmdn.refinement import Proposals, Tries
 
-    model = load_model(config, sources.model, sources.weights)
     rows = _rows(sources.rounds)
     for target in config.targets:
         first = model.design(target, config.designs_per_target, design_seed(config, target))
@@ -212,7 +213,7 @@ class RefinementKind(StageKind[RefinementConfig]):
     name = "refinement"
     schema_version = 1
     store = STORE
-    seconds_per_work = 0.01  # a try, planned and chosen from
+    seconds_per_work = 0.02  # a try, planned and chosen from
 
     def stages(self, spec: Spec) -> Iterator[Stage[RefinementConfig]]:
         """One a data set and inverse model with ``verify``."""
@@ -235,15 +236,15 @@ class RefinementKind(StageKind[RefinementConfig]):
                 "labels": f"labels/{dataset}",
                 "generator": "generator",
             },
-            simulations=_most_tries(config),
+            simulations=_expected_tries(config),
             seconds_each=simulation.seconds_each,
             providers=(*simulation.providers, *plugged),
             modules=(module_of(method.kind),),
         )
 
     def work(self, config: RefinementConfig, inputs: Mapping[str, Stage[Any]]) -> float:
-        """Tries at most."""
-        return _most_tries(config)
+        """Tries."""
+        return _expected_tries(config)
 
     def cores(self, config: RefinementConfig) -> None:
         """All."""
@@ -257,3 +258,9 @@ class RefinementKind(StageKind[RefinementConfig]):
 
 def _most_tries(config: RefinementConfig) -> int:
     return len(config.targets) * config.designs_per_target * config.verify.simulations_per_design
+
+
+def _expected_tries(config: RefinementConfig) -> int:
+    """As many as there usually are until designs are within a tolerance."""
+    most, designs = _most_tries(config), len(config.targets) * config.designs_per_target
+    return min(most, TYPICAL_TRIES * designs) if config.verify.tolerance else most

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ganmdn.flow_posterior import FlowPosterior
     from ganmdn.inverse import Generate
 
-TRANSFORM_PASS = 2.0  # work of a label and transformation, beside that of a small mixture density network
+TRANSFORM_PASS = 1.3  # work of a label and transformation, beside that of a small mixture density network
 
 
 class FlowConfig(ModelConfig):

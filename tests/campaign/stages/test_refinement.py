@@ -91,9 +91,13 @@ def test_an_interrupted_stage_goes_on_with_the_round_it_was_in(
     assert not list(context.folder.glob("round-*"))
 
 
-def test_a_plan_counts_the_most_simulations_that_it_may_take(make_spec: Callable[..., Spec]) -> None:
-    spec = make_spec(methods=[{"kind": "nearest-labels", "verify": {"simulations_per_design": 4}}])
+@pytest.mark.parametrize(("most", "tolerance", "expected"), [(4, 0.0005, 4), (20, 0.0005, 5), (20, 0, 20)])
+def test_a_plan_counts_the_simulations_that_it_usually_takes(
+    make_spec: Callable[..., Spec], most: int, tolerance: float, expected: int
+) -> None:
+    verify = {"simulations_per_design": most, "tolerance": tolerance}
+    spec = make_spec(methods=[{"kind": "nearest-labels", "verify": verify}])
     stages = {stage.name: stage for stage in Pipeline.of(spec, KINDS).stages}
-    assert stages["refinement/nearest-labels/data-ii"].simulations == 2 * 3 * 4
+    assert stages["refinement/nearest-labels/data-ii"].simulations == 2 * 3 * expected
     assert "designs/nearest-labels/data-ii" not in stages
     assert stages["verification/nearest-labels/data-ii"].inputs["designs"] == "refinement/nearest-labels/data-ii"
