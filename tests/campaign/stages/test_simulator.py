@@ -104,4 +104,4 @@ def test_an_image_of_a_batch_that_fails_leaves_the_others(
 
 
 def test_images_whose_bits_would_depend_on_their_batch_come_one_at_a_time(make_spec: MakeSpec) -> None:
-    assert simulator_of(make_spec(**{"physics.solver": "transfer"})).at_once == 1
+    assert simulator_of(make_spec(**{"physics.numerics": {"orders": 1, "solver": "transfer"}})).at_once == 1
