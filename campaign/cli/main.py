@@ -37,10 +37,8 @@ from cluster.node.allocation import AllocationError
 
 app = typer.Typer(
     name="campaign",
-    help="From a wanted optical property to a microstructure that has it.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
 
 for command in (
@@ -55,6 +53,23 @@ for command in (
     designing.design,
 ):
     app.command()(command)
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"campaign {version('ganmdn-campaign')}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="print the version and exit")
+    ] = False,
+) -> None:
+    """From a wanted optical property to a microstructure that has it."""
 
 
 @app.command()

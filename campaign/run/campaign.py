@@ -8,6 +8,7 @@ from itertools import groupby
 from pathlib import Path
 
 from campaign.cache.stage_cache import StageCache
+from campaign.plan.advice import advice_on
 from campaign.plan.finished import StageResults
 from campaign.plan.footprint import Footprint
 from campaign.plan.obstacles import obstacles
@@ -67,11 +68,12 @@ class Campaign:
         return replace(plan, obstacles=found)
 
     def warnings(self) -> tuple[str, ...]:
-        """What stages that are finished already tell against running the rest as it stands; reads their results."""
+        """What tells against running the spec as it stands: its numbers, and results of stages that are finished."""
         results = StageResults(self.pipeline, self.cache)
         done = [each for each in self.pipeline.stages if self.cache.has(each.kind, self.pipeline.keys[each.name])]
         by_kind = groupby(sorted(done, key=lambda each: each.kind), key=lambda each: each.descriptor)
-        return tuple(told for kind, stages in by_kind for told in kind.warnings(list(stages), results))
+        told = (told for kind, stages in by_kind for told in kind.warnings(list(stages), results))
+        return (*advice_on(self.loaded.spec), *told)
 
     def why(self, stage: str) -> Explanation:
         """Why a stage is cached or not: every item of its key that differs from the nearest result in the cache.

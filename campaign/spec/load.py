@@ -183,7 +183,7 @@ def _spec_type(reader: TreeReader, root: Node) -> tuple[type[Spec], list[str]]:
         if plugin is None:
             known = [*BUILT_IN[block], *(each.kind for each in installed_plugins() if each.block == block)]
             rule = f"must be {'one of ' if len(known) > 1 else ''}{', '.join(map(repr, known))}"
-            close = difflib.get_close_matches(kind, known, n=1)
+            close = difflib.get_close_matches(kind.lower(), known, n=1)
             fix = f"did you mean '{close[0]}'?" if close else f"or install the package that brings '{kind}'"
             reader.report(place.mark, key_text(at), rule, place.shown(), fix)
             unjudged += [f"{block}."] if close != ["rcwa"] else []

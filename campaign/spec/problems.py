@@ -90,5 +90,5 @@ def refuse(violations: Iterable[Violation]) -> None:
 def suggestion(word: str, known: Iterable[str]) -> str:
     """``did you mean 'x'?`` for the nearest known word, or the list of all known words."""
     words = list(known)
-    close = difflib.get_close_matches(word, words, n=1)
+    close = difflib.get_close_matches(word, words, n=1) or difflib.get_close_matches(word.lower(), words, n=1)
     return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(words) or 'none'}"

@@ -103,6 +103,11 @@ def _wrong_kind(place: KeyPlace) -> Problem:
     listed = ", ".join(f"'{kind}'" for kind in kinds)
     given = node.child("kind") if node else None
     if node is not None and isinstance(node.content, dict):
+        slip = next(iter(difflib.get_close_matches("kind", node.content, n=1)), None) if given is None else None
+        if slip is not None:
+            place = place_below(place, (slip,))
+            at_key = replace(place, mark=place.key_mark or place.mark)
+            return _problem(at_key, Advice("is not a known key", "did you mean 'kind'?"), f"'{slip}'")
         place = place_below(place, ("kind",))
     if given is None and place.node is None:
         return _problem(place, Advice("is missing", f"add 'kind: {kinds[0]}', one of {listed}"))
