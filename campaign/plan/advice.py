@@ -38,9 +38,10 @@ def _layers(physics: Optics) -> Iterator[str]:
 
 def _pixels(physics: Optics) -> Iterator[str]:
     if physics.pixel_nm > COARSEST * min(physics.wavelengths_nm):
+        wavelength = min(physics.wavelengths_nm)
         yield (
-            f"a pixel is {physics.pixel_nm:g} nm at a wavelength of {min(physics.wavelengths_nm):g} nm; pixel_nm is the "
-            f"side of one pixel, period_nm that of the cell, here {physics.period_nm:g} nm"
+            f"a pixel is {physics.pixel_nm:g} nm at a wavelength of {wavelength:g} nm; pixel_nm is the side of one pixel, "
+            f"period_nm that of the cell, here {physics.period_nm:g} nm"
         )
 
 
