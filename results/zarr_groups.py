@@ -15,7 +15,7 @@ from results.layout import ArrayLayout, StoreError, StoreLayout
 
 SCHEMA = "ganmdn-simulations"
 SCHEMA_VERSION = 3
-RESERVED_ATTRIBUTES = ("schema", "schema_version", "layout", "finished")
+RESERVED_ATTRIBUTES = ("schema", "schema_version", "layout", "finished", "columns")
 GROUP_FILE = "zarr.json"
 MEND = "copy it again, or remove the run's report.html and `campaign submit` its spec, which computes what is lost"
 
