@@ -27,6 +27,7 @@ from results.shards import ShardFiles
 FOLDER, VALUES, INDEX = "columns", "values", "zarr.json"
 BLOCK_ROWS = 262_144
 FEW_UNITS = 200  # so many shards of a column are looked at one by one, of more the folder's time
+NO_TEXT = 8  # bytes of a block of texts that are all empty
 ABSENT = -1  # size of a shard that was never written: texts of failures, of a unit without any
 SHARD = np.dtype([("bytes", "<i8"), ("crc", "<u4")])
 NOTE = "one-dimensional columns of the store laid together for queries; the arrays beside this folder are the truth"
@@ -111,14 +112,20 @@ class LaidColumns:
         for start in range(0, self._facts["rows"], self._facts["block_rows"]):
             yield self.block_of(start)
 
-    def read(self, name: str, block: slice) -> np.ndarray:
-        """One column of one block; ColumnsError where it is not what was written."""
+    def read(self, name: str, block: slice, offsets: np.ndarray | None = None) -> np.ndarray:
+        """One column of one block, or of the rows of it at ``offsets``; ColumnsError where it is not what was written."""
         column, layout = self._facts["columns"][name], self._layouts[name]
-        count = block.stop - block.start
+        count = block.stop - block.start if offsets is None else len(offsets)
         if "constant" in column:
             return np.full(count, np.frombuffer(bytes.fromhex(column["constant"]), _stored(layout))[0])
         content = self._content(column["blocks"][block.start // self._facts["block_rows"]])
-        return _texts(content, count) if layout.dtype == "string" else np.frombuffer(content, _stored(layout))
+        if layout.dtype != "string":
+            values = np.frombuffer(content, _stored(layout))
+        elif len(content) == NO_TEXT:
+            return np.full(count, "", object)
+        else:
+            values = _texts(content, block.stop - block.start)
+        return values if offsets is None else values[offsets]
 
     def is_current(self, name: str, units: Sequence[int]) -> bool:
         """Whether the shards of these units are still those that the column was copied from.
@@ -126,10 +133,13 @@ class LaidColumns:
         One that is not older than the copy is compared by its checksum. Of many shards, none of which was added or
         removed since, none is looked at: what became of them in their place, the checksums of the copy outlive.
         """
-        folder = os.stat(self._files.folder(name))
+        known = self._known(name)
+        try:
+            folder = os.stat(self._files.folder(name))
+        except FileNotFoundError:  # texts of failures, where nothing failed
+            return bool((known["bytes"][units] == ABSENT).all())
         if len(units) > FEW_UNITS and folder.st_mtime_ns < self._written_ns:
             return True
-        known = self._known(name)
         return all(self._is_same(self._files.path_text(name, unit), *known[unit].item()) for unit in units)
 
     def _is_same(self, file: str, size: int, crc: int) -> bool:
@@ -213,7 +223,7 @@ def _texts(content: bytes, count: int) -> np.ndarray:
     texts = np.full(count, "", object)
     filled = int(np.frombuffer(content, "<i8", 1)[0])
     rows, ends = np.frombuffer(content, "<i8", 2 * filled, 8).reshape(2, filled)
-    start = 8 + 16 * filled
-    for row, first, end in zip(rows, [0, *ends[:-1]], ends, strict=True):
-        texts[row] = content[start + first : start + end].decode()
+    first = start = 8 + 16 * filled
+    for row, end in zip(rows, ends + start, strict=True):
+        texts[row], first = content[first:end].decode(), end
     return texts

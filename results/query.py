@@ -169,10 +169,10 @@ class _Table:
         starts = np.array([block.start for block in laid.blocks()])
         home = np.searchsorted(starts, rows, side="right") - 1
         taken = self.store.layout.arrays()[name].filled(len(rows))
-        for number in np.unique(home):
-            here = home == number
-            block = laid.block_of(int(starts[number]))
-            taken[here] = self._read(name, block, laid)[rows[here] - block.start]
+        for start in starts[np.unique(home)].tolist():
+            block = laid.block_of(start)
+            here = np.flatnonzero((rows >= block.start) & (rows < block.stop))
+            taken[here] = self._read(name, block, laid, rows[here] - start)
         return taken
 
     def _laid(self, names: Iterator[str] | Sequence[str] | set[str], units: Sequence[int]) -> LaidColumns | None:
@@ -182,13 +182,13 @@ class _Table:
         except (ColumnsError, OSError):
             return None
 
-    def _read(self, name: str, block: slice, laid: LaidColumns | None) -> np.ndarray:
+    def _read(self, name: str, block: slice, laid: LaidColumns | None, offsets: np.ndarray | None = None) -> np.ndarray:
         if laid:
             try:
-                return laid.read(name, block)
+                return laid.read(name, block, offsets)
             except ColumnsError:  # the copy is damaged: the truth lies beside it
                 pass
-        return self.store.read(name, rows=block)[name]
+        return self.store.read(name, rows=block if offsets is None else block.start + offsets)[name]
 
     def _blocks(self, only_done: bool) -> Iterator[slice]:
         store = self.store
