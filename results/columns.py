@@ -113,7 +113,7 @@ class LaidColumns:
             yield self.block_of(start)
 
     def read(self, name: str, block: slice, offsets: np.ndarray | None = None) -> np.ndarray:
-        """One column of one block, or of the rows of it at ``offsets``; ColumnsError where it is not what was written."""
+        """One column of a block, or of its rows at ``offsets``; ColumnsError where it is not what was written."""
         column, layout = self._facts["columns"][name], self._layouts[name]
         count = block.stop - block.start if offsets is None else len(offsets)
         if "constant" in column:

@@ -70,6 +70,11 @@ class Answer:
     def __len__(self) -> int:
         return len(self.sim)
 
+    def head(self, most: int) -> Answer:
+        """The first rows."""
+        columns = {name: column[:most] for name, column in self.columns.items()}
+        return Answer(self.stores, self.store[:most], self.sim[:most], columns)
+
     def rows(self) -> list[dict[str, Any]]:
         """Each row as a dict of plain Python values."""
         values = {name: column.tolist() for name, column in self.columns.items()}
@@ -115,11 +120,6 @@ def ask(stores: Mapping[str, SimulationStore], question: Question) -> Answer:
         if name not in columns:
             columns[name] = _gather(tables, store, sim, name, kinds[name])
     return Answer(tuple(stores), store, sim, columns)
-
-
-def count(stores: Mapping[str, SimulationStore], expression: str = ALL) -> int:
-    """How many rows answer; nothing else of them is read."""
-    return len(ask(stores, Question(expression, columns=())))
 
 
 def column_kinds(store: SimulationStore) -> dict[str, Kind]:
