@@ -165,7 +165,7 @@ class _Table:
         laid = self._laid([name], units)
         if laid is None:
             numbers, places = np.unique(rows, return_inverse=True)
-            return self.store.read(name, rows=numbers)[name][places]
+            return self._shards(name, numbers)[places]
         starts = np.array([block.start for block in laid.blocks()])
         home = np.searchsorted(starts, rows, side="right") - 1
         taken = self.store.layout.arrays()[name].filled(len(rows))
@@ -188,7 +188,11 @@ class _Table:
                 return laid.read(name, block, offsets)
             except ColumnsError:  # the copy is damaged: the truth lies beside it
                 pass
-        return self.store.read(name, rows=block if offsets is None else block.start + offsets)[name]
+        return self._shards(name, block if offsets is None else block.start + offsets)
+
+    def _shards(self, name: str, rows: slice | np.ndarray) -> np.ndarray:
+        values = self.store.read(name, rows=rows)[name]
+        return values.astype(object) if values.dtype.kind == "T" else values  # Zarr's own kind of texts
 
     def _blocks(self, only_done: bool) -> Iterator[slice]:
         store = self.store

@@ -17,6 +17,7 @@ import numpy as np
 import zarr
 
 from results.columns import LaidColumns, lay_columns, remove_columns
+from results.descriptions import description
 from results.designs.packed_images import unpack_images
 from results.files import atomic_folder, sync_file
 from results.layout import DamagedStoreError, Status, StoreError, StoreLayout, check_rows, input_types
@@ -228,14 +229,17 @@ class SimulationStore:
         return [unit for unit in units if not self._is_readable(unit)]
 
     def dataset(self) -> xarray.Dataset:
-        """All arrays as one lazy dataset: nothing is read before it is asked for (images as packed bits).
+        """All arrays as one lazy dataset, with descriptions and units: nothing is read before it is asked for.
 
         Raises DamagedStoreError where files of a unit that was written are not there.
         """
         import xarray  # seconds that workers, which open stores as well, need not spend
 
         self.refuse_damage([name for name in self.names if name not in OF_FAILURES])
-        return xarray.open_zarr(self.path, consolidated=False, chunks=None, zarr_format=3)
+        dataset = xarray.open_zarr(self.path, consolidated=False, chunks=None, zarr_format=3)
+        for name, array in dataset.variables.items():
+            array.attrs.update(description(str(name)))
+        return dataset
 
     def refuse_damage(self, names: Sequence[str], rows: Rows = None) -> None:
         """Raise DamagedStoreError unless units that were written have files of all these arrays."""
