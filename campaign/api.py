@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from campaign.design.outcome import DesignOutcome
     from campaign.design.request import DesignRequest
     from campaign.run.replay import Replay
-
+    from results.query import Answer
+    from results.store import SimulationStore
 
 __all__ = [
     "DEFAULT_RUNS",
@@ -53,6 +54,7 @@ __all__ = [
     "RunCancelledError",
     "RunStatus",
     "UnknownStageError",
+    "ask",
     "calibrate",
     "cancel",
     "design",
@@ -250,6 +252,28 @@ def query(store: Path, expression: str, limit: int | None = None) -> Sequence[di
     from results.store import SimulationStore
 
     return run_query(SimulationStore.open(store), expression, limit=limit)
+
+
+def ask(
+    paths: Sequence[Path],
+    expression: str = "",
+    columns: Sequence[str] | None = None,
+    sort: str = "",
+    limit: int | None = None,
+    *,
+    count: bool = False,
+) -> tuple[Answer, Mapping[str, SimulationStore]]:
+    """Rows of stores, or of all stores of runs, that satisfy an expression, and those stores; see ``results.query``.
+
+    With ``count`` nothing of the rows is read but how many there are.
+    """
+    from results.find_stores import find_stores
+    from results.query import ALL, Question
+    from results.query import ask as ask_stores
+
+    stores = find_stores(paths)
+    question = Question(expression or ALL, () if count else columns, "" if count else sort, limit)
+    return ask_stores(stores, question), stores
 
 
 def replay(store: Path, row: int, profile: Profile) -> Replay:

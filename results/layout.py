@@ -125,7 +125,7 @@ class StoreLayout:
         for name in ("image_px", "rows_per_unit"):
             if getattr(self, name) < 1:
                 raise StoreError(f"{name} must be at least 1, got {getattr(self, name)}")
-        taken = sorted(set(self.inputs) & {"sim", "layer", "wavelength_nm", *self._own_arrays()})
+        taken = sorted(set(self.inputs) & {"sim", "store", "columns", "layer", "wavelength_nm", *self._own_arrays()})
         if taken:
             raise StoreError(f"inputs must not take the store's own names, got {', '.join(taken)}")
 

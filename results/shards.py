@@ -22,7 +22,15 @@ class ShardFiles:
 
     def path(self, name: str, unit: int) -> Path:
         """File of one array's unit."""
-        return Path(self._file(name, unit))
+        return Path(self.path_text(name, unit))
+
+    def path_text(self, name: str, unit: int) -> str:
+        """The same as text, for loops over many."""
+        return f"{self._folders[name]}{os.sep}{unit}{self._trailing[name]}"
+
+    def folder(self, name: str) -> str:
+        """Folder with one array's units."""
+        return self._folders[name]
 
     def done_units(self) -> list[int]:
         """Units that are written whole, in order: one listing of a folder."""
@@ -32,7 +40,7 @@ class ShardFiles:
 
     def is_done(self, unit: int) -> bool:
         """Whether one unit is written whole."""
-        return os.path.exists(self._file(MARK, unit))
+        return os.path.exists(self.path_text(MARK, unit))
 
     def lacking(self, names: Iterable[str], units: Iterable[int]) -> Iterator[tuple[int, str, str]]:
         """Unit, array and what is wrong for every file of done units that is missing or empty."""
@@ -45,9 +53,6 @@ class ShardFiles:
     def lack(self, name: str, unit: int) -> str:
         """What is wrong with one file: missing or empty, which Zarr takes for fill values; else nothing."""
         try:
-            return "" if os.stat(self._file(name, unit)).st_size else "empty"
+            return "" if os.stat(self.path_text(name, unit)).st_size else "empty"
         except (FileNotFoundError, NotADirectoryError):
             return "missing"
-
-    def _file(self, name: str, unit: int) -> str:
-        return f"{self._folders[name]}{os.sep}{unit}{self._trailing[name]}"

@@ -8,12 +8,16 @@ file of every array, so that one which a copy left out is found, and never read 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import zarr
 
+from results.columns import LaidColumns, lay_columns, remove_columns
+from results.descriptions import description
 from results.designs.packed_images import unpack_images
 from results.files import atomic_folder, sync_file
 from results.layout import DamagedStoreError, Status, StoreError, StoreLayout, check_rows, input_types
@@ -175,13 +179,29 @@ class SimulationStore:
             raise StoreError(f"{self.path} was opened for reading; open it with mode='r+'")
         if self.is_finished:
             self._group.attrs["finished"] = False
+        remove_columns(self.path)
         self._files.path(MARK, unit).unlink(missing_ok=True)
 
     def finish(self) -> None:
-        """Note that every unit is written: from now on one that is missing is damage. Raises StoreError if one is."""
+        """Note that every unit is written: from now on one that is missing is damage. Raises StoreError if one is.
+
+        The columns are laid together for queries, unless one is damaged or the disk is full: what reads it tells that.
+        """
         if missing := self.missing_units():
             raise StoreError(f"{self.path} cannot be finished, {len(missing)} of {self.unit_count} units are missing")
-        self._group.attrs["finished"] = True
+        digest = None
+        with suppress(StoreError, OSError):
+            reads = {name: partial(self._column, name) for name in self.columns}
+            digest = lay_columns(self.path, self._layouts, self._files, self.unit_count, self.capacity, reads)
+        self._group.attrs.update({"finished": True, "columns": digest})
+
+    def _column(self, name: str, rows: slice) -> np.ndarray:
+        return self.read(name, rows=rows)[name]
+
+    def laid_columns(self) -> LaidColumns | None:
+        """The columns laid together, of a finished store that has them."""
+        digest = self._group.attrs.get("columns") if self.is_finished else None
+        return LaidColumns.of(self.path, str(digest), self._layouts, self._files) if digest else None
 
     # --- reading -------------------------------------------------------------------------------------------------
 
@@ -209,14 +229,17 @@ class SimulationStore:
         return [unit for unit in units if not self._is_readable(unit)]
 
     def dataset(self) -> xarray.Dataset:
-        """All arrays as one lazy dataset: nothing is read before it is asked for (images as packed bits).
+        """All arrays as one lazy dataset, with descriptions and units: nothing is read before it is asked for.
 
         Raises DamagedStoreError where files of a unit that was written are not there.
         """
         import xarray  # seconds that workers, which open stores as well, need not spend
 
         self.refuse_damage([name for name in self.names if name not in OF_FAILURES])
-        return xarray.open_zarr(self.path, consolidated=False, chunks=None, zarr_format=3)
+        dataset = xarray.open_zarr(self.path, consolidated=False, chunks=None, zarr_format=3)
+        for name, array in dataset.variables.items():
+            array.attrs.update(description(str(name)))
+        return dataset
 
     def refuse_damage(self, names: Sequence[str], rows: Rows = None) -> None:
         """Raise DamagedStoreError unless units that were written have files of all these arrays."""

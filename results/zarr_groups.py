@@ -15,7 +15,7 @@ from results.layout import ArrayLayout, StoreError, StoreLayout
 
 SCHEMA = "ganmdn-simulations"
 SCHEMA_VERSION = 3
-RESERVED_ATTRIBUTES = ("schema", "schema_version", "layout", "finished")
+RESERVED_ATTRIBUTES = ("schema", "schema_version", "layout", "finished", "columns")
 GROUP_FILE = "zarr.json"
 MEND = "copy it again, or remove the run's report.html and `campaign submit` its spec, which computes what is lost"
 
@@ -66,10 +66,10 @@ def _broken(file: Path, error: Exception) -> str:
 
 def _why_no_store(path: Path) -> str:
     """What the caller may have meant by a path that is no store; "" where nothing is near."""
-    around = next((parent for parent in path.absolute().parents if _is_store(parent)), None)
+    around = next((parent for parent in path.absolute().parents if is_store(parent)), None)
     if around is not None:
         return f"{path} lies in a simulation store and is none; name the store, {around}"
-    inside = sorted(each.name for each in path.iterdir() if _is_store(each)) if path.is_dir() else []
+    inside = sorted(each.name for each in path.iterdir() if is_store(each)) if path.is_dir() else []
     if inside:
         return f"{path} is not a simulation store, it holds some; name one of {', '.join(inside)} in it"
     if (path / GROUP_FILE).exists():
@@ -79,7 +79,8 @@ def _why_no_store(path: Path) -> str:
     return f"{path} is not a simulation store: it holds no Zarr v3 group"
 
 
-def _is_store(folder: Path) -> bool:
+def is_store(folder: Path) -> bool:
+    """Whether a folder says of itself that it is a store, of whatever version."""
     try:
         return json.loads((folder / GROUP_FILE).read_bytes())["attributes"]["schema"] == SCHEMA
     except (OSError, ValueError, KeyError, TypeError):

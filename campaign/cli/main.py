@@ -19,6 +19,7 @@ from campaign.cli import design as designing
 from campaign.cli import follow as following
 from campaign.cli import plan as explaining
 from campaign.cli import published as comparing
+from campaign.cli import stores as asking
 from campaign.cli import submit as submitting
 from campaign.cli.options import (
     FAILED,
@@ -51,6 +52,7 @@ for command in (
     explaining.plan,
     explaining.why,
     designing.design,
+    asking.query,
 ):
     app.command()(command)
 
@@ -89,26 +91,6 @@ def status(
         print_json({folder: asdict(state) for folder, state in states.items()})
     else:
         console().print(run_table(states[str(folders[0])]) if run is not None else runs_table(states))
-
-
-@app.command()
-def query(
-    store: Annotated[Path, typer.Argument(help="a simulation store (a .zarr folder)")],
-    expression: Annotated[str, typer.Argument(help="for example 'abs(absorption-0.7)<0.005'")],
-    limit: Annotated[int | None, typer.Option(help="at most this many rows", min=1)] = None,
-    as_json: Json = False,
-) -> None:
-    """List the simulations of a store that satisfy an expression."""
-    from campaign.cli.tables import rows_table
-
-    try:
-        rows = api.query(store, expression, limit)
-    except (ValueError, FileNotFoundError) as error:
-        complain(str(error))
-    if as_json:
-        print_json(rows)
-    else:
-        console().print(rows_table(rows))
 
 
 @app.command()

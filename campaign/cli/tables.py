@@ -136,15 +136,19 @@ def runs_table(states: Mapping[str, RunStatus]) -> Table | Text:
     return table
 
 
-def rows_table(rows: Sequence[Mapping[str, Any]]) -> Group | Text:
-    """Rows of a store, a line each; the count below."""
+def rows_table(rows: Sequence[Mapping[str, Any]], found: int, all_columns: bool = False) -> Group | Text:
+    """Rows of stores, a line each; below, how many were found. Unless asked for, no column that says nothing here."""
     if not rows:
         return Text("no rows")
-    names = [name for name, value in rows[0].items() if not hasattr(value, "__len__") or isinstance(value, str)]
-    table = _table(*((name, "right") for name in names[:MAX_COLUMNS]))
+    names = list(rows[0])
+    if not all_columns:
+        names = [name for name in names if any(row[name] == row[name] != "" for row in rows)][:MAX_COLUMNS]
+    table = _table(*((name, "right") for name in names))
     for row in rows:
-        table.add_row(*(_cell(row[name]) for name in names[:MAX_COLUMNS]))
-    return Group(table, Text(f"{len(rows)} rows"))
+        table.add_row(*(Text(_cell(row[name])) for name in names))
+    if found > len(rows):
+        return Group(table, Text(f"the first {len(rows)} of {found} rows; --limit shows others, --format csv all"))
+    return Group(table, Text(f"{found} rows"))
 
 
 def replay_table(again: Replay) -> Table:

@@ -16,7 +16,7 @@ from campaign.plan.optics import Optics
 from campaign.record.provenance import provenance
 from results.fabrication.length_scale import minimum_length_scale
 from results.figures.contact_sheet import SheetDesign, contact_sheet
-from results.figures.style import save_figure
+from results.figures.style import write_figure
 from results.files import atomic_folder, write_json
 from results.layout import Status
 from results.pictures import save_picture
@@ -151,7 +151,7 @@ def _write_pictures(outcome: DesignOutcome, folder: Path) -> None:
     (folder / PICTURES).mkdir()
     for row, image in enumerate(outcome.images):
         save_picture(image, folder / PICTURES / f"{name_of(outcome, row)}.png")
-    save_figure(_sheet(outcome), folder, SHEET, ["png"])
+    write_figure(_sheet(outcome), [folder / f"{SHEET}.png"])
 
 
 def _sheet(outcome: DesignOutcome) -> Any:

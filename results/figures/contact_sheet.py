@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -15,6 +16,21 @@ MOST_SHOWN = 48  # of one target
 CELL_IN, GAP_IN = 1.4, 0.2
 CAPTION_IN = 0.46
 SECTION_IN, HEAD_IN, FOOT_IN = 0.36, 0.32, 0.16
+
+
+class SheetImage(Protocol):
+    """What a sheet shows: an image (px, px) of 0/1, its number, and two lines about it."""
+
+    @property
+    def image(self) -> np.ndarray:
+        """0/1, (px, px)."""
+
+    @property
+    def number(self) -> int:
+        """Stands above the image."""
+
+    def caption(self) -> str:
+        """Two lines."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +69,7 @@ class SheetDesign:
 
 
 @styled
-def contact_sheet(title: str, sections: Sequence[tuple[str, Sequence[SheetDesign]]], note: str) -> Figure:
+def contact_sheet(title: str, sections: Sequence[tuple[str, Sequence[SheetImage]]], note: str) -> Figure:
     """Designs in rows below a heading for each target.
 
     Parameters
@@ -83,7 +99,7 @@ def contact_sheet(title: str, sections: Sequence[tuple[str, Sequence[SheetDesign
     return figure
 
 
-def _draw(figure: Figure, designs: Sequence[SheetDesign], top: float, columns: int) -> None:
+def _draw(figure: Figure, designs: Sequence[SheetImage], top: float, columns: int) -> None:
     """Rows of designs with their upper edge at ``top`` inches."""
     width, height = figure.get_size_inches()
     for place, design in enumerate(designs):

@@ -89,12 +89,18 @@ def bare(axes: Axes) -> None:
     axes.spines[:].set_visible(False)
 
 
-def save_figure(figure: Figure, folder: Path | str, name: str, suffixes: Iterable[str] = tuple(METADATA)) -> list[Path]:
-    """Write NAME.png and NAME.pdf into ``folder``, or one of them, each whole or not at all; the paths written.
+def save_figure(figure: Figure, folder: Path | str, name: str) -> list[Path]:
+    """Write NAME.png and NAME.pdf into ``folder``, each whole or not at all; the paths written."""
+    paths = [Path(folder) / f"{name}.{suffix}" for suffix in METADATA]
+    write_figure(figure, paths)
+    return paths
 
-    Arranged once for both, which otherwise takes most of the time; the figure stays as it was arranged.
+
+def write_figure(figure: Figure, paths: Iterable[Path]) -> None:
+    """Write files that end in .png or .pdf, each whole or not at all.
+
+    Arranged once for all, which otherwise takes most of the time; the figure stays as it was arranged.
     """
-    paths = [Path(folder) / f"{name}.{suffix}" for suffix in suffixes]
     with matplotlib.rc_context(RC):
         figure.draw_without_rendering()
         figure.set_layout_engine(None)  # or every file would have the figure drawn once more before it is
@@ -102,7 +108,6 @@ def save_figure(figure: Figure, folder: Path | str, name: str, suffixes: Iterabl
         for path in paths:
             with atomic_path(path) as temporary:
                 figure.savefig(temporary, metadata=METADATA[path.suffix[1:]], bbox_inches=box)
-    return paths
 
 
 def require(condition: bool, message: str) -> None:

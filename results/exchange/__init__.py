@@ -1,0 +1,1 @@
+"""Simulation stores as single files of other formats, and back: the same rows, bit by bit, and the same facts."""
