@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from results.diversity import count_copies, mean_pixel_distance
 from results.intervals import interval_coverage
+from results.repeats import mean_known
 
 COLUMNS = ("y", "target", "image")  # of a store of designs
 PREDICTION = ("predicted", "deviation")  # further ones, of methods that say what their designs will achieve
@@ -54,3 +56,27 @@ class JudgedDesigns:
         if self.predicted is None or self.deviation is None:
             return None
         return interval_coverage(self.y, self.predicted, self.deviation)
+
+
+@dataclass(frozen=True)
+class JudgedRepeats:
+    """The designs of all repeats of a method for one target; how different they are is asked within each repeat."""
+
+    repeats: tuple[JudgedDesigns, ...]
+
+    @cached_property
+    def together(self) -> JudgedDesigns:
+        """All of them, repeat by repeat."""
+        parts = {name: [getattr(each, name) for each in self.repeats] for name in ("y", "images", *PREDICTION)}
+        known = {name: part for name, part in parts.items() if all(each is not None for each in part)}
+        return JudgedDesigns(**{name: np.concatenate(part) for name, part in known.items()})
+
+    @property
+    def distance(self) -> float | None:
+        """Mean pairwise pixel distance within a repeat, mean of the repeats; None for single designs."""
+        return mean_known([each.distance for each in self.repeats])
+
+    @property
+    def copies(self) -> int:
+        """Designs that are the same image as one before them in their repeat."""
+        return sum(each.copies for each in self.repeats)

@@ -16,6 +16,10 @@ JUDGED = (
     "Oracle: mean REP of the labels nearest to the target, as many as there are designs; random label: that of all "
     "labels. Diversity: mean pairwise pixel distance of the designs over that of all labels."
 )
+REPEATED = (
+    "Spread: standard deviation (ddof 1) of the mean REP, of a search of its best REP, between repeats with seeds of "
+    "their own; the other REPs are over the designs of all repeats, times are means of the repeats."
+)
 COPIES = (
     f"* near-copies: designs of which some are identical, or which lie less than {NEAR_COPIES:g} times as far apart as "
     "the labels nearest to the target."
@@ -30,12 +34,15 @@ class Column:
     cell: Callable[[Line], str]
     is_paper: bool = False
     is_mean: bool = False
+    is_of_repeats: bool = False
 
 
 def columns(groups: Sequence[MethodGroup]) -> list[Column]:
-    """All columns right of the method; those of the paper where it has a figure beside any line."""
-    has_paper = any(line.paper for group in groups for line in group.lines)
-    return [column for column in _all_columns() if has_paper or not column.is_paper]
+    """All columns right of the method; those of the paper and of repeats where any line has a figure for them."""
+    lines = [line for group in groups for line in group.lines]
+    has_paper, has_repeats = any(line.paper for line in lines), any(len(line.repeat_reps) > 1 for line in lines)
+    wanted = [column for column in _all_columns() if has_paper or not column.is_paper]
+    return [column for column in wanted if has_repeats or not column.is_of_repeats]
 
 
 def narrow_columns(groups: Sequence[MethodGroup]) -> list[Column]:
@@ -63,6 +70,8 @@ def caption(rows: Sequence[TableRow]) -> str:
 
 def explanations(rows: Sequence[TableRow]) -> Iterator[str]:
     """What stands beside the REPs, and what the mark means where one stands."""
+    if any(len(row.repeat_reps) > 1 for row in rows):
+        yield REPEATED
     yield JUDGED
     if any(row.are_near_copies for row in rows):
         yield COPIES
@@ -71,6 +80,7 @@ def explanations(rows: Sequence[TableRow]) -> Iterator[str]:
 def _all_columns() -> Iterator[Column]:
     yield from _pair("min REP", lambda figures: format_figure(figures.minimum_rep))
     yield from _pair("mean REP", lambda figures: format_figure(figures.mean_rep))
+    yield Column("spread", lambda line: format_figure(line.spread_rep), is_of_repeats=True)
     yield Column("oracle", lambda line: format_figure(line.standing.oracle_rep))
     yield Column("random label", lambda line: format_figure(line.standing.random_rep))
     yield from _pair("std REP", lambda figures: format_figure(figures.std_rep))

@@ -17,9 +17,12 @@ TRUNCATION_COLUMNS = tuple(
     "truncation_labels_standard_deviation" if field.name == "spread" else f"truncation_{field.name}"
     for field in fields(TruncationError)
 )
+UNKNOWN = "-"  # among several figures of one cell
 TRUNCATION_COUNTS = 4  # the first columns hold whole numbers
 OWN_COLUMNS = (
+    "spread_rep_percent",
     "seeds",
+    "repeat_reps_percent",
     "labels",
     "simulations",
     "label_equivalents",
@@ -48,8 +51,9 @@ HEADER = (
 def to_csv(rows: Sequence[TableRow]) -> str:
     """Tidy CSV: one line per data set, method and target, ours and the paper's figures as columns, no averages.
 
-    Unknown figures are empty. Further columns tell what the method spent and how different its designs are, what the
-    labels hold (see ``Reach``), and what their truncation leaves out (see ``TruncationError``).
+    Unknown figures are empty; seeds and figures of repeats stand in one cell, apart by spaces. Further columns tell
+    what the method spent and how different its designs are, what the labels hold (see ``Reach``), and what their
+    truncation leaves out (see ``TruncationError``).
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -79,8 +83,9 @@ def _measures(row: TableRow | PaperRow | None) -> list[float | None]:
 
 def _own(row: TableRow) -> list[object]:
     seeds = " ".join(map(str, row.seeds))
+    of_repeats = " ".join(UNKNOWN if rep is None else str(rep) for rep in row.repeat_reps)
     spent = [row.labels, row.simulations, row.label_equivalents]
-    return [seeds, *spent, row.mean_achieved, row.distance, row.copies, row.within_interval]
+    return [row.spread_rep, seeds, of_repeats, *spent, row.mean_achieved, row.distance, row.copies, row.within_interval]
 
 
 def _of_labels(row: TableRow) -> list[object]:
@@ -107,6 +112,7 @@ def _row(line: Mapping[str, str], reach: Reach | None) -> TableRow:
         truncation=_truncation(line),
         reach=reach,
         seeds=tuple(map(int, line["seeds"].split())),
+        repeat_reps=tuple(None if rep == UNKNOWN else float(rep) for rep in line["repeat_reps_percent"].split()),
         labels=_count(line["labels"]),
         simulations=_count(line["simulations"]),
         label_equivalents=_number(line["label_equivalents"]),

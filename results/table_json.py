@@ -26,18 +26,24 @@ class JsonRow(_Part):
     dataset: str = Field(description="name of the data set")
     method: str = Field(description="name of the method")
     target: float = Field(description="the property that was asked for")
-    seeds: tuple[int, ...] = Field(description="of the runs behind the row")
-    min_rep: Percent | None = Field(description="REP of the best design, in per cent of the target")
+    seeds: tuple[int, ...] = Field(description="of the repeats behind the row")
+    min_rep: Percent | None = Field(description="REP of the best design of all repeats, in per cent of the target")
     mean_rep: Percent | None = Field(description="mean REP of the designs, in per cent; null for searches")
     std_rep: Percent | None = Field(description="standard deviation (ddof 0) of the designs' REP, in per cent")
+    spread_rep: Percent | None = Field(
+        default=None, description="standard deviation (ddof 1) of repeat_reps; null with fewer than two repeats"
+    )
+    repeat_reps: tuple[Percent | None, ...] = Field(
+        default=(), description="mean REP of each repeat, in the order of seeds; of a search its best REP"
+    )
     oracle_rep: Percent | None = Field(description="mean REP of as many labels as designs, the nearest to the target")
     diversity: float | None = Field(
         description="mean pairwise pixel distance of the designs over that of all labels; null for a single design"
     )
-    design_seconds: float = Field(description="for the designs, simulation excluded; of a search, all of it", ge=0)
-    simulations: Number | None = Field(
-        description="that the method ran itself, beyond the labels; not those that judge"
+    design_seconds: float = Field(
+        description="of a repeat, for the designs, simulation excluded; of a search, all of it", ge=0
     )
+    simulations: Number | None = Field(description="that a repeat ran itself, beyond the labels; not those that judge")
     label_equivalents: float | None = Field(description="cost of those, in units of the cost of one label", ge=0)
     labels: Number | None = Field(description="that the method learnt or started from")
     failed: Number = Field(description="designs whose simulation failed; they count in no REP")
@@ -125,6 +131,8 @@ def _row(row: TableRow) -> JsonRow:
         min_rep=row.minimum_rep,
         mean_rep=row.mean_rep,
         std_rep=row.std_rep,
+        spread_rep=row.spread_rep,
+        repeat_reps=row.repeat_reps,
         oracle_rep=row.at_target.oracle_rep,
         diversity=row.diversity,
         design_seconds=row.seconds,

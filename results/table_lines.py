@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from results.paper import PaperRow
 from results.reach import format_target
+from results.repeats import spread
 from results.tables import BASELINES, TableRow
 
 NOT_APPLICABLE = "–"
@@ -41,7 +42,10 @@ class Standing:
 
 @dataclass(frozen=True)
 class Line:
-    """One printed line: a target or the average over targets; ``paper`` is None without a published counterpart."""
+    """One printed line: a target or the average over targets; ``paper`` is None without a published counterpart.
+
+    ``repeat_reps`` are the mean REPs of the repeats, see ``TableRow``.
+    """
 
     label: str
     ours: Measures
@@ -49,6 +53,12 @@ class Line:
     designs: int
     failed: int
     standing: Standing = Standing()
+    repeat_reps: tuple[float | None, ...] = ()
+
+    @property
+    def spread_rep(self) -> float | None:
+        """Standard deviation between repeats of the mean REP; None with fewer than two."""
+        return spread(self.repeat_reps)
 
     @property
     def designs_cell(self) -> str:
@@ -120,6 +130,7 @@ def _line(row: TableRow) -> Line:
         designs=row.designs,
         failed=row.failed,
         standing=Standing(reach.oracle_rep, reach.random_rep, row.diversity, row.are_near_copies),
+        repeat_reps=row.repeat_reps,
     )
 
 
@@ -139,7 +150,16 @@ def _average(lines: Sequence[Line]) -> Line:
             _mean([each.diversity for each in standings]),
             any(each.near_copies for each in standings),
         ),
+        repeat_reps=_mean_repeats(lines),
     )
+
+
+def _mean_repeats(lines: Sequence[Line]) -> tuple[float | None, ...]:
+    """Averages over targets repeat by repeat; none where not every line has the same repeats."""
+    counts = {len(line.repeat_reps) for line in lines}
+    if len(counts) > 1:
+        return ()
+    return tuple(_mean(of_repeat) for of_repeat in zip(*(line.repeat_reps for line in lines), strict=True))
 
 
 def _mean_measures(measures: Sequence[Measures]) -> Measures:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from results.paper import PaperRow, published_row
 from results.reach import Reach, TargetReach
+from results.repeats import mean_known, spread
 from results.truncation import TruncationError
 
 BASELINES = ("random-labels", "nearest-labels")  # methods that learn nothing: what the others are judged by
@@ -15,7 +17,7 @@ NEAR_COPIES = 0.5  # of the distance between the labels nearest to the target: d
 
 @dataclass(frozen=True)
 class TableRow:
-    """What one method did for one target; REPs in percent over the designs that could be simulated.
+    """What one method did for one target; REPs in percent over the designs, of all repeats, that could be simulated.
 
     Attributes
     ----------
@@ -25,25 +27,28 @@ class TableRow:
         None where a REP does not apply (mean and deviation of a search that yields one design) or where every design
         failed.
     seconds
-        That producing the designs took.
+        That producing the designs took, mean of the repeats.
     designs, failed
-        All designs, and those whose simulation failed.
+        All designs of all repeats, and those whose simulation failed.
     truncation
         What the truncation of the data set's labels leaves out, None where that was not estimated.
     reach
         How far the labels of the data set reach, None where that is not known.
     seeds
-        Of the runs behind the row.
+        Of the repeats behind the row.
+    repeat_reps
+        Mean REP of the designs of each repeat, in the order of ``seeds``; of a search the best REP. None for a repeat
+        all of whose designs failed.
     labels
         That the method learnt or started from; None where they are not known.
     simulations, label_equivalents
-        What the method spent itself, beyond those labels; the second in units of one label's cost.
+        What the method spent itself, beyond those labels, mean of the repeats; the second in units of one label's cost.
     mean_achieved
         Mean simulated property of the designs.
     distance
-        Mean pairwise pixel distance of the designs, None for a single one.
+        Mean pairwise pixel distance of the designs of a repeat, mean of the repeats; None for a single design.
     copies
-        Designs that are the same image as another one before them.
+        Designs that are the same image as another one before them in their repeat.
     within_interval
         Share of the designs whose property lies in the 90 % interval that was predicted; None without predictions.
     published
@@ -62,6 +67,7 @@ class TableRow:
     truncation: TruncationError | None = None
     reach: Reach | None = None
     seeds: tuple[int, ...] = ()
+    repeat_reps: tuple[float | None, ...] = ()
     labels: int | None = None
     simulations: int | None = None
     label_equivalents: float | None = None
@@ -74,6 +80,11 @@ class TableRow:
     def __post_init__(self) -> None:
         if not 0 <= self.failed <= self.designs:
             raise ValueError(f"failed must be from 0 to designs, got {self.failed} of {self.designs} designs")
+
+    @property
+    def spread_rep(self) -> float | None:
+        """Standard deviation between repeats of what ``repeat_reps`` holds; None with fewer than two."""
+        return spread(self.repeat_reps)
 
     @property
     def at_target(self) -> TargetReach:
@@ -96,6 +107,24 @@ class TableRow:
     def paper(self) -> PaperRow | None:
         """The paper's figures for the same data set, method and target."""
         return published_row(self.dataset, self.method, self.target) if self.published else None
+
+
+def search_row(rows: Sequence[TableRow]) -> TableRow:
+    """The row of all repeats of a search, which yields one design each, from a row of each repeat.
+
+    The least REP is that of the best design of all.
+    """
+    best = tuple(row.minimum_rep for row in rows)
+    return replace(
+        rows[0],
+        minimum_rep=min((rep for rep in best if rep is not None), default=None),
+        seconds=sum(row.seconds for row in rows) / len(rows),
+        designs=sum(row.designs for row in rows),
+        failed=sum(row.failed for row in rows),
+        seeds=tuple(seed for row in rows for seed in row.seeds),
+        repeat_reps=best,
+        mean_achieved=mean_known([row.mean_achieved for row in rows]),
+    )
 
 
 def _ratio(value: float | None, whole: float | None) -> float | None:

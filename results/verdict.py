@@ -122,6 +122,9 @@ class _Judged:
         """The figures that the rating is taken from."""
         group, standing = self.group, self.group.average.standing
         over = "1 target" if len(group.lines) == 1 else f"{len(group.lines)} targets"
+        repeats = group.average.repeat_reps
+        if group.average.spread_rep is not None:
+            over += f" and {len(repeats)} repeats, between which it spreads by {group.average.spread_rep:.2f} %"
         figure = "mean REP" if group.average.ours.mean_rep is not None else "best REP"
         others = []
         if standing.oracle_rep is not None and standing.random_rep is not None:

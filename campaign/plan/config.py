@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+from campaign.plan.repeats import marked, repeats_of
 from campaign.spec.base import Count, Model
 from campaign.spec.campaign import Spec
 from campaign.spec.method_entry import InverseEntry
@@ -63,7 +64,22 @@ def learner(spec: Spec, method: InverseEntry, dataset: str) -> str:
     return next(each.method_name for each in inverse_methods(spec, dataset) if each.as_learnt() == learnt)
 
 
-def designing(method: InverseEntry, dataset: str) -> str:
-    """Name of the stage that leaves the designs of a method for a data set."""
+def fits_of(spec: Spec, method: InverseEntry, dataset: str) -> range:
+    """Repeats of which what ``method`` learns differs: of all methods that take it, or one where no seed matters."""
+    if not method.learns_at_random:
+        return range(1)
+    learnt = method.as_learnt()
+    takers = [each for each in inverse_methods(spec, dataset) if each.as_learnt() == learnt]
+    return max((repeats_of(spec, each) for each in takers), key=len)
+
+
+def learning(spec: Spec, method: InverseEntry, dataset: str, repeat: int = 0) -> str:
+    """Name of the stage that leaves what a repeat of a method has learnt on a data set."""
+    name = f"model/{learner(spec, method, dataset)}/{dataset}"
+    return marked(name, repeat if method.learns_at_random else 0)
+
+
+def designing(method: InverseEntry, dataset: str, repeat: int = 0) -> str:
+    """Name of the stage that leaves the designs of a repeat of a method for a data set."""
     kind = "designs" if method.verify is None else "refinement"
-    return f"{kind}/{method.method_name}/{dataset}"
+    return marked(f"{kind}/{method.method_name}/{dataset}", repeat)

@@ -7,7 +7,7 @@ anything has run; work is then timed by the cache's own records.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,11 @@ def _own_seconds(stage: Stage[Any], pipeline: Pipeline, index: RecordIndex) -> t
         for record in index.records(stage.kind)
         if "work" in record.facts and (not stage.simulations or "work_seconds" in record.facts)
     ]
-    same = [seconds for record, seconds in timed if record.config == config and record.facts["work"] == work]
+    same = [
+        seconds
+        for record, seconds in timed
+        if _but_seed(record.config) == _but_seed(config) and record.facts["work"] == work
+    ]
     if same:
         return statistics.median(same), True
     if not timed:
@@ -57,6 +61,11 @@ def _own_seconds(stage: Stage[Any], pipeline: Pipeline, index: RecordIndex) -> t
     timings = [(record.facts["work"] * kind.seconds_per_work, seconds) for record, seconds in timed]
     start, rate = fit_timings(timings, kind.seconds_to_start)
     return start + rate * work * kind.seconds_per_work, True
+
+
+def _but_seed(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a configuration decides its cost: repeats differ in nothing but the seed."""
+    return {name: value for name, value in config.items() if name != "seed"}
 
 
 def fit_timings(timings: Sequence[tuple[float, float]], usual_start: float) -> tuple[float, float]:

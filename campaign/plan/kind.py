@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from campaign.plan.footprint import Footprint
+from campaign.plan.repeats import marked
 from campaign.spec.base import Model
 from campaign.spec.campaign import Spec
 from campaign.spec.entry_points import Provider
@@ -33,6 +34,8 @@ class Stage(Generic[StageConfig]):
     dataset, method, part
         What it is done for; ``part`` tells apart stages of the same kind, method and data set. Empty where it does not
         apply.
+    repeat
+        Which repeat of the method it belongs to, from 0 on.
     inputs
         Names of the stages that it reads, by role.
     files
@@ -52,6 +55,7 @@ class Stage(Generic[StageConfig]):
     dataset: str = ""
     method: str = ""
     part: str = ""
+    repeat: int = 0
     inputs: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, Path] = field(default_factory=dict)
     simulations: int = 0
@@ -66,8 +70,8 @@ class Stage(Generic[StageConfig]):
 
     @property
     def name(self) -> str:
-        """For example ``designs/gan-mdn/data-i``."""
-        return "/".join(filter(None, (self.kind, self.method, self.dataset, self.part)))
+        """For example ``designs/gan-mdn/data-i``, or ``designs/gan-mdn/data-i@repeat-2``."""
+        return marked("/".join(filter(None, (self.kind, self.method, self.dataset, self.part))), self.repeat)
 
     @property
     def cores(self) -> int | None:
@@ -77,6 +81,14 @@ class Stage(Generic[StageConfig]):
     def run(self, inputs: Mapping[str, Path], context: Any) -> None:
         """Compute it: fill ``context.folder`` from the folders and files of ``inputs``, by role."""
         self.descriptor.run(self.config, inputs, context)
+
+
+def by_repeats(stages: Iterable[Stage[StageConfig]]) -> list[list[Stage[StageConfig]]]:
+    """Stages that are repeats of each other, together and in their order."""
+    groups: dict[tuple[str, ...], list[Stage[StageConfig]]] = {}
+    for stage in sorted(stages, key=lambda stage: stage.repeat):
+        groups.setdefault((stage.kind, stage.method, stage.dataset, stage.part), []).append(stage)
+    return list(groups.values())
 
 
 class StageKind(ABC, Generic[StageConfig]):

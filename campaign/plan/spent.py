@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from campaign.plan.finished import StageResults
@@ -52,6 +53,35 @@ class Spent:
     def _of(self, name: str, target: float) -> Any:
         found = self.facts.get(name)
         return found.get(f"{target:g}") if isinstance(found, Mapping) else found
+
+
+@dataclass(frozen=True)
+class SpentByRepeats:
+    """What the designs of all repeats of a method have cost on average; ``repeats`` are one or more."""
+
+    repeats: tuple[Spent, ...]
+
+    @classmethod
+    def of(cls, stages: Sequence[Stage[Any]], results: StageResults) -> SpentByRepeats:
+        """Of the designs that stages judge, one a repeat."""
+        return cls(tuple(Spent.of(stage, results) for stage in stages))
+
+    @property
+    def labels(self) -> int | None:
+        """That every repeat learnt from."""
+        return self.repeats[0].labels
+
+    def seconds(self, target: float) -> float:
+        """Producing the designs of a repeat for one target."""
+        return fmean(each.seconds(target) for each in self.repeats)
+
+    def simulations(self, target: float) -> int:
+        """That a repeat ran for one target, to the nearest whole one."""
+        return round(fmean(each.simulations(target) for each in self.repeats))
+
+    def label_equivalents(self, target: float) -> float:
+        """Cost of those in labels."""
+        return fmean(each.label_equivalents(target) for each in self.repeats)
 
 
 def _behind(stage: Stage[Any], results: StageResults) -> Iterator[Stage[Any]]:

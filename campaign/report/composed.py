@@ -30,7 +30,7 @@ def table_rows(pieces: Pieces, spec: Spec) -> list[TableRow]:
             row,
             truncation=truncations.get(row.dataset),
             reach=reaches.get(row.dataset),
-            seeds=(spec.seed,),
+            seeds=row.seeds or (spec.seed,),
             published=is_published(spec, row.dataset),
         )
         for row in pieces.all(TableRow)

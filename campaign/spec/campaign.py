@@ -14,7 +14,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from campaign.spec.base import Count, Fraction, Model, Name, Seed, repeats
+from campaign.spec.base import Count, Fraction, Model, Name, Seed
+from campaign.spec.base import repeats as duplicates
 from campaign.spec.generator import DataSet, GeneratorBlock, Latent
 from campaign.spec.method_rules import method_violations
 from campaign.spec.methods import LabelsBlock, MdnTrainingBlock, Method, Tune
@@ -42,10 +43,14 @@ class Spec(Model):
     tune: Tune | None = None
     targets: Annotated[tuple[Fraction, ...], Field(min_length=1)] = (0.55, 0.60, 0.65, 0.70, 0.75)
     designs_per_target: Count = 30
+    repeats: Count = Field(
+        default=1,
+        description="how often every learnt method is fitted and judged, with seeds that count on from the campaign's",
+    )
 
     def violations(self) -> Iterator[Violation]:
         """Blocks agree with each other."""
-        yield from repeats(self.targets, "targets", "must stand once among the targets")
+        yield from duplicates(self.targets, "targets", "must stand once among the targets")
         if self.physics.kind == "rcwa":
             orders = list(_order_violations(self))
             yield from orders or _solve_violations(self)

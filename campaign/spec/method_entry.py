@@ -28,6 +28,12 @@ class MethodEntry(Model):
     datasets: Annotated[tuple[Name, ...], Field(min_length=1)] | None = Field(
         default=None, description="data sets that it is for; default: all"
     )
+    repeats: Count | None = Field(
+        default=None,
+        # Configurations of stages hold whole entries, and how often one is repeated decides nothing of either repeat.
+        exclude_if=lambda value: value is None,
+        description="how often it runs, each time with a seed of its own; default: the campaign's, 1 for a search",
+    )
 
     def is_for(self, dataset: str) -> bool:
         """Whether it is asked for designs of a data set."""
@@ -38,12 +44,20 @@ class MethodEntry(Model):
         """What stages, tables and figures call it."""
         return self.name or self.kind
 
+    def count_repeats(self, usual: int) -> int:
+        """How often the method runs in a campaign of ``usual`` repeats; a search once, unless its entry says more."""
+        return self.repeats or 1
+
 
 class InverseEntry(MethodEntry):
     """A method that proposes designs for any target."""
 
-    not_learnt: ClassVar[frozenset[str]] = frozenset({"name", "datasets", "verify"})
+    not_learnt: ClassVar[frozenset[str]] = frozenset({"name", "datasets", "verify", "repeats"})
     """Fields that decide nothing of what is learnt."""
+    learns_at_random: ClassVar[bool] = True
+    """Whether what is learnt depends on the seed."""
+    designs_at_random: ClassVar[bool] = True
+    """Whether designs of the same model depend on the seed."""
 
     verify: VerifyBlock | None = Field(
         default=None, description="simulate the designs, correct and try again; counted as simulations of the method"
@@ -52,3 +66,12 @@ class InverseEntry(MethodEntry):
     def as_learnt(self) -> Self:
         """The entry with the defaults of all that decides nothing of what is learnt."""
         return self.model_copy(update={name: type(self).model_fields[name].default for name in self.not_learnt})
+
+    @property
+    def is_random(self) -> bool:
+        """Whether another seed makes other designs."""
+        return self.learns_at_random or self.designs_at_random
+
+    def count_repeats(self, usual: int) -> int:
+        """As often as the campaign says, or its own entry; once where every repeat would be the same."""
+        return (self.repeats or usual) if self.is_random else 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
-from campaign.spec.method_entry import MethodEntry
+from campaign.spec.method_entry import InverseEntry, MethodEntry
 from campaign.spec.methods import (
     BUILT_IN_METHODS,
     AuthorsMdnBlock,
@@ -35,6 +35,7 @@ def method_violations(spec: Spec) -> Iterator[Violation]:
     """Rules between the methods, and between each of them and labels, data sets and designs."""
     yield from _name_violations(spec)
     yield from _dataset_violations(spec)
+    yield from _repeat_violations(spec)
     yield from _mdn_violations(spec)
     for index, method in enumerate(spec.methods):
         for block, rule in RULES.items():
@@ -43,9 +44,9 @@ def method_violations(spec: Spec) -> Iterator[Violation]:
 
 
 def _name_violations(spec: Spec) -> Iterator[Violation]:
-    """Names tell methods apart, and no two methods are the same but for their names."""
+    """Names tell methods apart, and no two methods are the same but for their names and repeats."""
     names = [method.method_name for method in spec.methods]
-    alike = [method.model_copy(update={"name": None}) for method in spec.methods]
+    alike = [method.model_copy(update={"name": None, "repeats": None}) for method in spec.methods]
     for index, method in enumerate(spec.methods):
         at = ("methods", index, *(() if method.name is None else ("name",)))
         if names[index] in names[:index]:
@@ -56,7 +57,7 @@ def _name_violations(spec: Spec) -> Iterator[Violation]:
             yield Violation(at, rule, "write another name", f"'{method.name}'")
         elif alike[index] in alike[:index]:
             first = names[alike.index(alike[index])]
-            rule = f"must differ from '{first}' in more than the name"
+            rule = f"must differ from '{first}' in more than name and repeats"
             yield Violation(("methods", index), rule, "remove it", f"'{names[index]}'")
 
 
@@ -69,6 +70,14 @@ def _dataset_violations(spec: Spec) -> Iterator[Violation]:
                 yield Violation(
                     ("methods", index, "datasets", place), "must be a data set of the spec", fix, f"'{name}'"
                 )
+
+
+def _repeat_violations(spec: Spec) -> Iterator[Violation]:
+    """Nothing is repeated on purpose that would be the same again."""
+    for index, method in enumerate(spec.methods):
+        if isinstance(method, InverseEntry) and not method.is_random and (method.repeats or 1) > 1:
+            rule = f"must be 1 for '{method.method_name}', whose designs are the same with every seed"
+            yield Violation(("methods", index, "repeats"), rule, "remove it", str(method.repeats))
 
 
 def _mdn_violations(spec: Spec) -> Iterator[Violation]:

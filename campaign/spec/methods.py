@@ -74,6 +74,7 @@ class AuthorsMdnBlock(InverseEntry):
     """The MDN that the authors published for Data-II, as it is."""
 
     not_learnt = InverseEntry.not_learnt | {"sampling"}
+    learns_at_random = False
     kind: Literal["authors-mdn"]
     weights: InputFile = Field(description="path of MDN_weights.h5 from the authors' repository")
     sampling: SamplingName = "component"
@@ -133,12 +134,15 @@ class FlowPosteriorBlock(InverseEntry):
 class NearestLabelsBlock(InverseEntry):
     """Baseline: the labels whose absorption is nearest to the target."""
 
+    learns_at_random = False
+    designs_at_random = False
     kind: Literal["nearest-labels"]
 
 
 class RandomLabelsBlock(InverseEntry):
     """Baseline: labels drawn at random."""
 
+    learns_at_random = False
     kind: Literal["random-labels"]
 
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from campaign.plan.config import inverse_methods, learner
+from campaign.plan.config import inverse_methods, learning
 from campaign.plan.footprint import Footprint, images_footprint
 from campaign.plan.kind import Stage, StageKind
+from campaign.plan.repeats import of_repeat, repeats_of
 from campaign.spec.campaign import Spec
 from campaign.spec.entry_points import provider_of
 from campaign.spec.plugin import InverseModelConfig
@@ -102,19 +103,21 @@ class DesignsKind(StageKind[DesignsConfig]):
     schema_version = 3
 
     def stages(self, spec: Spec) -> Iterator[Stage[DesignsConfig]]:
-        """One a data set and inverse model whose designs nobody simulates before they are handed over."""
+        """One a data set and repeat of an inverse model whose designs nobody simulates before they are handed over."""
         for dataset in spec.datasets:
             for method in inverse_methods(spec, dataset):
                 if method.verify is None:
-                    yield self._stage(spec, dataset, method)
+                    for repeat in repeats_of(spec, method):
+                        yield self._stage(spec, dataset, method, repeat)
 
-    def _stage(self, spec: Spec, dataset: str, method: Any) -> Stage[DesignsConfig]:
+    def _stage(self, spec: Spec, dataset: str, method: Any, repeat: int) -> Stage[DesignsConfig]:
         return Stage(
             self,
-            DesignsConfig.of_method(spec, dataset, method),
+            DesignsConfig.of_method(of_repeat(spec, repeat), dataset, method),
             dataset,
             method.method_name,
-            inputs={"model": f"model/{learner(spec, method, dataset)}/{dataset}", "generator": "generator"},
+            repeat=repeat,
+            inputs={"model": learning(spec, method, dataset, repeat), "generator": "generator"},
             providers=(provider_of(method),) if isinstance(method, InverseModelConfig) else (),
             modules=(module_of(method.kind),),
         )

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from campaign.plan.config import inverse_methods, learner
+from campaign.plan.config import fits_of, inverse_methods, learner
 from campaign.plan.finished import StageResults
 from campaign.plan.footprint import Footprint
 from campaign.plan.kind import Stage, StageKind
+from campaign.plan.repeats import of_repeat
 from campaign.spec.campaign import Spec
 from campaign.spec.entry_points import provider_of
 from campaign.spec.plugin import InverseModelConfig
@@ -42,19 +43,21 @@ class ModelKind(StageKind[ModelConfig]):
     seconds_per_work = 2.0e-5  # see fitting_work
 
     def stages(self, spec: Spec) -> Iterator[Stage[ModelConfig]]:
-        """One a data set and all that is learnt, whichever methods take it."""
+        """One a data set and repeat of all that is learnt, whichever methods take it."""
         for dataset in spec.datasets:
             for method in inverse_methods(spec, dataset):
                 if learner(spec, method, dataset) == method.method_name:
-                    yield self._stage(spec, dataset, method)
+                    for repeat in fits_of(spec, method, dataset):
+                        yield self._stage(spec, dataset, method, repeat)
 
-    def _stage(self, spec: Spec, dataset: str, method: Any) -> Stage[ModelConfig]:
+    def _stage(self, spec: Spec, dataset: str, method: Any, repeat: int) -> Stage[ModelConfig]:
         kind = method_of(method.kind)
         return Stage(
             self,
-            kind.config(spec, dataset, method),
+            kind.config(of_repeat(spec, repeat), dataset, method),
             dataset,
             method.method_name,
+            repeat=repeat,
             inputs=kind.inputs(spec, dataset),
             files=kind.files(method),
             providers=(provider_of(method),) if isinstance(method, InverseModelConfig) else (),

@@ -13,8 +13,9 @@ import numpy as np
 
 from campaign.plan.config import PluggedPart, SearchMethod, searches
 from campaign.plan.finished import StageResults
-from campaign.plan.kind import Stage, StageKind
+from campaign.plan.kind import Stage, StageKind, by_repeats
 from campaign.plan.optics import simulation_of
+from campaign.plan.repeats import repeats_of, seed_of
 from campaign.spec.base import Count, Seed
 from campaign.spec.campaign import Spec
 from campaign.spec.entry_points import provider_of
@@ -184,13 +185,16 @@ class OptimizationKind(StageKind[OptimizationConfig]):
     seconds_per_work = 0.08  # a suggestion and dimension of the latent, from 250 to 650 points
 
     def stages(self, spec: Spec) -> Iterator[Stage[OptimizationConfig]]:
-        """One a search, data set and target."""
+        """One a repeat of a search, data set and target."""
         for dataset in spec.datasets:
             for method in searches(spec, dataset):
                 for target in spec.targets:
-                    yield self._stage(spec, dataset, method, target)
+                    for repeat in repeats_of(spec, method):
+                        yield self._stage(spec, dataset, method, target, repeat)
 
-    def _stage(self, spec: Spec, dataset: str, method: SearchMethod, target: float) -> Stage[OptimizationConfig]:
+    def _stage(
+        self, spec: Spec, dataset: str, method: SearchMethod, target: float, repeat: int
+    ) -> Stage[OptimizationConfig]:
         simulation = simulation_of(spec, dataset)
         plugged = method if isinstance(method, OptimizerConfig) else None
         config = OptimizationConfig.make(
@@ -198,7 +202,7 @@ class OptimizationKind(StageKind[OptimizationConfig]):
             dataset,
             physics=simulation.physics,
             kind=method.kind,
-            seed=spec.seed,
+            seed=seed_of(spec, repeat),
             distribution=spec.latent,
             initial=method.initial,
             iterations=method.iterations,
@@ -212,6 +216,7 @@ class OptimizationKind(StageKind[OptimizationConfig]):
             dataset,
             method.method_name,
             f"{target:g}",
+            repeat=repeat,
             inputs={"labels": f"labels/{dataset}", "generator": "generator"},
             simulations=method.iterations,
             seconds_each=simulation.seconds_each,
@@ -231,15 +236,19 @@ class OptimizationKind(StageKind[OptimizationConfig]):
         from results.figures.gallery import MethodDesigns
         from results.figures.targets import optimization_history
         from results.report import Picture
+        from results.tables import search_row
 
         histories: list[SearchHistory] = []
         best: dict[tuple[str, str], list[BestDesign]] = {}
-        for stage in stages:
-            row, design, history = self._found(stage, results)
-            yield row
-            best.setdefault((stage.dataset, stage.method), []).append(design)
-            several = len({each.method for each in stages}) > 1
-            histories.append(replace(history, dataset=f"{stage.dataset}, {stage.method}") if several else history)
+        several = len({stage.method for stage in stages}) > 1
+        for repeats in by_repeats(stages):
+            dataset, method = repeats[0].dataset, repeats[0].method
+            rows, found, own = zip(*(self._found(stage, results) for stage in repeats), strict=True)
+            yield search_row(rows)
+            best.setdefault((dataset, method), []).append(min(found, key=lambda design: design.distance))
+            for number, history in enumerate(own, start=1):
+                labels = [dataset, *([method] if several else []), *([f"repeat {number}"] if len(own) > 1 else [])]
+                histories.append(replace(history, dataset=", ".join(labels)))
         for (dataset, method), designs in best.items():
             yield MethodDesigns(dataset, method, tuple(designs))
         caption = (
@@ -275,6 +284,7 @@ class OptimizationKind(StageKind[OptimizationConfig]):
             *(stage.dataset, stage.method, target, best, None, None, seconds),
             designs=len(y),
             failed=summary.failed,
+            seeds=(config.seed,),
             labels=config.initial,
             simulations=config.iterations,
             label_equivalents=float(config.iterations),  # of the same physics: a label's cost each

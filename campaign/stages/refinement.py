@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from campaign.plan.config import inverse_methods, learner
+from campaign.plan.config import inverse_methods, learning
 from campaign.plan.footprint import Footprint, images_footprint
 from campaign.plan.kind import Stage, StageKind
 from campaign.plan.optics import SimulatedPhysics, simulation_of
+from campaign.plan.repeats import of_repeat, repeats_of
 from campaign.spec.campaign import Spec
 from campaign.spec.entry_points import provider_of
 from campaign.spec.method_entry import VerifyBlock
@@ -216,23 +217,27 @@ class RefinementKind(StageKind[RefinementConfig]):
     seconds_per_work = 0.02  # a try, planned and chosen from
 
     def stages(self, spec: Spec) -> Iterator[Stage[RefinementConfig]]:
-        """One a data set and inverse model with ``verify``."""
+        """One a data set and repeat of an inverse model with ``verify``."""
         for dataset in spec.datasets:
             for method in inverse_methods(spec, dataset):
                 if method.verify is not None:
-                    yield self._stage(spec, dataset, method)
+                    for repeat in repeats_of(spec, method):
+                        yield self._stage(spec, dataset, method, repeat)
 
-    def _stage(self, spec: Spec, dataset: str, method: Any) -> Stage[RefinementConfig]:
+    def _stage(self, spec: Spec, dataset: str, method: Any, repeat: int) -> Stage[RefinementConfig]:
         simulation = simulation_of(spec, dataset)
         plugged = (provider_of(method),) if isinstance(method, InverseModelConfig) else ()
-        config = RefinementConfig.of_method(spec, dataset, method, verify=method.verify, physics=simulation.physics)
+        config = RefinementConfig.of_method(
+            of_repeat(spec, repeat), dataset, method, verify=method.verify, physics=simulation.physics
+        )
         return Stage(
             self,
             config,
             dataset,
             method.method_name,
+            repeat=repeat,
             inputs={
-                "model": f"model/{learner(spec, method, dataset)}/{dataset}",
+                "model": learning(spec, method, dataset, repeat),
                 "labels": f"labels/{dataset}",
                 "generator": "generator",
             },

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 
 from campaign.plan.config import designing, inverse_methods
 from campaign.plan.finished import StageResults
-from campaign.plan.kind import Stage, StageKind
+from campaign.plan.kind import Stage, StageKind, by_repeats
 from campaign.plan.optics import simulation_of
+from campaign.plan.repeats import repeats_of, seed_of
 from campaign.spec.campaign import Spec
 from campaign.stages.designs import DESIGNS_FOLDER
 from campaign.stages.simulator import SimulationConfig, Simulator
 
 if TYPE_CHECKING:
-    from campaign.plan.spent import Spent
+    from campaign.plan.spent import SpentByRepeats
     from campaign.work.context import StageContext
     from results.figures.gallery import MethodDesigns
     from results.figures.targets import Achieved
-    from results.judged import JudgedDesigns
+    from results.judged import JudgedRepeats
     from results.store import SimulationStore
     from results.tables import TableRow
 
@@ -46,50 +47,57 @@ class VerificationKind(StageKind[VerificationConfig]):
     store = STORE
 
     def stages(self, spec: Spec) -> Iterator[Stage[VerificationConfig]]:
-        """One an inverse model and data set."""
+        """One a repeat of an inverse model and data set."""
         for dataset in spec.datasets:
             simulation = simulation_of(spec, dataset)
             for method in inverse_methods(spec, dataset):
-                yield Stage(
-                    self,
-                    VerificationConfig.make(spec, dataset, physics=simulation.physics),
-                    dataset,
-                    method.method_name,
-                    inputs={"designs": designing(method, dataset)},
-                    simulations=len(spec.targets) * spec.designs_per_target,
-                    seconds_each=simulation.seconds_each,
-                    providers=simulation.providers,
-                )
+                for repeat in repeats_of(spec, method):
+                    yield Stage(
+                        self,
+                        VerificationConfig.make(spec, dataset, physics=simulation.physics),
+                        dataset,
+                        method.method_name,
+                        repeat=repeat,
+                        inputs={"designs": designing(method, dataset, repeat)},
+                        simulations=len(spec.targets) * spec.designs_per_target,
+                        seconds_each=simulation.seconds_each,
+                        providers=simulation.providers,
+                    )
 
     def cores(self, config: VerificationConfig) -> None:
         """All."""
 
     def report(self, stages: Sequence[Stage[VerificationConfig]], results: StageResults) -> Iterator[object]:
         """Rows of the table, the best designs, and where all of them landed."""
-        from campaign.plan.spent import Spent
+        from campaign.plan.spent import SpentByRepeats
         from results.figures.targets import Achieved, achieved_against_target
-        from results.judged import COLUMNS, PREDICTION, JudgedDesigns
+        from results.judged import COLUMNS, PREDICTION, JudgedDesigns, JudgedRepeats
         from results.report import Picture
         from results.store import SimulationStore
 
         achieved = []
-        for stage in stages:
-            store = SimulationStore.open(results.folder(stage.name) / STORE)
-            columns = store.read(*COLUMNS, *(name for name in PREDICTION if name in store.names))
-            spent = Spent.of(stage, results)
+        for repeats in by_repeats(stages):
+            stores = [SimulationStore.open(results.folder(stage.name) / STORE) for stage in repeats]
+            columns = [store.read(*COLUMNS, *(name for name in PREDICTION if name in store.names)) for store in stores]
+            spent = SpentByRepeats.of(repeats, results)
+            seeds = tuple(seed_of(results.spec, stage.repeat) for stage in repeats)
+            dataset, method = repeats[0].dataset, repeats[0].method
             for target in results.spec.targets:
-                designs = JudgedDesigns.of(columns, target)
-                achieved.append(Achieved(stage.dataset, stage.method, target, designs.y))
-                yield self._row(achieved[-1], designs, spent)
-            yield self._best(stage, store, results.spec)
+                designs = JudgedRepeats(tuple(JudgedDesigns.of(each, target) for each in columns))
+                achieved.append(Achieved(dataset, method, target, designs.together.y))
+                yield self._row(achieved[-1], designs, spent, seeds)
+            yield self._best(dataset, method, stores, results.spec)
         caption = "Simulated absorption of every design against the absorption that was asked for."
         yield Picture("achieved", "achieved", achieved_against_target(achieved), caption)
 
-    def _row(self, achieved: Achieved, designs: JudgedDesigns, spent: Spent) -> TableRow:
+    def _row(
+        self, achieved: Achieved, designs: JudgedRepeats, spent: SpentByRepeats, seeds: tuple[int, ...]
+    ) -> TableRow:
         from ganmdn.metrics import RepSummary
         from results.tables import TableRow, if_finite
 
-        summary = RepSummary.of(designs.y, achieved.target)
+        together = designs.together
+        summary = RepSummary.of(together.y, achieved.target)
         return TableRow(
             achieved.dataset,
             achieved.method,
@@ -98,21 +106,27 @@ class VerificationKind(StageKind[VerificationConfig]):
             if_finite(summary.mean),
             if_finite(summary.standard_deviation),
             seconds=spent.seconds(achieved.target),
-            designs=len(designs.y),
+            designs=len(together.y),
             failed=summary.failed,
+            seeds=seeds,
+            repeat_reps=tuple(if_finite(RepSummary.of(each.y, achieved.target).mean) for each in designs.repeats),
             labels=spent.labels,
             simulations=spent.simulations(achieved.target),
             label_equivalents=spent.label_equivalents(achieved.target),
-            mean_achieved=designs.mean_achieved,
+            mean_achieved=together.mean_achieved,
             distance=designs.distance,
             copies=designs.copies,
-            within_interval=designs.within_interval,
+            within_interval=together.within_interval,
         )
 
-    def _best(self, stage: Stage[VerificationConfig], store: SimulationStore, spec: Spec) -> MethodDesigns:
+    def _best(self, dataset: str, method: str, stores: Sequence[SimulationStore], spec: Spec) -> MethodDesigns:
+        """The best designs of all repeats."""
         from results.figures.gallery import MethodDesigns, nearest_design
 
         count = spec.designs_per_target
         rows = [slice(first, first + count) for first in range(0, len(spec.targets) * count, count)]
-        best = [nearest_design(store, each, target) for each, target in zip(rows, spec.targets, strict=True)]
-        return MethodDesigns(stage.dataset, stage.method, tuple(best))
+        best = [
+            min((nearest_design(store, each, target) for store in stores), key=lambda design: design.distance)
+            for each, target in zip(rows, spec.targets, strict=True)
+        ]
+        return MethodDesigns(dataset, method, tuple(best))

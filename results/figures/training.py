@@ -52,6 +52,7 @@ def gan_losses(steps: np.ndarray, losses: Mapping[str, np.ndarray]) -> Figure:
 def mdn_training(curves: Sequence[TrainingCurve]) -> Figure:
     """Rows are data sets, columns methods: training and validation loss per epoch, the epoch that is kept marked.
 
+    Repeats of a method share its panel.
     Each panel has its own scale: likelihoods of outputs of different dimension cannot be compared.
     """
     require(bool(curves), "mdn_training needs at least one curve")
@@ -61,24 +62,29 @@ def mdn_training(curves: Sequence[TrainingCurve]) -> Figure:
     panels = figure.subplots(len(datasets), len(methods), squeeze=False)
     for axes in panels.flat:
         axes.set_axis_off()
-    for curve in curves:
-        axes = panels[datasets.index(curve.dataset), methods.index(curve.method)]
+    for dataset, method in dict.fromkeys((curve.dataset, curve.method) for curve in curves):
+        axes = panels[datasets.index(dataset), methods.index(method)]
         axes.set_axis_on()
-        _draw_curve(axes, curve, method_colours(methods)[curve.method])
+        own = [curve for curve in curves if (curve.dataset, curve.method) == (dataset, method)]
+        _draw_curves(axes, own, method_colours(methods)[method])
     for row in panels:
         row[0].set_ylabel("negative log-likelihood")
     return figure
 
 
-def _draw_curve(axes: Axes, curve: TrainingCurve, colour: str) -> None:
-    epochs = np.arange(1, len(curve.training) + 1)
-    axes.plot(epochs, curve.training, color=FAINT, linewidth=1.0, label="training")
-    axes.plot(epochs, curve.validation, color=colour, label="validation")
-    kept = curve.validation[curve.best_epoch - 1]
-    axes.plot(curve.best_epoch, kept, "o", color=INK, markersize=5, label=f"kept: epoch {curve.best_epoch}")
-    axes.set_title(f"{curve.dataset} · {curve.method}", loc="left")
+def _draw_curves(axes: Axes, curves: Sequence[TrainingCurve], colour: str) -> None:
+    """All repeats of one method on one data set; the legend names each kind of line once."""
+    kept = ", ".join(str(curve.best_epoch) for curve in curves)
+    for place, curve in enumerate(curves):
+        labels = ("training", "validation", f"kept: epoch {kept}") if place == 0 else ("", "", "")
+        epochs = np.arange(1, len(curve.training) + 1)
+        axes.plot(epochs, curve.training, color=FAINT, linewidth=1.0, label=labels[0])
+        axes.plot(epochs, curve.validation, color=colour, label=labels[1])
+        least = curve.validation[curve.best_epoch - 1]
+        axes.plot(curve.best_epoch, least, "o", color=INK, markersize=5, label=labels[2])
+    axes.set_title(f"{curves[0].dataset} · {curves[0].method}", loc="left")
     axes.set_xlabel("epoch")
-    axes.set_ylim(*_robust_limits(curve.training, curve.validation))
+    axes.set_ylim(*_robust_limits(*(losses for curve in curves for losses in (curve.training, curve.validation))))
     axes.legend(loc="upper right", fontsize=8)
 
 

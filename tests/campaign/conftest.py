@@ -163,8 +163,6 @@ def _no_owner_is_known_to_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[StageResults, Path]:
     """Every kind of stage of a spec with one data set, computed in this process; results, and the run's folder."""
-    from campaign.run.executor import Executor
-
     data = copy.deepcopy(SMALL) | {
         "datasets": {"data-ii": {"image_px": 64, "latent": [2, 2]}},
         "labels": {"count": 40, "truncation_sample": 3},
@@ -180,16 +178,35 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[StageResults, Pa
     data["methods"].append(SMALL_SEARCH | {"name": "forward-search-2", "verify": verify})
     data["methods"] += [{"kind": kind, "name": f"{kind}-2", "verify": verify} for kind in ("nearest-labels", "pca-mdn")]
     folder = tmp_path_factory.mktemp("finished")
-    pipeline, cache = Pipeline.of(Spec.model_validate(data), KINDS), StageCache(folder / "cache")
-    (folder / "run").mkdir()
+    return _executed(Spec.model_validate(data), StageCache(folder / "cache"), folder / "run"), folder / "run"
+
+
+@pytest.fixture(scope="session")
+def repeated(finished: tuple[StageResults, Path], tmp_path_factory: pytest.TempPathFactory) -> StageResults:
+    """The same with two repeats of all methods, searches included; the first is that of ``finished``."""
+    results, _ = finished
+    methods = tuple(
+        method.model_copy(update={"repeats": 2}) if method.kind == "bayesian-optimization" else method
+        for method in results.spec.methods
+    )
+    spec = results.spec.model_copy(update={"methods": methods, "repeats": 2})
+    return _executed(spec, results.cache, tmp_path_factory.mktemp("repeated") / "run")
+
+
+def _executed(spec: Spec, cache: StageCache, folder: Path) -> StageResults:
+    """A campaign computed in this process, with a search that does not think."""
+    from campaign.run.executor import Executor
+
+    pipeline = Pipeline.of(spec, KINDS)
+    folder.mkdir()
 
     def suggest(z: np.ndarray, y: np.ndarray, target: float, count: int, seed: Any, low: float, high: float) -> Any:
         return SimpleNamespace(z=np.random.default_rng(seed).uniform(low, high, (count, z.shape[1])))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ganmdn.bayesian.suggest", suggest)  # where Ax would take seconds to think
-        Executor(pipeline, cache, InProcessProfile(kind="in-process"), folder / "run").execute()
-    return StageResults(pipeline, cache), folder / "run"
+        Executor(pipeline, cache, InProcessProfile(kind="in-process"), folder).execute()
+    return StageResults(pipeline, cache)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from results.judged import JudgedDesigns
+from results.judged import JudgedDesigns, JudgedRepeats
 
 IMAGES = np.array([np.zeros((2, 2)), np.zeros((2, 2)), np.ones((2, 2)), np.ones((2, 2))], np.uint8)
 COLUMNS = {
@@ -28,3 +28,15 @@ def test_without_predictions_or_results_there_is_nothing_to_say() -> None:
     bare = {name: COLUMNS[name] for name in ("y", "target", "image")}
     assert JudgedDesigns.of(bare, 0.7).within_interval is None
     assert JudgedDesigns(np.array([np.nan]), IMAGES[:1]).mean_achieved is None
+
+
+def test_repeats_are_judged_together_but_differ_each_within_itself() -> None:
+    one, other = JudgedDesigns.of(COLUMNS, 0.7), JudgedDesigns.of(COLUMNS, 0.6)
+    repeats = JudgedRepeats((one, other))
+    np.testing.assert_array_equal(repeats.together.y, [0.7, 0.8, 0.6, np.nan])
+    assert repeats.together.mean_achieved == pytest.approx(0.7)
+    assert repeats.together.within_interval == pytest.approx(2 / 3)
+    assert (repeats.copies, repeats.distance) == (2, 0.0)
+    assert repeats.together.distance > 0
+    bare = JudgedDesigns(one.y, one.images)
+    assert JudgedRepeats((bare, bare)).together.within_interval is None

@@ -34,3 +34,14 @@ def test_the_terminal_names_failed_designs_where_there_are_any() -> None:
     assert [column.heading for column in narrow_columns(method_groups([row()]))] == [
         "min REP", "mean REP", "mean REP, paper", "oracle", "random label", "std REP", "diversity", "time",
     ]  # fmt: skip
+
+
+def test_repeats_have_a_column_where_there_are_several() -> None:
+    repeated = row(repeat_reps=(5.0, 7.0))
+    single = TableRow("data-ii", "nearest-labels", 0.55, 0.5, 6.0, 3.0, 0.035, 30, repeat_reps=(6.0,))
+    groups = method_groups([repeated, single])
+    (spread,) = [column for column in columns(groups) if column.heading == "spread"]
+    assert [spread.cell(group.lines[0]) for group in groups] == ["1.41", "–"]
+    assert "Spread: standard deviation" in caption([repeated, single])
+    assert not any(column.is_of_repeats for column in columns(method_groups([single])))
+    assert "Spread" not in caption([single])

@@ -24,6 +24,7 @@ WHOLE = TableRow(
     truncation=ERROR,
     reach=REACH,
     seeds=(7, 8, 9),
+    repeat_reps=(4.0, None, 6.0),
     labels=59,
     simulations=90,
     label_equivalents=3.5,
@@ -50,6 +51,7 @@ def test_it_is_tidy_with_the_paper_beside_its_own_data() -> None:
     assert first["truncation_labels_standard_deviation"] == "0.03"
     assert (search["mean_rep_percent"], search["diversity"]) == ("", "")
     assert bare["paper_seconds"] == ""
+    assert (first["repeat_reps_percent"], float(first["spread_rep_percent"])) == ("4.0 - 6.0", pytest.approx(2**0.5))
 
 
 def test_a_run_whose_property_is_not_the_papers_stays_so() -> None:

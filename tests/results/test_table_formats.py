@@ -96,9 +96,13 @@ def test_latex_is_booktabs_and_escaped(rows: list[TableRow]) -> None:
     assert "%" not in text.replace(r"\%", "").replace("% needs", "")
 
 
+@pytest.mark.parametrize("repeat_reps", [(), (4.0, 6.0, 5.0)])
 @pytest.mark.parametrize("width", [100, 120])
-def test_the_terminal_table_fits_and_cuts_nothing(rows: list[TableRow], width: int) -> None:
-    text = shown(rows, width)
+def test_the_terminal_table_fits_and_cuts_nothing(
+    rows: list[TableRow], width: int, repeat_reps: tuple[float, ...]
+) -> None:
+    text = shown([replace(row, repeat_reps=repeat_reps) for row in rows], width)
+    assert ("spread" in text) == bool(repeat_reps)
     assert max(len(line.rstrip()) for line in text.splitlines()) <= width
     assert "…" not in text
     for each in ("bayesian-optimization", "21 min", "0.75", "oracle", "random", "diversity", "0.35*", "(baseline)"):

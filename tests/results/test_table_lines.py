@@ -115,3 +115,14 @@ def test_an_average_stands_beside_the_averages_of_oracle_random_label_and_divers
     assert not standing.near_copies
     (unknown,) = method_groups([row(reach=REACH), row(target=0.60)])
     assert unknown.average.standing.oracle_rep is None
+
+
+def test_the_average_spreads_as_the_averages_of_repeats_do() -> None:
+    """What moves one target up and another down with the seed leaves the average where it was."""
+    opposite = [row(target=0.55, repeat_reps=(5.0, 7.0)), row(target=0.60, repeat_reps=(7.0, 5.0))]
+    (group,) = method_groups(opposite)
+    assert [line.spread_rep for line in group.printed] == pytest.approx([2**0.5, 2**0.5, 0.0])
+    (group,) = method_groups([opposite[0], row(target=0.60)])
+    assert group.average.spread_rep is None
+    (group,) = method_groups([opposite[0], row(target=0.60, repeat_reps=(None, 5.0))])
+    assert group.average.repeat_reps == (None, 6.0)

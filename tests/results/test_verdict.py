@@ -106,3 +106,8 @@ def test_labels_alone_are_no_failure() -> None:
     assert verdict(unknown, []).opening == "This run's result can be judged by no labels."
     failed = [replace(row, minimum_rep=None, mean_rep=None, mean_achieved=None) for row in rows(None)]
     assert verdict(failed, [REACH]).opening == "No method produced a design that could be simulated."
+
+
+def test_the_spread_between_repeats_stands_beside_the_mean() -> None:
+    found = verdict(rows(2.0, repeat_reps=(1.5, 2.5)), [REACH])
+    assert "mean REP 2.00 % over 2 targets and 2 repeats, between which it spreads by 0.71 % (" in found.best[0]

@@ -182,3 +182,14 @@ def test_room_grows_with_what_is_left(make_spec: MakeSpec, tmp_path: Path) -> No
     assert large.files == small.files + 2 * 247 * 13
     finished = finish_all(make_spec(), tmp_path, cache)
     assert (finished.disk_bytes, finished.files) == (0, 0)
+
+
+def test_a_repeat_takes_as_long_as_another_one_of_the_same(make_spec: MakeSpec, tmp_path: Path) -> None:
+    cache, pipeline = StageCache(tmp_path / "cache"), stages_of(make_spec(repeats=2))
+    stage = pipeline["model/direct-mdn/data-i"]
+    work = stage.descriptor.work(stage.config, pipeline.inputs_of(stage))
+    finish(cache, stage, pipeline.parts[stage.name], 1234.0, work=work)
+    planned = {each.name: each for each in make_plan(pipeline, tmp_path, cache, 2).stages}
+    assert planned["model/direct-mdn/data-i"].state == "cached"
+    again = planned["model/direct-mdn/data-i@repeat-2"]
+    assert (again.state, again.core_seconds, again.timed) == ("new", 1234.0, True)

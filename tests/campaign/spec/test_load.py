@@ -70,7 +70,8 @@ METHODS = (
     "'random-labels', 'bayesian-optimization'"
 )
 TOP_KEYS = (
-    "campaign, seed, datasets, latent, generator, physics, labels, mdn, methods, tune, targets, designs_per_target"
+    "campaign, seed, datasets, latent, generator, physics, labels, mdn, methods, tune, targets, designs_per_target, "
+    "repeats"
 )
 
 # what stands in VALID, what stands there instead, the lines that must be printed (each after "spec.yaml:")
@@ -131,7 +132,7 @@ MISTAKES = [
     (
         "  - pca-mdn",
         "  - {kind: pca-mdn, width: 4}",
-        "40:21: methods[1].width: is not a known key, got 'width'; known: kind, name, datasets, verify",
+        "40:21: methods[1].width: is not a known key, got 'width'; known: kind, name, datasets, repeats, verify",
     ),
     (
         "  - pca-mdn",

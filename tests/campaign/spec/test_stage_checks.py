@@ -156,7 +156,18 @@ PATTERN = "{kind: pattern, name: etch, thickness_nm: 71.7, white: air, black: si
         (
             "  - gan-mdn",
             "  - gan-mdn\n  - {kind: gan-mdn, name: again}",
-            "24:5: methods[1]: must differ from 'gan-mdn' in more than the name, got 'again'; remove it",
+            "24:5: methods[1]: must differ from 'gan-mdn' in more than name and repeats, got 'again'; remove it",
+        ),
+        (
+            "  - gan-mdn",
+            "  - gan-mdn\n  - {kind: gan-mdn, name: again, repeats: 2}",
+            "24:5: methods[1]: must differ from 'gan-mdn' in more than name and repeats, got 'again'; remove it",
+        ),
+        (
+            "  - gan-mdn",
+            "  - {kind: nearest-labels, repeats: 2}",
+            "23:37: methods[0].repeats: must be 1 for 'nearest-labels', whose designs are the same with every seed, "
+            "got 2; remove it",
         ),
         (
             "  - gan-mdn",

@@ -37,3 +37,20 @@ def test_designs_are_the_same_when_they_are_asked_for_again(finished: tuple[Stag
     assert np.isfinite(columns["predicted"]).all() == (method in PREDICTING)
     assert np.isnan(columns["predicted"]).all() == (method not in PREDICTING)
     assert np.isfinite(columns["deviation"]).all() == (method == "forward-search")  # labels know
+
+
+@pytest.mark.parametrize(
+    ("method", "is_random"), [("gan-mdn", True), ("random-labels", True), ("nearest-labels", False)]
+)
+def test_another_seed_makes_other_designs_where_the_method_says_so(
+    finished: tuple[StageResults, Path], method: str, is_random: bool
+) -> None:
+    results, _ = finished
+    (entry,) = [each for each in results.spec.methods if each.method_name == method]
+    assert entry.designs_at_random == is_random
+    stage = results.pipeline[f"designs/{method}/data-ii"]
+    config = stage.config.model_copy(update={"seed": stage.config.seed + 1})
+    weights = results.folder("generator") / WEIGHTS_FILE
+    columns, _ = design_all(config, results.folder(f"model/{method}/data-ii"), weights)
+    kept = DesignSet.open(results.folder(stage.name) / DESIGNS_FOLDER).columns
+    assert np.array_equal(columns["image"], kept["image"]) != is_random

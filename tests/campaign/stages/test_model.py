@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from campaign.plan.finished import StageResults
+from campaign.plan.repeats import of_repeat
+from campaign.spec.campaign import Spec
+from campaign.spec.method_rules import KINDS
+from campaign.stages.inverse_methods import method_of
 from campaign.stages.inverse_methods.base import HISTORY_FILE
 from campaign.stages.model import fit
 from campaign.work.context import StageContext
@@ -38,3 +43,27 @@ def test_a_fit_is_the_same_on_any_worker_of_one_thread(
     inputs = {"labels": results.folder("labels/data-ii")}
     again = context.watched_task(fit, results.pipeline[name].config, inputs, context.folder, message="epochs")
     assert again.items() <= results.record(name).facts.items()
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS - {"bayesian-optimization"}))
+def test_a_method_says_rightly_whether_what_it_learns_depends_on_the_seed(
+    make_spec: Callable[..., Spec], tmp_path: Path, kind: str
+) -> None:
+    weights = tmp_path / "weights"
+    weights.touch()
+    files = {"weights": weights} if kind == "authors-mdn" else {}
+    batch = {"batch_size": 16} if kind == "flow-posterior" else {}
+    spec = make_spec(
+        datasets={"data-ii": {"image_px": 64, "latent": [2, 2]}}, methods=[{"kind": kind, **files, **batch}]
+    )
+    (method,) = spec.methods
+    configs = [method_of(kind).config(of_repeat(spec, repeat), "data-ii", method) for repeat in (0, 1)]
+    assert (configs[0] != configs[1]) == method.learns_at_random
+
+
+def test_losses_of_all_repeats_are_drawn(repeated: StageResults) -> None:
+    stages = [stage for stage in repeated.pipeline.stages if stage.kind == "model"]
+    (picture,) = stages[0].descriptor.report(stages, repeated)
+    titles = [axes.get_title(loc="left") for axes in picture.figure.axes if axes.axison]
+    assert titles == [f"data-ii · {name}" for name in ("gan-mdn", "pca-mdn", "direct-mdn", "flow-posterior")]
+    assert {len(axes.lines) for axes in picture.figure.axes if axes.axison} == {6}

@@ -15,6 +15,7 @@ from campaign.stages.labels import STORE as LABELS
 from campaign.stages.optimization import STORE, propose, run
 from campaign.work.context import StageContext
 from results.figures.gallery import MethodDesigns
+from results.report import Picture
 from results.store import SimulationStore
 from results.tables import TableRow
 
@@ -84,3 +85,23 @@ def test_a_search_of_another_package_is_held_to_what_it_was_asked(
     assert asked("middle_of_best")["image"].shape == (2, 64, 64)
     with pytest.raises(ValueError, match=r"too_many must suggest finite latents \(2, 4\), got shape \(3, 4\)"):
         asked("too_many")
+
+
+def test_repeats_of_a_search_are_one_row_and_a_line_of_pictures_each(repeated: StageResults) -> None:
+    stages = [stage for stage in repeated.pipeline.stages if stage.kind == "optimization"]
+    pieces = list(stages[0].descriptor.report(stages, repeated))
+    row = next(piece for piece in pieces if isinstance(piece, TableRow))
+    first = SimulationStore.open(repeated.folder("labels/data-ii") / LABELS).read("y", rows=slice(5))["y"]
+    trials = [
+        SimulationStore.open(repeated.folder(f"{NAME}{mark}") / STORE).read("y")["y"] for mark in ("", "@repeat-2")
+    ]
+    best = [100 * np.min(np.abs(np.concatenate([first, y]) - 0.6)) / 0.6 for y in trials]
+    assert not np.array_equal(*trials)
+    assert row.repeat_reps == pytest.approx(best)
+    assert row.minimum_rep == pytest.approx(min(best))
+    assert (row.designs, row.seeds, row.simulations) == (16, (1, 2), 3)
+    (designs,) = [piece for piece in pieces if isinstance(piece, MethodDesigns)]
+    assert [design.target for design in designs.designs] == [0.6, 0.7]
+    (picture,) = [piece for piece in pieces if isinstance(piece, Picture)]
+    labels = [axes.get_ylabel() for axes in picture.figure.axes if axes.get_ylabel()]
+    assert labels == ["data-ii, repeat 1\nREP (%)", "data-ii, repeat 2\nREP (%)"]

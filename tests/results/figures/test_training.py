@@ -52,3 +52,10 @@ def test_methods_that_a_data_set_lacks_leave_an_empty_place() -> None:
     curve = np.array([2.0, 1.0])
     curves = [TrainingCurve(d, m, curve, curve, 2) for d, m in (("i", "gan-mdn"), ("i", "pca-mdn"), ("ii", "pca-mdn"))]
     assert [axes.axison for axes in mdn_training(curves).axes] == [True, True, False, True]
+
+
+def test_repeats_share_a_panel_and_their_lines_are_named_once() -> None:
+    curve = np.array([2.0, 1.0, 1.5])
+    (axes,) = mdn_training([TrainingCurve("i", "gan-mdn", curve, curve, best) for best in (2, 3)]).axes
+    assert axes.get_legend_handles_labels()[1] == ["training", "validation", "kept: epoch 2, 3"]
+    assert len(axes.lines) == 6
