@@ -40,8 +40,8 @@ def _pixels(physics: Optics) -> Iterator[str]:
     if physics.pixel_nm > COARSEST * min(physics.wavelengths_nm):
         wavelength = min(physics.wavelengths_nm)
         yield (
-            f"a pixel is {physics.pixel_nm:g} nm at a wavelength of {wavelength:g} nm; pixel_nm is the side of one pixel, "
-            f"period_nm that of the cell, here {physics.period_nm:g} nm"
+            f"a pixel is {physics.pixel_nm:g} nm at a wavelength of {wavelength:g} nm; pixel_nm is the side of one "
+            f"pixel, period_nm that of the cell, here {physics.period_nm:g} nm"
         )
 
 

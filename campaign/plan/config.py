@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from campaign.plan.repeats import marked, repeats_of
 from campaign.spec.base import Count, Model
 from campaign.spec.campaign import Spec
-from campaign.spec.method_entry import InverseEntry
-from campaign.spec.methods import BayesianOptimizationBlock
-from campaign.spec.plugin import OptimizerConfig, PluginConfig
+from campaign.spec.method_entry import InverseEntry, SearchEntry
+from campaign.spec.plugin import PluginConfig
 
-SearchMethod = BayesianOptimizationBlock | OptimizerConfig
-"""A method that searches the latent space, one search a target; the other methods learn an inverse model."""
+Search = TypeVar("Search", bound=SearchEntry)
 
 
 class PluggedPart(Model):
@@ -50,12 +48,12 @@ def place_of(spec: Spec, dataset: str, method: str = "") -> tuple[int, int]:
 
 def inverse_methods(spec: Spec, dataset: str) -> list[Any]:
     """The methods for a data set that learn an inverse model, or bring one; in the spec's order."""
-    return [method for method in spec.methods if method.is_for(dataset) and not isinstance(method, SearchMethod)]
+    return [method for method in spec.methods if method.is_for(dataset) and not isinstance(method, SearchEntry)]
 
 
-def searches(spec: Spec, dataset: str) -> list[SearchMethod]:
-    """The methods for a data set that search; in the spec's order."""
-    return [method for method in spec.methods if method.is_for(dataset) and isinstance(method, SearchMethod)]
+def searches(spec: Spec, dataset: str, *sorts: type[Search]) -> list[Search]:
+    """The methods for a data set that search and are of one of ``sorts``; in the spec's order."""
+    return [method for method in spec.methods if method.is_for(dataset) and isinstance(method, sorts)]
 
 
 def learner(spec: Spec, method: InverseEntry, dataset: str) -> str:

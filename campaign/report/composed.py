@@ -13,6 +13,7 @@ from campaign.spec.campaign import Spec
 from ganmdn.statistics import set_statistics, volume_fraction
 from results.figures.gallery import MethodDesigns, gallery
 from results.figures.morphology import ImageSet, Morphology, StatisticCurve, morphology_statistics
+from results.figures.targets import SearchHistory, optimization_history
 from results.figures.truncation import TruncationSample
 from results.intervals import HONEST
 from results.paper import IMAGE_PX
@@ -88,6 +89,21 @@ def gallery_picture(pieces: Pieces, spec: Spec) -> Iterator[Picture]:
     )
     if designs:
         yield Picture("gallery", "gallery", gallery(examples, designs), caption)
+
+
+def history_picture(pieces: Pieces, spec: Spec) -> Iterator[Picture]:
+    """The paper's Figure 3, a row for each data set and search; none without searches."""
+    found = pieces.all(SearchHistory)
+    histories = sorted(found, key=lambda each: place_of(spec, each.dataset, each.method))
+    caption = (
+        "Searches: residual error of every simulated microstructure and the best so far, from the starting pairs on "
+        "(the paper's Figure 3)."
+    )
+    if len({each.method for each in histories}) > 1:
+        histories = [replace(each, dataset=f"{each.dataset}\n{each.method}") for each in histories]
+        caption += " Composite, random and Sobol searches have their simulations in common for all targets."
+    if histories:
+        yield Picture("history", "optimization-history", optimization_history(histories), caption)
 
 
 def morphology_picture(pieces: Pieces) -> Picture:

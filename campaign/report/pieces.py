@@ -3,6 +3,7 @@
 ======================  =========================================================================================
 ``TableRow``            a line of Table 1
 ``MethodDesigns``       best designs, for the gallery
+``SearchHistory``       how a search went, for the figure of them all
 ``ImageSet``            images, for their morphology; those of a data set are its examples in the gallery
 ``TruncationSample``    what a data set's labels leave out, which every line of the table says of its data set
 ``Reach``               how far a data set's labels reach, likewise
@@ -21,12 +22,13 @@ from campaign.plan.finished import StageResults
 from campaign.plan.kind import Stage, StageKind
 from results.figures.gallery import MethodDesigns
 from results.figures.morphology import ImageSet
+from results.figures.targets import SearchHistory
 from results.figures.truncation import TruncationSample
 from results.reach import Reach
 from results.report import DataTable, Picture
 from results.tables import TableRow
 
-Piece = TableRow | MethodDesigns | ImageSet | TruncationSample | Reach | Picture | DataTable
+Piece = TableRow | MethodDesigns | SearchHistory | ImageSet | TruncationSample | Reach | Picture | DataTable
 T = TypeVar("T")
 
 

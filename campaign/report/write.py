@@ -14,7 +14,14 @@ from campaign.plan.plan import REPORT_FILE
 from campaign.record.events import read_events
 from campaign.record.run_folder import PROVENANCE_FILE, SOURCE_FILE
 from campaign.record.utilisation import utilisation
-from campaign.report.composed import gallery_picture, interval_table, morphology_picture, table_rows, truncations_of
+from campaign.report.composed import (
+    gallery_picture,
+    history_picture,
+    interval_table,
+    morphology_picture,
+    table_rows,
+    truncations_of,
+)
 from campaign.report.cores import cores
 from campaign.report.failures import failed_simulations, failure_table
 from campaign.report.pieces import Pieces
@@ -44,7 +51,8 @@ def write_report(folder: Path, pipeline: Pipeline, cache: StageCache, check: Cal
     write_tables(rows, tables)
     cost = (used.share, used.wall_seconds) if used else (None, None)
     write_atomically(tables / JSON_FILE, to_json(json_table(rows, reaches, truncations, *cost)))
-    pictures = [*pieces.all(Picture), *gallery_picture(pieces, spec), morphology_picture(pieces), *cores(used)]
+    composed = (*gallery_picture(pieces, spec), *history_picture(pieces, spec), morphology_picture(pieces))
+    pictures = [*pieces.all(Picture), *composed, *cores(used)]
     others = [*pieces.all(DataTable), *interval_table(rows)]
     made_by = json.loads((folder / PROVENANCE_FILE).read_text(encoding="utf-8"))
     report = Report(

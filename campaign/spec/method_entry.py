@@ -49,6 +49,19 @@ class MethodEntry(Model):
         return self.repeats or 1
 
 
+class SearchEntry(MethodEntry):
+    """A method that searches the latent space with simulations of its own, from labels on."""
+
+    initial: Count = Field(default=250, description="labelled pairs that every target starts from")
+    iterations: Count = Field(default=400, description="simulations of one search")
+
+
+class TargetSearchEntry(SearchEntry):
+    """A search for one target at a time; the others search for all at once."""
+
+    batch: Count = Field(default=8, description="suggestions simulated at the same time")
+
+
 class InverseEntry(MethodEntry):
     """A method that proposes designs for any target."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
-from campaign.spec.method_entry import InverseEntry, MethodEntry
+from campaign.spec.method_entry import InverseEntry, MethodEntry, SearchEntry
 from campaign.spec.methods import (
     BUILT_IN_METHODS,
     AuthorsMdnBlock,
-    BayesianOptimizationBlock,
+    CompositeOptimizationBlock,
     FlowPosteriorBlock,
     ForwardSearchBlock,
     GanMdnBlock,
@@ -18,7 +18,6 @@ from campaign.spec.methods import (
     PcaMdnBlock,
     RandomLabelsBlock,
 )
-from campaign.spec.plugin import OptimizerConfig
 from campaign.spec.problems import Violation
 from ganmdn.forward_config import KEPT_EACH
 from ganmdn.limits import held_out
@@ -106,13 +105,19 @@ def _flow(spec: Spec, index: int, method: FlowPosteriorBlock) -> Iterator[Violat
     yield from _batch_violations(spec, method.batch_size, method.validation_fraction, at)
 
 
-def _starts_from_labels(
-    spec: Spec, index: int, method: BayesianOptimizationBlock | OptimizerConfig
-) -> Iterator[Violation]:
+def _starts_from_labels(spec: Spec, index: int, method: SearchEntry) -> Iterator[Violation]:
     count = spec.labels.count
     if method.initial > count:
         rule = f"must not exceed labels.count, {count}"
         yield Violation(("methods", index, "initial"), rule, f"write {count} or less", str(method.initial))
+
+
+def _composite(spec: Spec, index: int, method: CompositeOptimizationBlock) -> Iterator[Violation]:
+    """Every target is aimed at."""
+    if method.iterations < len(spec.targets):
+        rule = f"must be at least the number of targets, {len(spec.targets)}"
+        at = ("methods", index, "iterations")
+        yield Violation(at, rule, f"write {len(spec.targets)} or more", str(method.iterations))
 
 
 def _picks_labels(spec: Spec, index: int, method: NearestLabelsBlock | RandomLabelsBlock) -> Iterator[Violation]:
@@ -161,8 +166,8 @@ def _authors(spec: Spec, index: int, method: AuthorsMdnBlock) -> Iterator[Violat
 
 RULES: Mapping[Any, Rule] = {
     FlowPosteriorBlock: _flow,
-    BayesianOptimizationBlock: _starts_from_labels,
-    OptimizerConfig: _starts_from_labels,
+    SearchEntry: _starts_from_labels,
+    CompositeOptimizationBlock: _composite,
     NearestLabelsBlock | RandomLabelsBlock: _picks_labels,
     PcaMdnBlock: _components,
     ForwardSearchBlock: _forward,

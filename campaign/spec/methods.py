@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from campaign.spec.base import NO_TEXT, Count, Fraction, Model, Positive, Range
-from campaign.spec.method_entry import InverseEntry, MethodEntry
+from campaign.spec.method_entry import InverseEntry, SearchEntry, TargetSearchEntry
 from campaign.spec.paths import InputFile
 from campaign.spec.physics import Orders
 from campaign.spec.problems import Violation
@@ -80,13 +80,38 @@ class AuthorsMdnBlock(InverseEntry):
     sampling: SamplingName = "component"
 
 
-class BayesianOptimizationBlock(MethodEntry):
+class BayesianOptimizationBlock(TargetSearchEntry):
     """Baseline: Gaussian-process optimisation of |y - target| over the latent space, one run per target."""
 
     kind: Literal["bayesian-optimization"]
-    initial: Count = Field(default=250, description="labelled pairs that every target starts from")
-    iterations: Count = 400
-    batch: Count = Field(default=8, description="suggestions simulated at the same time")
+
+
+class TrustRegionOptimizationBlock(TargetSearchEntry):
+    """Bayesian optimisation in a region about the best latent that grows and shrinks (TuRBO), one run per target."""
+
+    kind: Literal["trust-region-optimization"]
+
+
+class CompositeOptimizationBlock(SearchEntry):
+    """Bayesian optimisation with one Gaussian process of y itself for all targets, which share every simulation."""
+
+    kind: Literal["composite-optimization"]
+    iterations: Count = Field(default=400, description="simulations, shared by all targets")
+    batch: Count = Field(default=10, description="suggestions simulated at the same time, for one target after another")
+
+
+class RandomSearchBlock(SearchEntry):
+    """Baseline: latents drawn at random, simulated and shared by all targets."""
+
+    kind: Literal["random-search"]
+    iterations: Count = Field(default=400, description="simulations, shared by all targets")
+
+
+class SobolSearchBlock(SearchEntry):
+    """Baseline: latents of a scrambled Sobol sequence, simulated and shared by all targets."""
+
+    kind: Literal["sobol-search"]
+    iterations: Count = Field(default=400, description="simulations, shared by all targets")
 
 
 class ForwardSearchBlock(InverseEntry):
@@ -156,6 +181,10 @@ BUILT_IN_METHODS = (
     NearestLabelsBlock,
     RandomLabelsBlock,
     BayesianOptimizationBlock,
+    TrustRegionOptimizationBlock,
+    CompositeOptimizationBlock,
+    RandomSearchBlock,
+    SobolSearchBlock,
 )
 
 
@@ -174,7 +203,11 @@ Method = Annotated[
         | FlowPosteriorBlock
         | NearestLabelsBlock
         | RandomLabelsBlock
-        | BayesianOptimizationBlock,
+        | BayesianOptimizationBlock
+        | TrustRegionOptimizationBlock
+        | CompositeOptimizationBlock
+        | RandomSearchBlock
+        | SobolSearchBlock,
         Field(discriminator="kind"),
     ],
     BeforeValidator(method_by_name),

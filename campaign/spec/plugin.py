@@ -20,10 +20,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
-from pydantic import Field
 
-from campaign.spec.base import Count, Model
-from campaign.spec.method_entry import InverseEntry, MethodEntry
+from campaign.spec.base import Model
+from campaign.spec.method_entry import InverseEntry, TargetSearchEntry
 
 
 class PluginConfig(Model):
@@ -56,12 +55,8 @@ class InverseModelConfig(InverseEntry, PluginConfig):
     """Stands in ``methods:``. Its implementation is an ``InverseModelClass``."""
 
 
-class OptimizerConfig(MethodEntry, PluginConfig):
+class OptimizerConfig(TargetSearchEntry, PluginConfig):
     """Stands in ``methods:``, one search a target. Its implementation is a ``Suggest``; its options, other fields."""
-
-    initial: Count = Field(default=250, description="labelled pairs that every target starts from")
-    iterations: Count = Field(default=400, description="simulations of one search")
-    batch: Count = Field(default=8, description="suggestions simulated at the same time")
 
 
 SimulatorFactory = Callable[[Mapping[str, Any], int], Callable[[np.ndarray], float]]

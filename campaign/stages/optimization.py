@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from campaign.plan.config import PluggedPart, SearchMethod, searches
+from campaign.plan.config import PluggedPart, searches
 from campaign.plan.finished import StageResults
-from campaign.plan.kind import Stage, StageKind, by_repeats
+from campaign.plan.kind import Stage, StageKind
 from campaign.plan.optics import simulation_of
 from campaign.plan.repeats import repeats_of, seed_of
 from campaign.spec.base import Count, Seed
 from campaign.spec.campaign import Spec
 from campaign.spec.entry_points import provider_of
 from campaign.spec.generator import Latent
+from campaign.spec.method_entry import TargetSearchEntry
+from campaign.spec.methods import TrustRegionOptimizationBlock
 from campaign.spec.plugin import OptimizerConfig, implementation_of
 from campaign.stages.generator import WEIGHTS_FILE
 from campaign.stages.labels import STORE as LABELS
@@ -29,10 +31,7 @@ from results.layout import Status
 
 if TYPE_CHECKING:
     from campaign.work.context import StageContext
-    from results.figures.gallery import BestDesign
-    from results.figures.targets import SearchHistory
     from results.store import SimulationStore
-    from results.tables import TableRow
 
 STORE = "trials.zarr"
 
@@ -182,21 +181,22 @@ class OptimizationKind(StageKind[OptimizationConfig]):
     schema_version = 5
     store = STORE
     seconds_to_start = 8.0  # of Ax
-    seconds_per_work = 0.08  # a suggestion and dimension of the latent, from 250 to 650 points
+    seconds_per_work = 0.08  # a suggestion by Ax and dimension of the latent, from 250 to 650 points
+    trust_region_work = 0.1  # a suggestion in a trust region, beside one by Ax
+    trust_region_module = "ganmdn.trust_region"
 
     def stages(self, spec: Spec) -> Iterator[Stage[OptimizationConfig]]:
         """One a repeat of a search, data set and target."""
         for dataset in spec.datasets:
-            for method in searches(spec, dataset):
+            for method in searches(spec, dataset, TargetSearchEntry):
                 for target in spec.targets:
                     for repeat in repeats_of(spec, method):
                         yield self._stage(spec, dataset, method, target, repeat)
 
     def _stage(
-        self, spec: Spec, dataset: str, method: SearchMethod, target: float, repeat: int
+        self, spec: Spec, dataset: str, method: TargetSearchEntry, target: float, repeat: int
     ) -> Stage[OptimizationConfig]:
         simulation = simulation_of(spec, dataset)
-        plugged = method if isinstance(method, OptimizerConfig) else None
         config = OptimizationConfig.make(
             spec,
             dataset,
@@ -208,9 +208,9 @@ class OptimizationKind(StageKind[OptimizationConfig]):
             iterations=method.iterations,
             batch=method.batch,
             target=target,
-            plugged=PluggedPart.of(plugged) if plugged else None,
+            plugged=self._plugged(method),
         )
-        return Stage(
+        stage = Stage(
             self,
             config,
             dataset,
@@ -220,12 +220,27 @@ class OptimizationKind(StageKind[OptimizationConfig]):
             inputs={"labels": f"labels/{dataset}", "generator": "generator"},
             simulations=method.iterations,
             seconds_each=simulation.seconds_each,
-            providers=(*simulation.providers, *((provider_of(plugged),) if plugged else ())),
+            providers=simulation.providers,
         )
+        if isinstance(method, OptimizerConfig):
+            return replace(stage, providers=(*stage.providers, provider_of(method)))
+        if isinstance(method, TrustRegionOptimizationBlock):
+            return replace(stage, modules=(self.trust_region_module,))
+        return stage
+
+    def _plugged(self, method: TargetSearchEntry) -> PluggedPart | None:
+        """What suggests in place of Ax; a trust region follows from the batches that it is told apart by."""
+        if isinstance(method, OptimizerConfig):
+            return PluggedPart.of(method)
+        if isinstance(method, TrustRegionOptimizationBlock):
+            options = {"initial": method.initial, "batch": method.batch}
+            return PluggedPart(kind=method.kind, implementation=f"{self.trust_region_module}:suggest", options=options)
+        return None
 
     def work(self, config: OptimizationConfig, inputs: Mapping[str, Stage[Any]]) -> float:
-        """Suggestions, as many times as the latent has dimensions."""
-        return config.iterations * math.prod(config.latent)
+        """Suggestions by Ax, as many times as the latent has dimensions."""
+        is_trust_region = config.kind == "trust-region-optimization"
+        return config.iterations * math.prod(config.latent) * (self.trust_region_work if is_trust_region else 1.0)
 
     def rows_per_unit(self, config: OptimizationConfig, usual: int) -> int:
         """One batch."""
@@ -233,61 +248,6 @@ class OptimizationKind(StageKind[OptimizationConfig]):
 
     def report(self, stages: Sequence[Stage[OptimizationConfig]], results: StageResults) -> Iterator[object]:
         """Rows of the table, the best designs, and how every search went."""
-        from results.figures.gallery import MethodDesigns
-        from results.figures.targets import optimization_history
-        from results.report import Picture
-        from results.tables import search_row
+        from campaign.stages.search_report import search_pieces
 
-        histories: list[SearchHistory] = []
-        best: dict[tuple[str, str], list[BestDesign]] = {}
-        several = len({stage.method for stage in stages}) > 1
-        for repeats in by_repeats(stages):
-            dataset, method = repeats[0].dataset, repeats[0].method
-            rows, found, own = zip(*(self._found(stage, results) for stage in repeats), strict=True)
-            yield search_row(rows)
-            best.setdefault((dataset, method), []).append(min(found, key=lambda design: design.distance))
-            for number, history in enumerate(own, start=1):
-                labels = [dataset, *([method] if several else []), *([f"repeat {number}"] if len(own) > 1 else [])]
-                histories.append(replace(history, dataset=", ".join(labels)))
-        for (dataset, method), designs in best.items():
-            yield MethodDesigns(dataset, method, tuple(designs))
-        caption = (
-            "Bayesian optimisation: residual error of every simulated microstructure and the best so far, from "
-            "the starting pairs on (the paper's Figure 3)."
-        )
-        yield Picture("history", "optimization-history", optimization_history(histories), caption)
-
-    def _found(
-        self, stage: Stage[OptimizationConfig], results: StageResults
-    ) -> tuple[TableRow, BestDesign, SearchHistory]:
-        """What one search came to; its starting pairs are part of it."""
-        from ganmdn.metrics import RepSummary, residual_error_percentage
-        from results.figures.gallery import nearest_design
-        from results.figures.targets import SearchHistory
-        from results.store import SimulationStore
-        from results.tables import TableRow, if_finite
-
-        config, target = stage.config, stage.config.target
-        labels = SimulationStore.open(results.folder(stage.inputs["labels"]) / LABELS)
-        trials = SimulationStore.open(results.folder(stage.name) / STORE)
-        y = np.concatenate([labels.read("y", rows=slice(config.initial))["y"], trials.read("y")["y"]])
-        summary = RepSummary.of(y, target)
-        seconds = results.record(stage.name).facts["search_seconds"]
-        seconds += config.initial * results.record(stage.inputs["labels"]).facts["seconds_per_simulation"]
-        best = if_finite(summary.minimum)
-        candidates = (
-            nearest_design(trials, slice(None), target),
-            nearest_design(labels, slice(config.initial), target),
-        )
-        design = min(candidates, key=lambda each: each.distance)
-        row = TableRow(
-            *(stage.dataset, stage.method, target, best, None, None, seconds),
-            designs=len(y),
-            failed=summary.failed,
-            seeds=(config.seed,),
-            labels=config.initial,
-            simulations=config.iterations,
-            label_equivalents=float(config.iterations),  # of the same physics: a label's cost each
-            mean_achieved=design.achieved,
-        )
-        return row, design, SearchHistory(stage.dataset, target, residual_error_percentage(y, target), config.initial)
+        yield from search_pieces(stages, results, lambda config: (config.target,), STORE)

@@ -33,13 +33,14 @@ class Achieved:
 class SearchHistory:
     """REP in percent (n,) of every sample of one search in order; NaN where the simulation failed.
 
-    The first ``initial`` samples are the starting set (the paper's 250), the others were suggested.
+    The first ``initial`` samples are the starting set (the paper's 250), the others were suggested by ``method``.
     """
 
     dataset: str
     target: float
     rep: np.ndarray
     initial: int = 0
+    method: str = ""
 
 
 @styled

@@ -81,6 +81,12 @@ SMALL_SEARCH: dict[str, Any] = {
     "rounds": 1,
     "children": 20,
 }
+SMALL_SEARCHES: list[dict[str, Any]] = [
+    {"kind": "trust-region-optimization", "initial": 5, "iterations": 3, "batch": 2},
+    {"kind": "composite-optimization", "initial": 5, "iterations": 3, "batch": 2},
+    {"kind": "random-search", "initial": 5, "iterations": 4},
+    {"kind": "sobol-search", "initial": 5, "iterations": 4},
+]
 SMALL_FLOW: dict[str, Any] = {
     "kind": "flow-posterior",
     "transforms": 1,
@@ -173,7 +179,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[StageResults, Pa
     data["physics"]["numerics"] = {"orders": 1}
     data["generator"]["training"] |= {"workers": 1, "steps": 4, "batch_size": 4}
     data["methods"][-1] |= {"initial": 5, "iterations": 3}
-    data["methods"] += [SMALL_SEARCH, SMALL_FLOW, "nearest-labels", "random-labels"]
+    data["methods"] += [SMALL_SEARCH, SMALL_FLOW, "nearest-labels", "random-labels", *SMALL_SEARCHES]
     verify = {"simulations_per_design": 2, "tolerance": 0}
     data["methods"].append(SMALL_SEARCH | {"name": "forward-search-2", "verify": verify})
     data["methods"] += [{"kind": kind, "name": f"{kind}-2", "verify": verify} for kind in ("nearest-labels", "pca-mdn")]

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from campaign.plan.config import DataSetConfig, inverse_methods, learner, place_of, searches
 from campaign.plan.pipeline import Pipeline
 from campaign.spec.campaign import Spec
+from campaign.spec.method_entry import SearchEntry, TargetSearchEntry
 from campaign.stages import KINDS
 
 MakeSpec = Callable[..., Spec]
@@ -27,7 +28,10 @@ def test_a_config_takes_its_sizes_from_the_data_set(make_spec: MakeSpec) -> None
 def test_methods_learn_or_search(make_spec: MakeSpec) -> None:
     spec = make_spec()
     assert [method.kind for method in inverse_methods(spec, "data-i")] == ["gan-mdn", "pca-mdn", "direct-mdn"]
-    assert [method.kind for method in searches(spec, "data-i")] == ["bayesian-optimization"]
+    assert [method.kind for method in searches(spec, "data-i", SearchEntry)] == ["bayesian-optimization"]
+    spec = make_spec(methods=["gan-mdn", {"kind": "sobol-search", "initial": 10}])
+    assert [method.kind for method in inverse_methods(spec, "data-i")] == ["gan-mdn"]
+    assert not searches(spec, "data-i", TargetSearchEntry)
 
 
 def test_a_method_may_be_for_some_data_sets(make_spec: MakeSpec) -> None:

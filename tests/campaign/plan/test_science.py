@@ -19,6 +19,7 @@ from campaign.stages import KINDS
 OF_NO_STAGE = {
     "campaign.stages.inverse_methods.plugged",
     "campaign.stages.generator_quality",
+    "campaign.stages.search_report",
     "ganmdn.generator_quality",
     "ganmdn.statistics",
     "photonics.calibration",
@@ -29,7 +30,8 @@ OF_NO_STAGE = {
 pytestmark = pytest.mark.long
 MODELLED = {"model", "designs", "verification"}
 REFINED = {"model", "refinement", "verification"}
-AFTER_LABELS = {"labels", "truncation", "tuning", "optimization", *MODELLED, *REFINED}
+SEARCHES = {"optimization", "composite_optimization", "sampled_search"}
+AFTER_LABELS = {"labels", "truncation", "tuning", *SEARCHES, *MODELLED, *REFINED}
 AFTER_GENERATOR = {"generator", "latents", *AFTER_LABELS}
 MOVED_BY = {
     "ganmdn.microstructures": {"microstructures", *AFTER_GENERATOR},
@@ -45,6 +47,10 @@ MOVED_BY = {
     "ganmdn.refinement": {"refinement", "verification"},
     "campaign.stages.inverse_methods.flow_posterior": MODELLED,
     "ganmdn.bayesian": {"optimization"},
+    "ganmdn.trust_region": {"optimization"},
+    "ganmdn.composite": {"composite_optimization"},
+    "ganmdn.latent_process": {"optimization", "composite_optimization"},
+    "ganmdn.sobol": {"sampled_search"},
     "campaign.stages.truncation": {"truncation"},
     "campaign.stages.verification": {"verification"},
 }
@@ -57,6 +63,9 @@ METHODS = [
     "nearest-labels",
     "random-labels",
     {"kind": "bayesian-optimization", "initial": 10, "iterations": 4, "batch": 2},
+    {"kind": "trust-region-optimization", "initial": 10},
+    {"kind": "composite-optimization", "initial": 10},
+    {"kind": "sobol-search", "initial": 10},
 ]
 
 

@@ -16,6 +16,7 @@ from results.files import write_json
 from results.table_csv import from_csv
 from results.table_json import from_json
 
+SEARCHES = {"optimization", "composite_optimization", "sampled_search"}
 Finished = tuple[StageResults, Path]
 
 
@@ -31,12 +32,14 @@ def folder(finished: Finished) -> Path:
 def test_the_table_has_every_method_and_target_in_the_specs_order(folder: Path, finished: Finished) -> None:
     with (folder / "tables" / "table1.csv").open() as stream:
         rows = list(csv.DictReader(stream))
-    judged = [stage for stage in finished[0].pipeline.stages if stage.kind in {"verification", "optimization"}]
+    judged = [stage for stage in finished[0].pipeline.stages if stage.kind in {"verification", *SEARCHES}]
     methods = dict.fromkeys(stage.method for stage in judged)
     assert {"gan-mdn", "bayesian-optimization"} <= set(methods)
     assert [(row["method"], row["target"]) for row in rows] == [(name, t) for name in methods for t in ("0.6", "0.7")]
     designs = {row["method"]: row["designs"] for row in rows}
     assert designs.pop("bayesian-optimization") == str(5 + 3)  # starting pairs and iterations
+    assert designs.pop("composite-optimization") == designs.pop("trust-region-optimization") == str(5 + 3)
+    assert designs.pop("random-search") == designs.pop("sobol-search") == str(5 + 4)
     assert set(designs.values()) == {"2"}
     assert {(row["truncation_orders"], row["truncation_sample"]) for row in rows} == {("1", "3")}
 
@@ -48,7 +51,9 @@ def test_the_json_says_what_the_rows_say_and_what_the_labels_are_worth(folder: P
     assert {row.seeds for row in table.rows} == {(1,)}
     spent = {row.method: (row.labels, row.simulations, row.label_equivalents) for row in table.rows}
     assert spent["gan-mdn"] == (40, 0, 0.0)
-    assert spent["bayesian-optimization"] == (5, 3, 3.0)
+    assert spent["bayesian-optimization"] == spent["trust-region-optimization"] == (5, 3, 3.0)
+    assert spent["composite-optimization"] == (5, 2, 1.5)  # simulations that two targets share
+    assert spent["random-search"] == spent["sobol-search"] == (5, 2, 2.0)
     assert table.rows[0].diversity == rows[0].diversity
     results, _ = finished
     y = read_labels(results.folder("labels/data-ii") / "labels.zarr")["y"]

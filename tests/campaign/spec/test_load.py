@@ -67,7 +67,8 @@ designs_per_target: 10
 NAME_RULE = "must be lower-case letters, digits, '.', '_' and '-', beginning with a letter or digit"
 METHODS = (
     "'gan-mdn', 'pca-mdn', 'direct-mdn', 'authors-mdn', 'forward-search', 'flow-posterior', 'nearest-labels', "
-    "'random-labels', 'bayesian-optimization'"
+    "'random-labels', 'bayesian-optimization', 'trust-region-optimization', 'composite-optimization', "
+    "'random-search', 'sobol-search'"
 )
 TOP_KEYS = (
     "campaign, seed, datasets, latent, generator, physics, labels, mdn, methods, tune, targets, designs_per_target, "

@@ -18,6 +18,7 @@ from campaign.plan.pipeline import Pipeline
 from campaign.spec.campaign import Spec
 from campaign.stages import KINDS
 
+NEWER_SEARCHES = ("trust-region-optimization", "composite-optimization", "random-search", "sobol-search")
 KIND_NAMES = sorted(kind.name for kind in KINDS)
 
 
@@ -33,7 +34,8 @@ def stages_by_kind(make_spec: Callable[..., Spec], tmp_path: Path) -> dict[str, 
     )
     found: dict[str, list[Stage[Any]]] = {}
     verified = {"kind": "nearest-labels", "name": "looked-up", "verify": {"simulations_per_design": 2}}
-    for spec in (make_spec(tune={"trials": 2, "batch_size": [32]}), published, make_spec(methods=[verified])):
+    others = make_spec(methods=[verified, *({"kind": kind, "initial": 10} for kind in NEWER_SEARCHES)])
+    for spec in (make_spec(tune={"trials": 2, "batch_size": [32]}), published, others):
         for stage in Pipeline.of(spec, KINDS).stages:
             found.setdefault(stage.kind, []).append(stage)
     return found
