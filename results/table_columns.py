@@ -46,8 +46,13 @@ def columns(groups: Sequence[MethodGroup]) -> list[Column]:
 
 
 def narrow_columns(groups: Sequence[MethodGroup]) -> list[Column]:
-    """Those that fit a terminal: of the paper the mean REP alone, failed designs instead of all."""
+    """Those that fit a terminal: of the paper the mean REP alone, failed designs instead of all.
+
+    The spread between repeats, where there are some, takes the place of that between designs.
+    """
     shown = [column for column in columns(groups) if not column.is_paper or column.heading == "mean REP, paper"]
+    if any(column.is_of_repeats for column in shown):
+        shown = [column for column in shown if column.heading != "std REP"]
     failed = Column("failed", lambda line: str(line.failed or ""))
     any_failed = any(line.failed for group in groups for line in group.lines)
     return [*shown[:-1], *([failed] if any_failed else [])]

@@ -43,5 +43,8 @@ def test_repeats_have_a_column_where_there_are_several() -> None:
     (spread,) = [column for column in columns(groups) if column.heading == "spread"]
     assert [spread.cell(group.lines[0]) for group in groups] == ["1.41", "–"]
     assert "Spread: standard deviation" in caption([repeated, single])
+    narrow = [column.heading for column in narrow_columns(groups)]
+    assert "spread" in narrow
+    assert "std REP" not in narrow
     assert not any(column.is_of_repeats for column in columns(method_groups([single])))
     assert "Spread" not in caption([single])
