@@ -10,7 +10,7 @@ from results.tables import NEAR_COPIES, TableRow
 
 TIMED = (
     "Time is that of producing the designs, simulation excluded; "
-    "for Bayesian optimisation that of the whole search, simulations included."
+    "for a search that of all of it, simulations included, shared by the targets that it serves."
 )
 JUDGED = (
     "Oracle: mean REP of the labels nearest to the target, as many as there are designs; random label: that of all "

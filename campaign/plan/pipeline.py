@@ -3,7 +3,7 @@
 microstructures -> generator -> latents -> labels -> model -> designs or refinement -> verification
                                               |-> tuning -^
                                               |-> truncation
-                                              |-> optimization
+                                              |-> optimization, composite_optimization, sampled_search
 
 Which stages there are is for the kinds to say, one file each in ``campaign/stages/``.
 """

@@ -60,6 +60,13 @@ def test_scale_on_paper() -> None:
     assert answer("scale_sim.py", "--workers", "10", "--simulations", "1000")
 
 
+def test_what_a_suggestion_costs() -> None:
+    methods = ("composite-optimization", "trust-region-optimization")
+    rows = answer("bo_overhead.py", "--points", "30", "--repeats", "1", "--methods", *methods)["rows"]
+    assert [(row["method"], row["dimension"]) for row in rows] == [(name, d) for name in methods for d in (4, 9)]
+    assert all(row["batch_seconds"] > row["suggestion_seconds"] > 0 for row in rows)
+
+
 @pytest.mark.authors
 def test_labels_of_a_stack(authors_dir: Path) -> None:
     physics = ("--physics", "specs/physics/oxide-texture.yaml")

@@ -14,7 +14,7 @@ def row(**changes: Any) -> TableRow:
 
 
 def test_the_caption_says_what_is_timed_and_what_failed() -> None:
-    assert "simulation excluded; for Bayesian optimisation that of the whole search" in caption([row()])
+    assert "simulation excluded; for a search that of all of it" in caption([row()])
     assert "All 30 designs were simulated." in caption([row()])
     assert "2 of 60 designs failed to simulate and count in no REP." in caption([row(failed=2), row()])
     assert "beside the paper's" in caption([row()])
