@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from campaign.cache.stage_cache import StageCache
 from campaign.plan.pipeline import Pipeline
-from campaign.published.compare import calibrate, import_data, validate_physics, verify_authors
+from campaign.published.compare import calibrate, validate_physics, verify_authors
 from campaign.record.cancel_request import CancelRequest
 from campaign.record.events import EventLog, Listener
 from campaign.record.liveness import Follower, run_status
 from campaign.record.run_folder import DEFAULT_RUNS, Submission, find_runs, latest_spec
 from campaign.record.status import RunStatus
 from campaign.run.campaign import Campaign, CodeChangedError, UnknownStageError, frozen_campaign
+from campaign.run.check_store import StoreBusyError, check_store
 from campaign.run.drive import FinishedRun, drive
 from campaign.run.endings import CampaignFailedError, ClusterGoneError, OutOfTimeError, RunCancelledError
 from campaign.run.prepare import CannotStartError, RunBusyError
@@ -53,12 +54,15 @@ __all__ = [
     "RunBusyError",
     "RunCancelledError",
     "RunStatus",
+    "StoreBusyError",
     "UnknownStageError",
     "ask",
     "calibrate",
     "cancel",
+    "check_store",
     "design",
     "dry_run",
+    "export_store",
     "find_runs",
     "follower",
     "frozen_campaign",
@@ -274,6 +278,25 @@ def ask(
     stores = find_stores(paths)
     question = Question(expression or ALL, () if count else columns, "" if count else sort, limit)
     return ask_stores(stores, question), stores
+
+
+def export_store(store: Path, file: Path, *, authors: bool = False) -> int:
+    """Write a store as one file; how many rows it has. See ``results.exchange``."""
+    from results.exchange.formats import export_store as export
+    from results.find_stores import find_store
+
+    opened = find_store(store)
+    export(opened, file, authors=authors)
+    return sum(rows.stop - rows.start for rows in map(opened.unit_rows, opened.done_units()))
+
+
+def import_data(data: Path, store: Path) -> tuple[int, int]:
+    """Make a store of an exported file or a published data set; rows with a label, and without."""
+    from results.exchange.formats import import_store
+    from results.layout import Status
+
+    status = import_store(data, store).read("status")["status"]
+    return int((status == Status.DONE).sum()), int((status == Status.FAILED).sum())
 
 
 def replay(store: Path, row: int, profile: Profile) -> Replay:

@@ -142,6 +142,11 @@ class LaidColumns:
             return True
         return all(self._is_same(self._files.path_text(name, unit), *known[unit].item()) for unit in units)
 
+    def is_copy(self, name: str, units: Sequence[int]) -> bool:
+        """As :meth:`is_current`, by the checksum of every shard."""
+        known = self._known(name)
+        return all(_shard(self._files, name, unit) == known[unit].item() for unit in units)
+
     def _is_same(self, file: str, size: int, crc: int) -> bool:
         try:
             now = os.stat(file)
@@ -170,15 +175,15 @@ class LaidColumns:
 
 def _shards_of(files: ShardFiles, name: str, unit_count: int) -> np.ndarray:
     """Size and checksum of every shard of an array."""
-    shards = np.zeros(unit_count, SHARD)
-    for unit in range(unit_count):
-        try:
-            content = files.path(name, unit).read_bytes()
-        except FileNotFoundError:
-            shards[unit] = ABSENT, 0
-        else:
-            shards[unit] = len(content), google_crc32c.value(content)
-    return shards
+    return np.array([_shard(files, name, unit) for unit in range(unit_count)], SHARD)
+
+
+def _shard(files: ShardFiles, name: str, unit: int) -> tuple[int, int]:
+    try:
+        content = files.path(name, unit).read_bytes()
+    except FileNotFoundError:
+        return ABSENT, 0
+    return len(content), google_crc32c.value(content)
 
 
 def _lay(out: BinaryIO, layout: ArrayLayout, blocks: Iterator[np.ndarray]) -> dict[str, Any]:

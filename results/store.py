@@ -203,6 +203,18 @@ class SimulationStore:
         digest = self._group.attrs.get("columns") if self.is_finished else None
         return LaidColumns.of(self.path, str(digest), self._layouts, self._files) if digest else None
 
+    def unmark_unit(self, unit: int) -> None:
+        """Take the mark from a damaged unit of a store that stays finished, so that its absence is known as damage."""
+        self._files.path(MARK, unit).unlink(missing_ok=True)
+
+    def restore(self, unit: int, name: str, values: np.ndarray) -> None:
+        """Write one array of a unit that is done again, with the values that it had."""
+        selection = self.unit_rows(unit)
+        checked = self._layouts[name].check(values, selection.stop - selection.start)
+        self._files.path(name, unit).unlink(missing_ok=True)
+        self._arrays[name][selection] = checked
+        self._sync_shard(name, unit)
+
     # --- reading -------------------------------------------------------------------------------------------------
 
     def read(self, *names: str, rows: Rows = None) -> dict[str, np.ndarray]:
@@ -227,6 +239,21 @@ class SimulationStore:
         if units is None:
             units = range(self.unit_count) if self.is_finished else self.done_units()
         return [unit for unit in units if not self._is_readable(unit)]
+
+    def damaged_arrays(self, unit: int) -> list[str]:
+        """Arrays of a done unit whose files are lost or miss their checksums; reads them."""
+        return [*self.lacking_arrays(unit), *(name for name in self.names if not self._has_sound(name, unit))]
+
+    def lacking_arrays(self, unit: int) -> list[str]:
+        """Arrays of a unit, apart from its mark, without a file; texts of failures only where it has some."""
+        lost = [name for _, name, _ in self._files.lacking([n for n in self.names if n != MARK], [unit])]
+        if self._files.is_done(unit) and self._has_sound(MARK, unit):
+            lost += [name for _, name, _ in self._lacking_errors(OF_FAILURES, [unit])]
+        return lost
+
+    def shard(self, name: str, unit: int) -> Path:
+        """File of one array's unit."""
+        return self._files.path(name, unit)
 
     def dataset(self) -> xarray.Dataset:
         """All arrays as one lazy dataset, with descriptions and units: nothing is read before it is asked for.

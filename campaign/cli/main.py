@@ -19,7 +19,8 @@ from campaign.cli import design as designing
 from campaign.cli import follow as following
 from campaign.cli import plan as explaining
 from campaign.cli import published as comparing
-from campaign.cli import stores as asking
+from campaign.cli import query as asking
+from campaign.cli import store as keeping
 from campaign.cli import submit as submitting
 from campaign.cli.options import (
     FAILED,
@@ -175,7 +176,9 @@ def doctor(
 app.command("verify-authors")(comparing.verify_authors)
 app.command("validate-physics")(comparing.validate_physics)
 app.command("calibrate")(comparing.calibrate)
-app.command("import")(comparing.import_data)
+app.command("import")(keeping.import_data)
+app.command("export")(keeping.export)
+app.add_typer(keeping.app, name="store")
 
 
 def main() -> None:

@@ -82,6 +82,17 @@ def errors_in_a_line() -> Iterator[None]:
         raise typer.Exit(FAILED) from None
 
 
+@contextmanager
+def writing() -> Iterator[None]:
+    """Say in a line which file could not be read or written, and why, and end."""
+    try:
+        yield
+    except OSError as error:
+        if error.strerror is None or error.filename is None:
+            raise
+        complain(f"{error.filename}: {error.strerror}; name a place that you may read and write")
+
+
 def print_json(value: Any) -> None:
     """Print a value, and nothing else, as JSON."""
     print(json.dumps(plain(value), indent=2, allow_nan=False))

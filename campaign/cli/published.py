@@ -1,4 +1,4 @@
-"""Commands about published data sets: compare with them, calibrate to them, import them."""
+"""Commands about published data sets: compare with them, calibrate to them."""
 
 from __future__ import annotations
 
@@ -95,16 +95,3 @@ def calibrate(
         return
     console().print(agreement_table({"pairs fitted to": outcome.fitted, "pairs held out": outcome.held_out}))
     print(outcome.physics_file(command) if output is None else f"physics file: {output}")
-
-
-def import_data(
-    data: Annotated[Path, typer.Argument(help="a data set in the published layout (.hdf5: z, x, y)")],
-    store: Annotated[Path, typer.Argument(help="the simulation store to make (.zarr)")],
-) -> None:
-    """Turn a published data set into a labelled simulation store."""
-    try:
-        labelled, without = api.import_data(data, store)
-    except (ValueError, OSError) as error:
-        complain(str(error))
-    beside = f", {without} without a label" if without else ""
-    console().print(f"{labelled} labelled microstructures{beside} in {store}", soft_wrap=True)

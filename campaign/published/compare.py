@@ -95,12 +95,3 @@ def calibrate(
     calibrator = Calibrator(calibration, orders, published.images, published.y)
     with closing(Resources(load_profile(profile))) as resources:
         return calibrator.run(resources.pool, runs, progress)
-
-
-def import_data(data: Path, store: Path) -> tuple[int, int]:
-    """Turn a published data set into a labelled store; rows with a label, and without. See ``results.hdf5``."""
-    from results.hdf5 import import_published
-    from results.layout import Status
-
-    status = import_published(data, store).read("status")["status"]
-    return int((status == Status.DONE).sum()), int((status == Status.FAILED).sum())

@@ -121,3 +121,10 @@ def test_trial_of_a_spec() -> None:
         assert 0 < row["labels"]["truncation_mean_change"] < 0.01
         assert row["labels"]["orders"] == [4, 6]
         assert row["generator"]["images"] == 10
+
+
+def test_a_store_at_scale() -> None:
+    figures = answer("store_scale.py", "--rows", "2000", "--units", "20", "--repeats", "1")
+    assert figures["rows_found"] > 0
+    assert figures["files"] > 20 * 8
+    assert (figures["duckdb_seconds"] is None) == (figures["duckdb_reason"] is not None)

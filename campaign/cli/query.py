@@ -1,17 +1,15 @@
-"""Commands about simulation stores: ask them."""
+"""The command that asks simulation stores."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from campaign import api
-from campaign.cli.options import Json, complain, console, errors_in_a_line
+from campaign.cli.options import Json, complain, console, errors_in_a_line, writing
 
 if TYPE_CHECKING:
     from results.query import Answer
@@ -57,7 +55,7 @@ def query(
     _refuse_mistakes(style, output, images, save, nearest)
     if nearest is not None:
         expression = _with_nearest(expression, nearest, limit or 1)
-    with errors_in_a_line(), _writing():
+    with errors_in_a_line(), writing():
         answer, stores = api.ask(paths, expression, columns.split(",") if columns else None, sort, limit, count=count)
         if count:
             print(len(answer))
@@ -121,18 +119,3 @@ def _tell(answer: Answer, style: Style, output: Path | None, limit: int | None, 
         console(stderr=True).print(f"{len(answer)} rows in {output}", soft_wrap=True)
     else:
         print(to_csv(answer) if style is Style.CSV else to_json(answer), end="")
-
-
-@contextmanager
-def _writing() -> Iterator[None]:
-    """Say in a line which file could not be written, and why."""
-    try:
-        yield
-    except OSError as error:
-        if error.strerror is None or error.filename is None:
-            raise
-        _cannot(error)
-
-
-def _cannot(error: OSError) -> NoReturn:
-    complain(f"{error.filename}: {error.strerror}; name a place that you may read and write")
