@@ -32,7 +32,7 @@ unit: setup
 
 # A hundred kills at random moments of small campaigns, and full disks; an hour or more on two cores.
 chaos: setup
-	$(BIN)/pytest -m slow tests/campaign/test_chaos.py $(PYTEST_ARGS)
+	$(BIN)/pytest -m slow tests/campaign/whole/test_chaos.py $(PYTEST_ARGS)
 
 bench: setup
 	$(BIN)/python benchmarks/rcwa_peers.py --problem D --orders 5
