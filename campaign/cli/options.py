@@ -75,6 +75,8 @@ def errors_in_a_line() -> Iterator[None]:
     """Print what the user can correct in one line, and end."""
     try:
         yield
+    except typer.Exit:  # a RuntimeError: whoever raised it has said why
+        raise
     except (ValueError, OSError) as error:
         complain(str(error))
     except RuntimeError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,7 +32,7 @@ def verify(
         try:
             check, owner = api.check_store(store, repair)
         except api.StoreBusyError as error:
-            print(error, file=typer.get_text_stream("stderr"))
+            print(error, file=sys.stderr)
             raise typer.Exit(BUSY) from None
     if as_json:
         from dataclasses import asdict

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 from pathlib import Path
@@ -171,3 +172,17 @@ def test_a_store_that_is_being_written_is_not_repaired(tmp_path: Path) -> None:
     done = campaign("store", "verify", store.path, "--repair")
     assert done.exit_code == 3
     assert "is being written by process" in done.stderr
+
+
+def test_a_place_that_cannot_be_written_is_one_line(
+    labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(tmp_path / "rows.csv"))
+
+    monkeypatch.setattr("results.files.Path.write_bytes", refuse)
+    done = campaign("query", labels, "--format", "csv", "--output", tmp_path / "rows.csv")
+    assert (done.exit_code, done.stderr) == (
+        2,
+        f"{tmp_path}/rows.csv: Read-only file system; name a place that you may read and write\n",
+    )
