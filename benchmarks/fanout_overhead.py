@@ -54,6 +54,11 @@ class NoOp:
 
     layer_names: tuple[str, ...] = ("film",)
     wavelengths_nm: tuple[float, ...] = (980.0,)
+    at_once = 1
+
+    def rows(self, images: np.ndarray) -> list[Mapping[str, Any]]:
+        """The same row for every image."""
+        return [self.row(image) for image in images]
 
     def row(self, image: np.ndarray) -> Mapping[str, Any]:
         """The same row for every image."""

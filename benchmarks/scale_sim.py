@@ -255,6 +255,11 @@ class StandInSolver:
     """A solver that knows its answer; everything around it is real."""
 
     layer_names: tuple[str, ...] = LAYERS
+    at_once: int = 1
+
+    def rows(self, images: np.ndarray) -> list[dict[str, Any]]:
+        """A row for each image."""
+        return [self.row(image) for image in images]
 
     def row(self, image: np.ndarray) -> dict[str, Any]:
         """All columns of a row."""

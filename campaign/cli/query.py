@@ -18,7 +18,7 @@ MOST_IN_A_TABLE = 100  # rows, unless --limit says otherwise
 SUFFIX = ".zarr"
 
 
-class Style(StrEnum):
+class RowFormat(StrEnum):
     """How rows are told."""
 
     TABLE = "table"
@@ -43,14 +43,14 @@ def query(
         str | None, typer.Option(help="COLUMN=VALUE: the rows nearest to it, the nearest first; --limit says how many")
     ] = None,
     count: Annotated[bool, typer.Option("--count", help="only say how many rows there are")] = False,
-    style: Annotated[Style, typer.Option("--format", help="how to write the rows")] = Style.TABLE,
+    style: Annotated[RowFormat, typer.Option("--format", help="how to write the rows")] = RowFormat.TABLE,
     output: Annotated[Path | None, typer.Option(help="file for the rows, in place of the screen")] = None,
     images: Annotated[Path | None, typer.Option(help="also draw the images found on a sheet (.png or .pdf)")] = None,
     save: Annotated[Path | None, typer.Option(help="also save the rows with images and latents (.npz)")] = None,
     as_json: Json = False,
 ) -> None:
     """List the simulations that satisfy an expression, of one store, of several, or of whole runs."""
-    style = Style.JSON if as_json else style
+    style = RowFormat.JSON if as_json else style
     paths, expression = _split(what)
     _refuse_mistakes(style, output, images, save, nearest)
     if nearest is not None:
@@ -91,12 +91,12 @@ def _with_nearest(expression: str, nearest: str, count: int) -> str:
 
 
 def _refuse_mistakes(
-    style: Style, output: Path | None, images: Path | None, save: Path | None, nearest: str | None
+    style: RowFormat, output: Path | None, images: Path | None, save: Path | None, nearest: str | None
 ) -> None:
     """End before anything is read, where the answer could not be written."""
-    if style is Style.PARQUET and output is None:
+    if style is RowFormat.PARQUET and output is None:
         complain("--format parquet needs a file: add --output rows.parquet")
-    if style is Style.TABLE and output is not None:
+    if style is RowFormat.TABLE and output is not None:
         complain("--output needs a format: add --format csv, json or parquet")
     if images is not None and images.suffix not in (".png", ".pdf"):
         complain(f"--images: expected a .png or .pdf file, got {images}")
@@ -107,15 +107,15 @@ def _refuse_mistakes(
             complain(f"cannot write {path}: its folder does not exist; create it first")
 
 
-def _tell(answer: Answer, style: Style, output: Path | None, limit: int | None, all_columns: bool) -> None:
+def _tell(answer: Answer, style: RowFormat, output: Path | None, limit: int | None, all_columns: bool) -> None:
     from campaign.cli.tables import rows_table
     from results.answers import to_csv, to_json, write_answer
 
-    if style is Style.TABLE:
+    if style is RowFormat.TABLE:
         most = MOST_IN_A_TABLE if limit is None else limit
         console().print(rows_table(answer.head(most).rows(), len(answer), all_columns))
     elif output is not None:
         write_answer(answer, style.value, output)
         console(stderr=True).print(f"{len(answer)} rows in {output}", soft_wrap=True)
     else:
-        print(to_csv(answer) if style is Style.CSV else to_json(answer), end="")
+        print(to_csv(answer) if style is RowFormat.CSV else to_json(answer), end="")
