@@ -139,7 +139,7 @@ class CompositeOptimizationKind(StageKind[CompositeOptimizationConfig]):
     schema_version = 1
     store = STORE
     seconds_to_start = 3.0
-    seconds_per_work = 0.2  # a suggestion, from 250 to 650 points
+    seconds_per_work = 0.12  # a suggestion, from 250 to 650 points
 
     def stages(self, spec: Spec) -> Iterator[Stage[CompositeOptimizationConfig]]:
         """One a repeat of a search and data set."""

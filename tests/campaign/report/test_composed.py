@@ -6,11 +6,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from campaign.report.composed import gallery_picture, interval_table, morphology_picture, table_rows
+from campaign.report.composed import (
+    gallery_picture,
+    history_picture,
+    interval_table,
+    morphology_picture,
+    table_rows,
+)
 from campaign.report.pieces import Pieces
 from campaign.spec.campaign import Spec
 from results.figures.gallery import BestDesign, MethodDesigns
 from results.figures.morphology import ImageSet
+from results.figures.targets import SearchHistory
 from results.figures.truncation import TruncationSample
 from results.reach import reach_of
 from results.tables import TableRow
@@ -49,6 +56,19 @@ def test_rows_follow_the_spec_and_hold_the_truncation_of_their_data_set(spec: Sp
     assert [each.truncation for each in rows] == [error, error, error, None]
     assert [each.reach for each in rows] == [reach, reach, reach, None]
     assert {each.seeds for each in rows} == {(1,)}
+
+
+def test_searches_stand_in_the_specs_order_and_are_named_where_there_are_several(spec: Spec) -> None:
+    data = {"kind": "sobol-search", "initial": 10}
+    both = Spec.model_validate(spec.model_dump(mode="json") | {"methods": [data, *spec.model_dump()["methods"]]})
+    rep = np.array([3.0, 1.0])
+    given = [SearchHistory("data-i", 0.6, rep, 1, name) for name in ("bayesian-optimization", "sobol-search")]
+    (picture,) = history_picture(Pieces(given), both)
+    labels = [axes.get_ylabel() for axes in picture.figure.axes]
+    assert labels == ["data-i\nsobol-search\nREP (%)", "data-i\nbayesian-optimization\nREP (%)"]
+    (alone,) = history_picture(Pieces(given[:1]), spec)
+    assert [axes.get_ylabel() for axes in alone.figure.axes] == ["data-i\nREP (%)"]
+    assert not list(history_picture(Pieces([]), spec))
 
 
 @pytest.mark.parametrize(

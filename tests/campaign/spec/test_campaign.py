@@ -151,6 +151,14 @@ def test_grace_longer_than_the_trial_is_refused() -> None:
             ("methods", 1, "initial"),
         ),
         (
+            {"methods": ["gan-mdn", {"kind": "composite-optimization", "iterations": 1}], "targets": [0.6, 0.7]},
+            ("methods", 1, "iterations"),
+        ),
+        (
+            {"labels": {"count": 200}, "methods": ["gan-mdn", "sobol-search"]},
+            ("methods", 1, "initial"),
+        ),
+        (
             {
                 "datasets": {"data-i": {"image_px": 96, "latent": [3, 3]}},
                 "methods": [{"kind": "authors-mdn", "weights": "x.h5"}],

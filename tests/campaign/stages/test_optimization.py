@@ -54,6 +54,19 @@ def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(
     shutil.rmtree(context.folder / STORE)
 
 
+def test_a_search_in_a_trust_region_goes_on_as_if_it_had_not_been_stopped(
+    finished: tuple[StageResults, Path], inputs: Mapping[str, Path], context: StageContext
+) -> None:
+    name = NAME.replace("bayesian", "trust-region")
+    config, whole = finished[0].pipeline[name].config, SimulationStore.open(finished[0].folder(name) / STORE)
+    shutil.copytree(whole.path, context.folder / STORE)
+    SimulationStore.open(context.folder / STORE, mode="r+").discard_unit(1)
+    run(config, inputs, context)
+    for column in ("z", "y", "iteration"):
+        found = SimulationStore.open(context.folder / STORE).read(column)[column]
+        np.testing.assert_array_equal(found, whole.read(column)[column])
+
+
 def test_the_row_counts_starting_pairs_and_the_design_is_the_best_of_all(finished: tuple[StageResults, Path]) -> None:
     results, _ = finished
     stages = [stage for stage in results.pipeline.stages if stage.kind == "optimization"]
