@@ -35,19 +35,24 @@ LARGEST_ERROR = 1e-3
 
 @dataclass(frozen=True)
 class Modes:
-    """Modes of one layer: e = W (a + b), h = V (a - b), where a goes down as exp(i kz z) and b goes up."""
+    """Modes of one layer: e = W (a + b), h = V (a - b), where a goes down as exp(i kz z) and b goes up.
+
+    kz is ``exact`` where it follows from a formula.
+    """
 
     W: np.ndarray
     V: np.ndarray
     kz: np.ndarray
+    exact: bool = False
 
     def loss_of_digits(self) -> float:
         """Factor by which rounding errors grow.
 
-        Eigenvectors are as good as their condition; the two waves of a mode that grazes are as large as 1 / kz, in e
-        as in h, and cancel.
+        Eigenvectors are as good as their condition; the two waves of a mode that grazes are as large as 1 / kz and
+        cancel, and where kz is the root of an eigenvalue, it has lost as many digits itself.
         """
-        return float(max(np.linalg.cond(self.W, 1), 1 / np.abs(self.kz).min() ** 2))
+        least = np.abs(self.kz).min()
+        return float(max(np.linalg.cond(self.W, 1), 1 / least if self.exact else 1 / least**2))
 
 
 @dataclass(frozen=True)
@@ -194,7 +199,7 @@ def uniform_modes(lattice: Lattice, index: complex) -> Modes:
     E = complex(index) ** 2 * np.eye(len(lattice.kx))
     _, Q = maxwell_matrices(lattice, E, E, E)
     kz = np.tile(lattice.axial(index), 2)
-    return Modes(np.eye(len(Q), dtype=complex), Q / kz, kz)
+    return Modes(np.eye(len(Q), dtype=complex), Q / kz, kz, exact=True)
 
 
 def halfspace_admittance(lattice: Lattice, index: complex) -> np.ndarray:

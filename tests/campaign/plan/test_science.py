@@ -18,10 +18,7 @@ from campaign.stages import KINDS
 # or is for methods of other packages.
 OF_NO_STAGE = {
     "campaign.stages.inverse_methods.plugged",
-    "campaign.stages.generator_quality",
     "campaign.stages.search_report",
-    "ganmdn.generator_quality",
-    "ganmdn.statistics",
     "photonics.calibration",
     "photonics.materials",
     "photonics.materials.tables",

@@ -15,7 +15,7 @@ from campaign.stages.labels import STORE as LABELS
 from campaign.stages.optimization import STORE, propose, run
 from campaign.work.context import StageContext
 from results.figures.gallery import MethodDesigns
-from results.report import Picture
+from results.figures.targets import SearchHistory
 from results.store import SimulationStore
 from results.tables import TableRow
 
@@ -101,7 +101,7 @@ def test_a_search_of_another_package_is_held_to_what_it_was_asked(
 
 
 def test_repeats_of_a_search_are_one_row_and_a_line_of_pictures_each(repeated: StageResults) -> None:
-    stages = [stage for stage in repeated.pipeline.stages if stage.kind == "optimization"]
+    stages = [stage for stage in repeated.pipeline.stages if stage.name.startswith("optimization/bayesian-")]
     pieces = list(stages[0].descriptor.report(stages, repeated))
     row = next(piece for piece in pieces if isinstance(piece, TableRow))
     first = SimulationStore.open(repeated.folder("labels/data-ii") / LABELS).read("y", rows=slice(5))["y"]
@@ -115,6 +115,10 @@ def test_repeats_of_a_search_are_one_row_and_a_line_of_pictures_each(repeated: S
     assert (row.designs, row.seeds, row.simulations) == (16, (1, 2), 3)
     (designs,) = [piece for piece in pieces if isinstance(piece, MethodDesigns)]
     assert [design.target for design in designs.designs] == [0.6, 0.7]
-    (picture,) = [piece for piece in pieces if isinstance(piece, Picture)]
-    labels = [axes.get_ylabel() for axes in picture.figure.axes if axes.get_ylabel()]
-    assert labels == ["data-ii, repeat 1\nREP (%)", "data-ii, repeat 2\nREP (%)"]
+    histories = [piece for piece in pieces if isinstance(piece, SearchHistory)]
+    assert [(each.dataset, each.target) for each in histories] == [
+        ("data-ii", 0.6),
+        ("data-ii, repeat 2", 0.6),
+        ("data-ii", 0.7),
+        ("data-ii, repeat 2", 0.7),
+    ]

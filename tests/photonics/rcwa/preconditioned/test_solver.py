@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
 
 from photonics.rcwa import Numerics, SolverError, solve
@@ -73,7 +73,11 @@ def test_agrees_with_the_eigen_solver_to_the_accuracy_asked_for(
     numerics = Numerics(orders, truncation, pixels=pixels, solver="preconditioned", accuracy=accuracy)  # type: ignore[arg-type]
     assume(can_be_solved(stack, numerics))
     image = make_image(seed, white=white)[None]
-    fast, slow = solve(stack, image, numerics), solve(stack, image, replace(numerics, solver="eigen"))
+    fast = solve(stack, image, numerics)
+    try:
+        slow = solve(stack, image, replace(numerics, solver="eigen"))
+    except SolverError:  # a uniform pattern in which an order grazes: nothing to compare with
+        reject()
     np.testing.assert_allclose(fast.reflection, slow.reflection, atol=accuracy, rtol=0)
     np.testing.assert_allclose(fast.transmission, slow.transmission, atol=accuracy, rtol=0)
     np.testing.assert_allclose(fast.layer_absorption, slow.layer_absorption, atol=accuracy, rtol=0)
