@@ -14,13 +14,13 @@ from results.fabrication.brush import pixels_of
 from results.fabrication.connection import connection, without_islands
 from results.fabrication.length_scale import has_length_scale
 from results.fabrication.rounding import rounded
+from results.intervals import DEVIATIONS_OF_90_PERCENT
 
 if TYPE_CHECKING:
     from ganmdn.inverse import Designs, InverseModel
 
 PROPOSALS_PER_DESIGN = 25  # before it is given up that enough of them can be written
 LEAST_PROPOSALS = 100
-WIDTH_90 = 1.6449  # standard deviations of a normal distribution on either side that hold 90 %
 
 
 class NotWritableError(RuntimeError):
@@ -56,7 +56,7 @@ class Candidate:
     @property
     def half_width(self) -> float:
         """Half of the interval that holds the simulated property in 90 % of all cases."""
-        return WIDTH_90 * self.deviation
+        return DEVIATIONS_OF_90_PERCENT * self.deviation
 
 
 @dataclass(frozen=True)

@@ -12,33 +12,23 @@ import numpy as np
 from campaign.plan.config import searches
 from campaign.plan.finished import StageResults
 from campaign.plan.kind import Stage, StageKind
-from campaign.plan.optics import simulation_of
-from campaign.plan.repeats import repeats_of, seed_of
-from campaign.spec.base import Count, Seed
+from campaign.plan.repeats import repeats_of
+from campaign.plan.search_stage import search_stage
 from campaign.spec.campaign import Spec
-from campaign.spec.generator import Latent
 from campaign.spec.methods import CompositeOptimizationBlock
 from campaign.stages.generator import WEIGHTS_FILE
 from campaign.stages.labels import STORE as LABELS
+from campaign.stages.search_trials import STORE, BatchedSearchConfig, finish_trials, open_trials
 from campaign.stages.seeds import seed_for
-from campaign.stages.simulator import SimulationConfig, Simulator
-from results.layout import Status
+from campaign.stages.simulator import Simulator
 
 if TYPE_CHECKING:
     from campaign.work.context import StageContext
-    from results.store import SimulationStore
-
-STORE = "trials.zarr"
 
 
-class CompositeOptimizationConfig(SimulationConfig):
-    """One search: from the first ``initial`` labels on, ``batch`` suggestions at a time, for the targets in turn."""
+class CompositeOptimizationConfig(BatchedSearchConfig):
+    """One search for the targets in turn."""
 
-    seed: Seed
-    distribution: Latent
-    initial: Count
-    iterations: Count
-    batch: Count
     targets: tuple[float, ...]
 
     def aims(self, iterations: range) -> list[float]:
@@ -57,7 +47,7 @@ def run(config: CompositeOptimizationConfig, inputs: Mapping[str, Path], context
 
     simulator, weights = Simulator.from_config(config.physics), inputs["generator"] / WEIGHTS_FILE
     known = [SimulationStore.open(inputs["labels"] / LABELS).read("z", "y", rows=slice(config.initial))]
-    store = _open_or_create(config, simulator, context)
+    store = open_trials(config, simulator, context, {"target": "float64"}, targets=list(config.targets))
     missing = set(store.missing_units())
     for unit in range(store.unit_count):
         rows = store.unit_rows(unit)
@@ -68,8 +58,7 @@ def run(config: CompositeOptimizationConfig, inputs: Mapping[str, Path], context
         known.append(store.read("z", "y", rows=rows))
         best = _best_rep(config, np.concatenate([part["y"] for part in known]))
         context.progress(rows.stop, store.capacity, best_rep=best, message="iterations")
-    store.finish()
-    _state_cost(store, context)
+    finish_trials(store, context)
 
 
 def propose(
@@ -101,37 +90,6 @@ def _best_rep(config: CompositeOptimizationConfig, y: np.ndarray) -> float | Non
     return float(best) if np.isfinite(best) else None
 
 
-def _open_or_create(
-    config: CompositeOptimizationConfig, simulator: Simulator, context: StageContext
-) -> SimulationStore:
-    from results.store import SimulationStore
-
-    path = context.folder / STORE
-    if path.is_dir():
-        store = SimulationStore.open(path, mode="r+")
-        for unit in store.damaged_units():
-            store.discard_unit(unit)
-        return store
-    return SimulationStore.create(
-        path,
-        capacity=config.iterations,
-        latent_shape=config.latent,
-        image_px=config.image_px,
-        rows_per_unit=config.batch,
-        layers=simulator.layer_names,
-        wavelengths_nm=simulator.wavelengths_nm,
-        inputs={"target": "float64", "iteration": "int64", "suggestion_seconds": "float64"},
-        attributes={"physics": config.physics.model_dump(mode="json"), "targets": list(config.targets)},
-    )
-
-
-def _state_cost(store: SimulationStore, context: StageContext) -> None:
-    columns = store.read("seconds", "suggestion_seconds", "status")
-    context.facts["work_seconds"] = float(np.sum(columns["suggestion_seconds"]))
-    context.facts["search_seconds"] = float(np.sum(columns["seconds"])) + context.facts["work_seconds"]
-    context.facts["failed"] = int(np.count_nonzero(columns["status"] == Status.FAILED))
-
-
 class CompositeOptimizationKind(StageKind[CompositeOptimizationConfig]):
     """One search a data set: the best simulation for each target is its design."""
 
@@ -151,29 +109,8 @@ class CompositeOptimizationKind(StageKind[CompositeOptimizationConfig]):
     def _stage(
         self, spec: Spec, dataset: str, method: CompositeOptimizationBlock, repeat: int
     ) -> Stage[CompositeOptimizationConfig]:
-        simulation = simulation_of(spec, dataset)
-        config = CompositeOptimizationConfig.make(
-            spec,
-            dataset,
-            physics=simulation.physics,
-            seed=seed_of(spec, repeat),
-            distribution=spec.latent,
-            initial=method.initial,
-            iterations=method.iterations,
-            batch=method.batch,
-            targets=spec.targets,
-        )
-        return Stage(
-            self,
-            config,
-            dataset,
-            method.method_name,
-            repeat=repeat,
-            inputs={"labels": f"labels/{dataset}", "generator": "generator"},
-            simulations=method.iterations,
-            seconds_each=simulation.seconds_each,
-            providers=simulation.providers,
-        )
+        config = CompositeOptimizationConfig
+        return search_stage(self, config, spec, dataset, method, repeat, batch=method.batch, targets=spec.targets)
 
     def work(self, config: CompositeOptimizationConfig, inputs: Mapping[str, Stage[Any]]) -> float:
         """Suggestions."""

@@ -14,37 +14,27 @@ import numpy as np
 from campaign.plan.config import PluggedPart, searches
 from campaign.plan.finished import StageResults
 from campaign.plan.kind import Stage, StageKind
-from campaign.plan.optics import simulation_of
-from campaign.plan.repeats import repeats_of, seed_of
-from campaign.spec.base import Count, Seed
+from campaign.plan.repeats import repeats_of
+from campaign.plan.search_stage import search_stage
 from campaign.spec.campaign import Spec
 from campaign.spec.entry_points import provider_of
-from campaign.spec.generator import Latent
 from campaign.spec.method_entry import TargetSearchEntry
 from campaign.spec.methods import TrustRegionOptimizationBlock
 from campaign.spec.plugin import OptimizerConfig, implementation_of
 from campaign.stages.generator import WEIGHTS_FILE
 from campaign.stages.labels import STORE as LABELS
+from campaign.stages.search_trials import STORE, BatchedSearchConfig, finish_trials, open_trials
 from campaign.stages.seeds import seed_for
-from campaign.stages.simulator import SimulationConfig, Simulator
-from results.layout import Status
+from campaign.stages.simulator import Simulator
 
 if TYPE_CHECKING:
     from campaign.work.context import StageContext
-    from results.store import SimulationStore
-
-STORE = "trials.zarr"
 
 
-class OptimizationConfig(SimulationConfig):
-    """One search: from the first ``initial`` labels on, ``batch`` suggestions at a time; ``plugged`` says whose."""
+class OptimizationConfig(BatchedSearchConfig):
+    """One search for one target; ``plugged`` says whose suggestions it takes."""
 
     kind: str
-    seed: Seed
-    distribution: Latent
-    initial: Count
-    iterations: Count
-    batch: Count
     target: float
     plugged: PluggedPart | None = None
 
@@ -59,7 +49,7 @@ def run(config: OptimizationConfig, inputs: Mapping[str, Path], context: StageCo
 
     search = _Search(config, inputs["generator"] / WEIGHTS_FILE, context)
     search.learn(SimulationStore.open(inputs["labels"] / LABELS).read("z", "y", rows=slice(config.initial)))
-    store = _open_or_create(config, search.simulator, context)
+    store = open_trials(config, search.simulator, context, {}, target=config.target)
     missing = set(store.missing_units())
     for unit in range(store.unit_count):
         rows = store.unit_rows(unit)
@@ -67,11 +57,7 @@ def run(config: OptimizationConfig, inputs: Mapping[str, Path], context: StageCo
             store.write_unit(unit, search.iterate(range(rows.start, rows.stop)))
         search.learn(store.read("z", "y", rows=rows))
         context.progress(rows.stop, store.capacity, best_rep=search.best_rep, message="iterations")
-    store.finish()
-    columns = store.read("seconds", "suggestion_seconds", "status")
-    context.facts["work_seconds"] = float(np.sum(columns["suggestion_seconds"]))
-    context.facts["search_seconds"] = float(np.sum(columns["seconds"])) + context.facts["work_seconds"]
-    context.facts["failed"] = int(np.count_nonzero(columns["status"] == Status.FAILED))
+    finish_trials(store, context)
 
 
 class _Search:
@@ -152,28 +138,6 @@ def _asked(plugged: PluggedPart, question: tuple[Any, ...]) -> np.ndarray:
     return answer
 
 
-def _open_or_create(config: OptimizationConfig, simulator: Simulator, context: StageContext) -> SimulationStore:
-    from results.store import SimulationStore
-
-    path = context.folder / STORE
-    if path.is_dir():
-        store = SimulationStore.open(path, mode="r+")
-        for unit in store.damaged_units():
-            store.discard_unit(unit)
-        return store
-    return SimulationStore.create(
-        path,
-        capacity=config.iterations,
-        latent_shape=config.latent,
-        image_px=config.image_px,
-        rows_per_unit=config.batch,
-        layers=simulator.layer_names,
-        wavelengths_nm=simulator.wavelengths_nm,
-        inputs={"iteration": "int64", "suggestion_seconds": "float64"},
-        attributes={"physics": config.physics.model_dump(mode="json"), "target": config.target},
-    )
-
-
 class OptimizationKind(StageKind[OptimizationConfig]):
     """One search a target: its best simulation is its design."""
 
@@ -196,32 +160,8 @@ class OptimizationKind(StageKind[OptimizationConfig]):
     def _stage(
         self, spec: Spec, dataset: str, method: TargetSearchEntry, target: float, repeat: int
     ) -> Stage[OptimizationConfig]:
-        simulation = simulation_of(spec, dataset)
-        config = OptimizationConfig.make(
-            spec,
-            dataset,
-            physics=simulation.physics,
-            kind=method.kind,
-            seed=seed_of(spec, repeat),
-            distribution=spec.latent,
-            initial=method.initial,
-            iterations=method.iterations,
-            batch=method.batch,
-            target=target,
-            plugged=self._plugged(method),
-        )
-        stage = Stage(
-            self,
-            config,
-            dataset,
-            method.method_name,
-            f"{target:g}",
-            repeat=repeat,
-            inputs={"labels": f"labels/{dataset}", "generator": "generator"},
-            simulations=method.iterations,
-            seconds_each=simulation.seconds_each,
-            providers=simulation.providers,
-        )
+        more = {"kind": method.kind, "batch": method.batch, "target": target, "plugged": self._plugged(method)}
+        stage = search_stage(self, OptimizationConfig, spec, dataset, method, repeat, f"{target:g}", **more)
         if isinstance(method, OptimizerConfig):
             return replace(stage, providers=(*stage.providers, provider_of(method)))
         if isinstance(method, TrustRegionOptimizationBlock):

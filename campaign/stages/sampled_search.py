@@ -13,34 +13,27 @@ from campaign.plan.config import searches
 from campaign.plan.finished import StageResults
 from campaign.plan.footprint import Footprint, images_footprint
 from campaign.plan.kind import Stage, StageKind
-from campaign.plan.optics import simulation_of
-from campaign.plan.repeats import repeats_of, seed_of
-from campaign.spec.base import Count, Seed
+from campaign.plan.repeats import repeats_of
+from campaign.plan.search_stage import search_stage
 from campaign.spec.campaign import Spec
-from campaign.spec.generator import Latent
-from campaign.spec.method_entry import SearchEntry
 from campaign.spec.methods import RandomSearchBlock, SobolSearchBlock
 from campaign.stages.generator import WEIGHTS_FILE
 from campaign.stages.latents import generate_packed
+from campaign.stages.search_trials import STORE, SearchConfig
 from campaign.stages.seeds import seed_for
-from campaign.stages.simulator import SimulationConfig, Simulator
+from campaign.stages.simulator import Simulator
 from results.designs.design_set import DesignSet
 
 if TYPE_CHECKING:
     from campaign.work.context import StageContext
 
-STORE = "trials.zarr"
 SAMPLES_FOLDER = "samples"
 
 
-class SampledSearchConfig(SimulationConfig):
-    """One search: from the first ``initial`` labels on, ``iterations`` latents of the sampler that ``kind`` names."""
+class SampledSearchConfig(SearchConfig):
+    """One search, whose latents come of the sampler that ``kind`` names."""
 
     kind: str
-    seed: Seed
-    distribution: Latent
-    initial: Count
-    iterations: Count
 
 
 def run(config: SampledSearchConfig, inputs: Mapping[str, Path], context: StageContext) -> None:
@@ -87,31 +80,8 @@ class SampledSearchKind(StageKind[SampledSearchConfig]):
         for dataset in spec.datasets:
             for method in searches(spec, dataset, RandomSearchBlock, SobolSearchBlock):
                 for repeat in repeats_of(spec, method):
-                    yield self._stage(spec, dataset, method, repeat)
-
-    def _stage(self, spec: Spec, dataset: str, method: SearchEntry, repeat: int) -> Stage[SampledSearchConfig]:
-        simulation = simulation_of(spec, dataset)
-        config = SampledSearchConfig.make(
-            spec,
-            dataset,
-            physics=simulation.physics,
-            kind=method.kind,
-            seed=seed_of(spec, repeat),
-            distribution=spec.latent,
-            initial=method.initial,
-            iterations=method.iterations,
-        )
-        return Stage(
-            self,
-            config,
-            dataset,
-            method.method_name,
-            repeat=repeat,
-            inputs={"labels": f"labels/{dataset}", "generator": "generator"},
-            simulations=method.iterations,
-            seconds_each=simulation.seconds_each,
-            providers=simulation.providers,
-        )
+                    kind = method.kind
+                    yield search_stage(self, SampledSearchConfig, spec, dataset, method, repeat, kind=kind)
 
     def cores(self, config: SampledSearchConfig) -> None:
         """All."""
