@@ -25,6 +25,7 @@ HEADINGS = {  # of sections by anchor, in their order; another section comes bef
     "achieved": "Achieved absorption",
     "gallery": "Best designs",
     "history": "Optimisation history",
+    "cost": "What a target costs",
     "microstructures": "Microstructures and GAN",
     "labels": "Labels",
     "training": "Training of the inverse models",

@@ -30,6 +30,7 @@ OWN_COLUMNS = (
     "pixel_distance",
     "copies",
     "within_90_percent_interval",
+    "rep_at_tries_percent",
 )
 LABEL_COLUMNS = (
     "labels_known",
@@ -85,7 +86,9 @@ def _own(row: TableRow) -> list[object]:
     seeds = " ".join(map(str, row.seeds))
     of_repeats = " ".join(UNKNOWN if rep is None else str(rep) for rep in row.repeat_reps)
     spent = [row.labels, row.simulations, row.label_equivalents]
-    return [row.spread_rep, seeds, of_repeats, *spent, row.mean_achieved, row.distance, row.copies, row.within_interval]
+    tries = " ".join(map(str, row.rep_at_tries))
+    images = [row.mean_achieved, row.distance, row.copies, row.within_interval]
+    return [row.spread_rep, seeds, of_repeats, *spent, *images, tries]
 
 
 def _of_labels(row: TableRow) -> list[object]:
@@ -120,6 +123,7 @@ def _row(line: Mapping[str, str], reach: Reach | None) -> TableRow:
         distance=_number(line["pixel_distance"]),
         copies=_count(line["copies"]),
         within_interval=_number(line["within_90_percent_interval"]),
+        rep_at_tries=tuple(map(float, line["rep_at_tries_percent"].split())),
         published=bool(line["paper_seconds"]),
     )
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from results.cost import TRIES
 from results.reach import Reach
 from results.tables import TableRow
 from results.truncation import TruncationError
@@ -37,6 +38,10 @@ class JsonRow(_Part):
         default=(), description="mean REP of each repeat, in the order of seeds; of a search its best REP"
     )
     oracle_rep: Percent | None = Field(description="mean REP of as many labels as designs, the nearest to the target")
+    rep_at_tries: dict[str, Percent] = Field(
+        default_factory=dict,
+        description="least REP to expect when so many designs are simulated, by their number; empty for searches",
+    )
     diversity: float | None = Field(
         description="mean pairwise pixel distance of the designs over that of all labels; null for a single design"
     )
@@ -134,6 +139,7 @@ def _row(row: TableRow) -> JsonRow:
         spread_rep=row.spread_rep,
         repeat_reps=row.repeat_reps,
         oracle_rep=row.at_target.oracle_rep,
+        rep_at_tries={str(tries): rep for tries, rep in zip(TRIES, row.rep_at_tries, strict=False)},
         diversity=row.diversity,
         design_seconds=row.seconds,
         simulations=row.simulations,

@@ -49,6 +49,8 @@ class TableRow:
         Mean pairwise pixel distance of the designs of a repeat, mean of the repeats; None for a single design.
     copies
         Designs that are the same image as another one before them in their repeat.
+    rep_at_tries
+        Least REP to expect of 1, 3, 10 and 30 designs of a repeat (``results.cost.rep_at_tries``), mean of the repeats.
     within_interval
         Share of the designs whose property lies in the 90 % interval that was predicted; None without predictions.
     published
@@ -75,6 +77,7 @@ class TableRow:
     distance: float | None = None
     copies: int | None = None
     within_interval: float | None = None
+    rep_at_tries: tuple[float, ...] = ()
     published: bool = True
 
     def __post_init__(self) -> None:

@@ -23,6 +23,7 @@ from campaign.report.composed import (
     truncations_of,
 )
 from campaign.report.cores import cores
+from campaign.report.cost import cost_picture, cost_tables
 from campaign.report.failures import failed_simulations, failure_table
 from campaign.report.pieces import Pieces
 from results.figures.style import save_figure
@@ -52,8 +53,8 @@ def write_report(folder: Path, pipeline: Pipeline, cache: StageCache, check: Cal
     cost = (used.share, used.wall_seconds) if used else (None, None)
     write_atomically(tables / JSON_FILE, to_json(json_table(rows, reaches, truncations, *cost)))
     composed = (*gallery_picture(pieces, spec), *history_picture(pieces, spec), morphology_picture(pieces))
-    pictures = [*pieces.all(Picture), *composed, *cores(used)]
-    others = [*pieces.all(DataTable), *interval_table(rows)]
+    pictures = [*pieces.all(Picture), *composed, *cost_picture(rows, pieces, spec), *cores(used)]
+    others = [*pieces.all(DataTable), *interval_table(rows), *cost_tables(rows)]
     made_by = json.loads((folder / PROVENANCE_FILE).read_text(encoding="utf-8"))
     report = Report(
         name=spec.campaign,

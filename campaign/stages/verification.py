@@ -93,10 +93,12 @@ class VerificationKind(StageKind[VerificationConfig]):
     def _row(
         self, achieved: Achieved, designs: JudgedRepeats, spent: SpentByRepeats, seeds: tuple[int, ...]
     ) -> TableRow:
-        from ganmdn.metrics import RepSummary
+        from ganmdn.metrics import RepSummary, residual_error_percentage
+        from results.cost import mean_at_tries, rep_at_tries
         from results.tables import TableRow, if_finite
 
         together = designs.together
+        reps = [residual_error_percentage(each.y, achieved.target) for each in designs.repeats]
         summary = RepSummary.of(together.y, achieved.target)
         return TableRow(
             achieved.dataset,
@@ -117,6 +119,7 @@ class VerificationKind(StageKind[VerificationConfig]):
             distance=designs.distance,
             copies=designs.copies,
             within_interval=together.within_interval,
+            rep_at_tries=mean_at_tries([rep_at_tries(rep) for rep in reps]),
         )
 
     def _best(self, dataset: str, method: str, stores: Sequence[SimulationStore], spec: Spec) -> MethodDesigns:

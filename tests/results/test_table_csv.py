@@ -32,6 +32,7 @@ WHOLE = TableRow(
     distance=0.3,
     copies=1,
     within_interval=0.9,
+    rep_at_tries=(5.0, 2.0),
 )
 SEARCH = TableRow("data-ii", "bayesian-optimization", 0.6, 0.5, None, None, 911.0, 1, truncation=ERROR, reach=REACH)
 BARE = TableRow("mine", "other", 0.6, 0.5, 1.0, 1.0, 911.0, 1, published=False)

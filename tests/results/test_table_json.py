@@ -30,6 +30,7 @@ ROWS = [
         simulations=0,
         label_equivalents=0.0,
         distance=0.3,
+        rep_at_tries=(5.0, 2.0),
     ),
     TableRow("data-i", "bayesian-optimization", 0.55, None, None, None, 911.0, 1, failed=1, reach=EMPTY, seeds=(7,)),
 ]
@@ -50,6 +51,7 @@ def test_it_holds_what_its_schema_says() -> None:
                 "spread_rep": pytest.approx(0.5),
                 "repeat_reps": [4.5, 5.5, None, 5.0],
                 "oracle_rep": 0.4,
+                "rep_at_tries": {"1": 5.0, "3": 2.0},
                 "diversity": pytest.approx(0.75),
                 "design_seconds": 0.035,
                 "simulations": 0,
@@ -68,6 +70,7 @@ def test_it_holds_what_its_schema_says() -> None:
                 "spread_rep": None,
                 "repeat_reps": [],
                 "oracle_rep": None,
+                "rep_at_tries": {},
                 "diversity": None,
                 "design_seconds": 911.0,
                 "simulations": None,

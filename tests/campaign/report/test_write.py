@@ -72,11 +72,11 @@ def test_the_json_says_what_the_rows_say_and_what_the_labels_are_worth(folder: P
 def test_every_section_is_there_with_its_figures(folder: Path) -> None:
     html = (folder / "report.html").read_text()
     assert re.findall(r'<section id="([^"]+)"', html) == [
-        "reach", "table", "achieved", "gallery", "history", "microstructures", "labels", "training", "cores", "tune",
+        "reach", "table", "achieved", "gallery", "history", "cost", "microstructures", "labels", "training", "cores", "tune",
         "failures", "stages", "provenance", "spec",
     ]  # fmt: skip
     assert sorted(path.name for path in (folder / "figures").glob("*.png")) == [
-        "achieved.png", "cores.png", "gallery.png", "gan-losses.png", "gan-samples.png", "labels.png",
+        "achieved.png", "cores.png", "cost.png", "gallery.png", "gan-losses.png", "gan-samples.png", "labels.png",
         "mdn-training.png", "morphology.png", "optimization-history.png", "truncation.png",
     ]  # fmt: skip
     assert "No simulation failed." in html
