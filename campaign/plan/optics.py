@@ -110,12 +110,13 @@ def optics_of(physics: Physics, orders: int, image_px: int) -> Optics:
 
 def _resolved(physics: Physics, name: str) -> ResolvedMaterial:
     material = physics.materials[name]
+    published, source = material.citation
     indices = [material.index(wavelength) for wavelength in physics.wavelengths_nm()]
     return ResolvedMaterial(
         n=tuple(index.real for index in indices),
         k=tuple(index.imag for index in indices),
-        table=getattr(material, "table", None),
-        source=material.source,
+        table=published,
+        source=source,
     )
 
 

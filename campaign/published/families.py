@@ -106,7 +106,7 @@ def _material(physics: Physics, name: str, choice: Choice) -> Any:
     material = physics.materials[name]
     if name in choice.tables:
         return table(choice.tables[name])
-    return table(material.table) if isinstance(material, TabulatedIndex) else complex(material.n, material.k)
+    return material.tabulated() if isinstance(material, TabulatedIndex) else complex(material.n, material.k)
 
 
 def _values(physics: Physics, image_px: int) -> dict[str, float]:

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from campaign.spec.base import Count, Model, Name, Range, Seed
+from campaign.spec.materials import table_hint
 from campaign.spec.physics import Order, Physics
 from campaign.spec.problems import Violation, suggestion
 from photonics.materials import TABLES
@@ -78,7 +79,7 @@ class Calibration(Model):
                 yield Violation(at, "must be a material of the stack", suggestion(name, known))
             for position, choice in enumerate(tables):
                 if choice not in TABLES:
-                    yield Violation((*at, position), "must name a tabulated material", suggestion(choice, TABLES))
+                    yield Violation((*at, position), "must name a tabulated material", table_hint(choice))
 
 
 def physics_yaml(physics: Physics, comments: Sequence[str]) -> str:

@@ -1,17 +1,21 @@
-"""Materials of a spec: an index that is the same at every wavelength, or one from a published table."""
+"""Materials of a spec: an index that is the same at every wavelength, or one from a table, published or one's own."""
 
 from __future__ import annotations
 
 import difflib
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from campaign.spec.base import NO_TEXT, Model
-from campaign.spec.problems import Violation, refusal, suggestion
-from photonics.materials import TABLES, table
+from campaign.spec.index_file import IndexFileError, Points, read_index_file
+from campaign.spec.paths import FileText, present_file
+from campaign.spec.problems import Violation, refusal
+from photonics.materials import TABLES, TabulatedMaterial, same_table, table
 
 # Larger than of any medium, and small enough for the solvers' arithmetic.
 IndexPart = Annotated[float, Field(ge=0, le=1e6), NO_TEXT]
@@ -30,6 +34,11 @@ class ConstantIndex(Model):
             yield Violation((), "must not have n and k both 0", "for vacuum write n: 1")
 
     @property
+    def citation(self) -> tuple[str | None, str | None]:
+        """Name of the published table, here none, and where the value comes from."""
+        return None, self.source
+
+    @property
     def range_nm(self) -> tuple[float, float]:
         """Wavelengths at which the index is known."""
         return 0.0, math.inf
@@ -40,28 +49,62 @@ class ConstantIndex(Model):
 
 
 class TabulatedIndex(Model):
-    """A material whose index is read from a published table, which names its source, at each wavelength."""
+    """A material whose index is read from a table at each wavelength: a published one, or a file of one's own."""
 
-    table: str = Field(description="name of a table of photonics/materials", json_schema_extra={"enum": list(TABLES)})
+    table: str = Field(
+        description="name of a table of photonics/materials, or a file of nm, n, k, relative to this one",
+        json_schema_extra={"anyOf": [{"enum": list(TABLES)}, {"pattern": "[./$~]"}]},
+    )
+    points: Points | None = Field(default=None, description="what the file holds, (nm, n, k) each; read from there")
+    source: str | None = Field(default=None, description="where the values of a file come from")
 
     def violations(self) -> Iterator[Violation]:
         """The table is there."""
-        if self.table not in TABLES:
-            yield Violation(("table",), "must name a tabulated material", suggestion(self.table, TABLES))
+        if self.points is None and self.table not in TABLES:
+            yield Violation(("table",), "must name a tabulated material", table_hint(self.table))
+
+        if self.points is None and self.source is not None:
+            yield Violation(("source",), "must not stand beside a published table, which has its own", "remove it")
+
+    @property
+    def citation(self) -> tuple[str | None, str | None]:
+        """Name of the published table, and where the values come from; a file counts by content, not by name."""
+        return (self.table, table(self.table).source) if self.points is None else (None, self.source)
+
+    def tabulated(self) -> TabulatedMaterial:
+        """The table."""
+        if self.points is None:
+            return table(self.table)
+        return TabulatedMaterial(Path(self.table).stem, self.source or "", *np.array(self.points, dtype=float).T)
 
     @property
     def range_nm(self) -> tuple[float, float]:
         """Wavelengths at which the index is known."""
-        return table(self.table).range_nm
-
-    @property
-    def source(self) -> str:
-        """Where the values come from."""
-        return table(self.table).source
+        return self.tabulated().range_nm
 
     def index(self, wavelength_nm: float) -> complex:
         """Complex refractive index n + ik; ValueError outside the table."""
-        return table(self.table).index(wavelength_nm)
+        return self.tabulated().index(wavelength_nm)
+
+
+def table_hint(name: str) -> str:
+    """What there is; another spelling of the same name is told, another material never."""
+    return f"did you mean '{same}'?" if (same := same_table(name)) else f"known: {', '.join(TABLES)}, or a file.csv"
+
+
+def _read(material: Any) -> Any:
+    """A file is read where the spec is: a finished run's own record holds what was in it."""
+    name = material.get("table") if isinstance(material, dict) else None
+    if not isinstance(name, FileText) or "points" in material or not set(name) & set("./$~"):
+        return material
+    path = present_file(name, ("table",))
+    try:
+        source, points = read_index_file(path)
+    except IndexFileError as error:
+        raise refusal(Violation(("table",), error.rule, error.fix)) from error
+    except OSError as error:
+        raise refusal(Violation(("table",), "must be a file that can be read", error.strerror or str(error))) from error
+    return {"source": source, **material, "points": points}
 
 
 def _form(material: Any) -> str:
@@ -84,5 +127,6 @@ def _one_form(material: Any) -> Any:
 MaterialBlock = Annotated[
     Annotated[ConstantIndex, Tag("constant")] | Annotated[TabulatedIndex, Tag("table")],
     Discriminator(_form),
+    BeforeValidator(_read),
     BeforeValidator(_one_form),
 ]

@@ -56,23 +56,26 @@ def expand_variables(text: str, environment: Mapping[str, str] = os.environ) -> 
     return os.path.expanduser(VARIABLE.sub(value_of, text))
 
 
-def _expanded(text: str) -> str:
+def _expanded(text: str, at: tuple[str, ...] = ()) -> str:
     try:
         return expand_variables(text)
     except UndefinedVariableError as error:
-        raise refusal(Violation((), error.rule, error.fix)) from error
+        raise refusal(Violation(at, error.rule, error.fix)) from error
+
+
+def present_file(text: FileText, at: tuple[str, ...] = ()) -> Path:
+    """The file that a text names; refused, at the key ``at``, where it is not there."""
+    path = Path(os.path.normpath(text.folder / _expanded(text, at)))
+    if path.is_dir():
+        raise refusal(Violation(at, "must be a file", f"{path} is a folder, name a file in it"))
+    if not path.is_file():
+        raise refusal(Violation(at, "must be a file that exists", f"there is no {path}{_hint(text)}"))
+    return path
 
 
 def _present_file(value: Any) -> Any:
     # Only text from a file is checked: a finished run's own record must load when its inputs have moved.
-    if not isinstance(value, FileText):
-        return value
-    path = Path(os.path.normpath(value.folder / _expanded(value)))
-    if path.is_dir():
-        raise refusal(Violation((), "must be a file", f"{path} is a folder, name a file in it"))
-    if not path.is_file():
-        raise refusal(Violation((), "must be a file that exists", f"there is no {path}{_hint(value)}"))
-    return path
+    return present_file(value) if isinstance(value, FileText) else value
 
 
 def _hint(text: str) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import difflib
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
 import numpy as np
 
-TABLES = ("a-Si", "c-Si", "Ag", "Al", "SiO2", "ITO", "ZnO")
+TABLES = ("a-Si", "c-Si", "GaAs", "Ag", "Al", "Au", "SiO2", "Si3N4", "TiO2", "ZnO", "ITO", "BK7")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +44,21 @@ class TabulatedMaterial:
         )
 
 
+def same_table(name: str) -> str | None:
+    """The table of the same letters and figures as ``name``; another material is never what was meant."""
+    return next((each for each in TABLES if _letters(each) == _letters(name)), None)
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name)).lower()
+
+
 @lru_cache(maxsize=len(TABLES))
 def table(name: str) -> TabulatedMaterial:
     """The table called ``name``, one of ``TABLES``. Raises ValueError for another name."""
     if name not in TABLES:
-        close = difflib.get_close_matches(name, TABLES, n=1, cutoff=0.4)
-        hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(TABLES)}"
+        same = same_table(name)
+        hint = f"did you mean {same!r}?" if same else f"known: {', '.join(TABLES)}"
         raise ValueError(f"table must name a tabulated material, got {name!r}; {hint}")
     text = files(__package__).joinpath("data", f"{name}.csv").read_text(encoding="utf-8")
     lines = text.splitlines()
