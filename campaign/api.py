@@ -212,8 +212,8 @@ def cancel(run_folder: Path, now: bool = False) -> list[str]:
     return [job.job for job in jobs]
 
 
-def rewrite_report(run_folder: Path) -> Path:
-    """Write a finished run's tables, figures and report again.
+def rewrite_report(run_folder: Path, *, pdf: bool = False) -> Path:
+    """Write a finished run's tables, figures and report again; with ``pdf`` figures for print, too.
 
     Raises
     ------
@@ -229,7 +229,7 @@ def rewrite_report(run_folder: Path) -> Path:
         raise NotFinishedError(f"{run_folder}: no results of {', '.join(missing)}; `campaign submit` its spec first")
     from campaign.report.write import write_report
 
-    return write_report(run_folder, pipeline, cache)
+    return write_report(run_folder, pipeline, cache, pdf=pdf)
 
 
 def table(run_folder: Path) -> RenderableType:

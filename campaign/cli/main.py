@@ -127,10 +127,13 @@ def replay(
 
 
 @app.command()
-def report(run: Annotated[Path, typer.Argument(help="a run's folder")]) -> None:
+def report(
+    run: Annotated[Path, typer.Argument(help="a run's folder")],
+    pdf: Annotated[bool, typer.Option("--pdf", help="figures as PDF, too, for print")] = False,
+) -> None:
     """Write a run's tables, figures and report again from its results."""
     try:
-        path = api.rewrite_report(run)
+        path = api.rewrite_report(run, pdf=pdf)
     except (FileNotFoundError, ValueError, PluginError, api.NotFinishedError) as error:
         complain(str(error))
     except OSError as error:

@@ -37,7 +37,7 @@ SPEC = "campaign: quickstart\nnote: </pre><script>alert('a & b')</script>\n"
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     losses = gan_losses(np.arange(10), {"style": np.linspace(1, 0, 10)})
-    losses_png, _ = save_figure(losses, tmp_path_factory.mktemp("figures"), "gan-losses")
+    [losses_png] = save_figure(losses, tmp_path_factory.mktemp("figures"), "gan-losses")
     return Report(
         name="quickstart",
         key="9f31c0a2",
