@@ -16,6 +16,7 @@ import typer
 from campaign import api
 from campaign.cache.lease import release_all
 from campaign.cli import design as designing
+from campaign.cli import disk as room
 from campaign.cli import follow as following
 from campaign.cli import plan as explaining
 from campaign.cli import published as comparing
@@ -52,6 +53,10 @@ for command in (
     following.dashboard,
     explaining.plan,
     explaining.why,
+    explaining.graph,
+    submitting.rerun,
+    room.du,
+    room.prune,
     designing.design,
     asking.query,
 ):
