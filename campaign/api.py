@@ -12,11 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from campaign.cache.stage_cache import StageCache
+from campaign.plan.again import ask_again as remember_again
+from campaign.plan.again import followers
 from campaign.plan.pipeline import Pipeline
+from campaign.plan.plan import run_folder_of
 from campaign.published.compare import calibrate, validate_physics, verify_authors
+from campaign.record import needs
 from campaign.record.cancel_request import CancelRequest
 from campaign.record.events import EventLog, Listener
 from campaign.record.liveness import Follower, run_status
+from campaign.record.needs import DiskUsage, Unneeded
 from campaign.record.run_folder import DEFAULT_RUNS, Submission, find_runs, latest_spec
 from campaign.record.status import RunStatus
 from campaign.run.campaign import Campaign, CodeChangedError, UnknownStageError, frozen_campaign
@@ -57,10 +62,12 @@ __all__ = [
     "StoreBusyError",
     "UnknownStageError",
     "ask",
+    "ask_again",
     "calibrate",
     "cancel",
     "check_store",
     "design",
+    "disk_usage",
     "dry_run",
     "export_store",
     "find_runs",
@@ -68,6 +75,7 @@ __all__ = [
     "frozen_campaign",
     "import_data",
     "latest_spec",
+    "prune",
     "query",
     "replay",
     "rewrite_report",
@@ -75,6 +83,7 @@ __all__ = [
     "statuses",
     "submit",
     "table",
+    "unneeded",
     "validate_physics",
     "verify_authors",
     "warnings",
@@ -212,8 +221,45 @@ def cancel(run_folder: Path, now: bool = False) -> list[str]:
     return [job.job for job in jobs]
 
 
-def rewrite_report(run_folder: Path) -> Path:
-    """Write a finished run's tables, figures and report again.
+def ask_again(campaign: Campaign, stage: str) -> list[str]:
+    """Have a stage of a run, or all of a kind, and what follows from it computed again by its next submission.
+
+    Results stay where they are until the new ones are whole. The names of all these stages.
+
+    Raises
+    ------
+    UnknownStageError
+        The campaign has no such stage.
+    RunBusyError
+        The run is under way, or queued.
+    """
+    names = followers(campaign.pipeline.stages, stage)
+    if not names:
+        campaign.refuse_unknown(stage)
+    folder = run_folder_of(campaign.loaded.spec, campaign.pipeline.key, campaign.runs)
+    if (state := status(folder).state) in {"queued", "running"}:
+        raise RunBusyError(f"{folder} is {state}; wait for its end, or `campaign cancel {folder}`")
+    remember_again(folder, names)
+    return names
+
+
+def disk_usage(runs: Path, cache: Path) -> DiskUsage:
+    """What runs and kinds of stages take on the disk; see ``campaign.record.needs``."""
+    return needs.disk_usage(runs, cache)
+
+
+def unneeded(runs: Path, cache: Path, given_up: Sequence[Path] = ()) -> Unneeded:
+    """What no run needs but those that are given up; removes nothing."""
+    return needs.unneeded(runs, cache, given_up)
+
+
+def prune(runs: Path, cache: Path, given_up: Sequence[Path] = ()) -> Unneeded:
+    """Remove runs that are given up, and what no other run needs; what was removed. As ``needs.prune``."""
+    return needs.prune(runs, cache, given_up)
+
+
+def rewrite_report(run_folder: Path, *, pdf: bool = False) -> Path:
+    """Write a finished run's tables, figures and report again; with ``pdf`` figures for print, too.
 
     Raises
     ------
@@ -229,7 +275,7 @@ def rewrite_report(run_folder: Path) -> Path:
         raise NotFinishedError(f"{run_folder}: no results of {', '.join(missing)}; `campaign submit` its spec first")
     from campaign.report.write import write_report
 
-    return write_report(run_folder, pipeline, cache)
+    return write_report(run_folder, pipeline, cache, pdf=pdf)
 
 
 def table(run_folder: Path) -> RenderableType:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -148,9 +149,13 @@ def render_report(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    script, _, _ = PackageLoader("results").get_source(environment, "report.js")
     environment.filters |= {"duration": format_seconds, "figure": format_figure, "target": format_target}
     return environment.get_template("report.html").render(
         report=report,
+        script=script,
+        # The page runs this script and no other, whatever a spec or an error message holds.
+        script_hash=f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
         verdict=verdict(report.table, report.reach, report.truncation),
         datasets=_by_dataset(report.table),
         table_caption=caption(report.table),

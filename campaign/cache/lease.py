@@ -61,8 +61,8 @@ class Lease:
         if self._lost:
             raise LeaseLostError(f"{self.folder}: another process has taken this over")
 
-    def finish(self, target: Path) -> None:
-        """Give the folder its final name.
+    def finish(self, target: Path, *, replace: bool = False) -> None:
+        """Give the folder its final name; with ``replace`` in the place of what has that name until then.
 
         Raises
         ------
@@ -72,9 +72,15 @@ class Lease:
         if self.is_lost:
             raise LeaseLostError(f"{self.folder}: another process has taken this over")
         self._stop_heart()
+        # Among the remains that go below. Killed between the two names, this folder is whole, and finished next time.
+        before = self.folder.with_name(f".{self.folder.name}")
+        if replace and target.exists():
+            target.rename(before)
         try:
             self.folder.rename(target)
         except OSError:
+            if before.exists() and not target.exists():
+                before.rename(target)
             self._lost = target.exists() or not self.folder.exists()  # the new owner was quicker
             if self._lost:
                 raise LeaseLostError(f"{self.folder}: another process has finished this") from None

@@ -121,10 +121,13 @@ class StageCache:
         except FileNotFoundError:
             return None
 
-    def finish(self, lease: Lease, kind: str, record: StageRecord) -> None:
-        """Turn the unfinished folder into the finished one; raises ``lease.LeaseLostError`` when it is another's."""
+    def finish(self, lease: Lease, kind: str, record: StageRecord, *, replace: bool = False) -> None:
+        """Turn the unfinished folder into the finished one; raises ``lease.LeaseLostError`` when it is another's.
+
+        With ``replace`` an earlier result of the same key makes room for it, and not before.
+        """
         write_json(lease.folder / RECORD_FILE, asdict(record))
-        lease.finish(self.folder(kind, record.key))
+        lease.finish(self.folder(kind, record.key), replace=replace)
 
     def reopen(self, kind: str, key: str) -> Path:
         """Turn a finished folder into an unfinished one that nobody owns; its path."""

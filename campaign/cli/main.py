@@ -16,6 +16,7 @@ import typer
 from campaign import api
 from campaign.cache.lease import release_all
 from campaign.cli import design as designing
+from campaign.cli import disk as room
 from campaign.cli import follow as following
 from campaign.cli import plan as explaining
 from campaign.cli import published as comparing
@@ -52,6 +53,10 @@ for command in (
     following.dashboard,
     explaining.plan,
     explaining.why,
+    explaining.graph,
+    submitting.rerun,
+    room.du,
+    room.prune,
     designing.design,
     asking.query,
 ):
@@ -127,10 +132,13 @@ def replay(
 
 
 @app.command()
-def report(run: Annotated[Path, typer.Argument(help="a run's folder")]) -> None:
+def report(
+    run: Annotated[Path, typer.Argument(help="a run's folder")],
+    pdf: Annotated[bool, typer.Option("--pdf", help="figures as PDF, too, for print")] = False,
+) -> None:
     """Write a run's tables, figures and report again from its results."""
     try:
-        path = api.rewrite_report(run)
+        path = api.rewrite_report(run, pdf=pdf)
     except (FileNotFoundError, ValueError, PluginError, api.NotFinishedError) as error:
         complain(str(error))
     except OSError as error:

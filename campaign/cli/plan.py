@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,15 @@ from campaign.cli.options import (
     console,
     open_campaign,
     print_json,
+    writing,
 )
+
+
+class Drawing(StrEnum):
+    """Languages that pictures are written in."""
+
+    MERMAID = "mermaid"
+    DOT = "dot"
 
 
 def plan(
@@ -43,6 +52,27 @@ def plan(
         console().print(plan_table(made))
     if made.obstacles:
         raise typer.Exit(FAILED)
+
+
+def graph(
+    spec: SpecFile,
+    profile: ProfileFile = None,
+    runs: Runs = api.DEFAULT_RUNS,
+    style: Annotated[Drawing, typer.Option("--format", help="language of the picture")] = Drawing.MERMAID,
+    every: Annotated[bool, typer.Option("--all", help="every stage, not one box a kind and data set")] = False,
+    output: Annotated[Path | None, typer.Option(help="file for it, in place of the screen")] = None,
+) -> None:
+    """Draw the stages and what reads what, coloured by state, as text for Mermaid or Graphviz (`dot -Tsvg`)."""
+    from campaign.plan.graph import Graph
+
+    opened = open_campaign(spec, profile, runs, as_json=False)
+    drawn = Graph.of(opened.plan(), opened.pipeline, every)
+    text = drawn.mermaid() if style is Drawing.MERMAID else drawn.dot()
+    if output is None:
+        print(text, end="")
+        return
+    with writing():
+        output.write_text(text, encoding="utf-8")
 
 
 def why(

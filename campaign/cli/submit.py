@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,6 +15,7 @@ from campaign.cli import restart
 from campaign.cli.endings import endings
 from campaign.cli.follow import follow_to_end
 from campaign.cli.options import (
+    BUSY,
     Format,
     Json,
     ProfileFile,
@@ -69,6 +71,28 @@ def resume(
     started = time.monotonic()
     with ctrl_c():
         going_on = _submitted(_frozen(run, profile), f"campaign resume {run}", as_json)
+    _show(going_on, time.monotonic() - started, wait, as_json)
+
+
+def rerun(
+    run: Annotated[Path, typer.Argument(help="a run's folder")],
+    stage: Annotated[str, typer.Argument(help="for example labels/data-i, or a kind of stages")],
+    profile: Annotated[Path | None, typer.Option("--profile", help="where; default: as before")] = None,
+    wait: Wait = False,
+    as_json: Json = False,
+) -> None:
+    """Compute a stage of a run again, and all that follows from it; what there is stays until the new is whole."""
+    started = time.monotonic()
+    with ctrl_c():
+        campaign = _frozen(run, profile)
+        try:
+            api.ask_again(campaign, stage)
+        except (api.UnknownStageError, api.RunBusyError) as error:
+            if isinstance(error, api.UnknownStageError):
+                complain(str(error))
+            print(error, file=sys.stderr)
+            raise typer.Exit(BUSY) from None
+        going_on = _submitted(campaign, f"campaign resume {run}", as_json)
     _show(going_on, time.monotonic() - started, wait, as_json)
 
 

@@ -15,14 +15,23 @@ from campaign.record.display import format_seconds, status_head, status_line, st
 from campaign.record.status import RunStatus
 
 if TYPE_CHECKING:
+    from campaign.cache.contents import Usage
     from campaign.doctor.diagnose import Check
     from campaign.plan.plan import Plan
     from campaign.plan.why import Difference, Explanation
     from campaign.published.agreement import Agreement
+    from campaign.record.needs import DiskUsage
     from campaign.run.replay import Replay
 
 
-STATE_STYLES = {"cached": "blue", "interrupted": "yellow", "failed": "bold red", "changed": "magenta", "new": "green"}
+STATE_STYLES = {
+    "cached": "blue",
+    "rerun": "cyan",
+    "interrupted": "yellow",
+    "failed": "bold red",
+    "changed": "magenta",
+    "new": "green",
+}
 CHECK_STYLES = {"ok": "green", "warning": "yellow", "failure": "bold red"}
 MAX_COLUMNS = 10
 WIDEST_VALUE = 40  # characters of a value in a table
@@ -83,7 +92,7 @@ def _obstacles(plan: Plan) -> list[Text]:
 def explanation_table(explanation: Explanation) -> Group:
     """Why one stage is cached or not: a line for each item of its key that differs."""
     head = [f"{explanation.stage} is {explanation.state}, key {explanation.key}"]
-    if explanation.state == "cached":
+    if explanation.state in ("cached", "rerun"):
         return Group(Text(f"{head[0]}: every item of its key is that of the result"))
     if explanation.nearest is None:
         return Group(Text(f"{head[0]}: the cache holds nothing of its kind"))
@@ -136,6 +145,23 @@ def runs_table(states: Mapping[str, RunStatus]) -> Table | Text:
     return table
 
 
+def disk_tables(usage: DiskUsage) -> Group:
+    """What runs take, and below what kinds of stages take."""
+    runs = _table(("run", "left"), *((name, "right") for name in ("its folder", "results alone", "shared")))
+    for run in usage.runs:
+        runs.add_row(str(run.folder), *map(_megabytes, (run.own, run.alone, run.shared)))
+    kinds = _table(("kind", "left"), *((name, "right") for name in ("results", "files", "size", "needed by no run")))
+    for each in usage.kinds:
+        files = f"{each.all.files:,}"
+        kinds.add_row(each.kind, str(each.results), files, _megabytes(each.all), _megabytes(each.unneeded))
+    told = "Giving a run up (`campaign prune RUN`) frees its folder and the results that it needs alone."
+    return Group(runs, Text(""), kinds, Text(told))
+
+
+def _megabytes(usage: Usage) -> str:
+    return f"{usage.size / 1e6:,.1f} MB" if usage.size else ""
+
+
 def rows_table(rows: Sequence[Mapping[str, Any]], found: int, all_columns: bool = False) -> Group | Text:
     """Rows of stores, a line each; below, how many were found. Unless asked for, no column that says nothing here."""
     if not rows:
@@ -173,7 +199,8 @@ def checks_table(checks: Sequence[Check]) -> Table:
 def _table(*columns: tuple[str, str]) -> Table:
     table = Table(box=None, padding=(0, 1), header_style="dim")
     for title, justify in columns:
-        table.add_column(title, justify=justify, overflow="fold")  # type: ignore[arg-type]
+        whole = max(map(len, title.split()), default=0)  # no heading breaks inside a word
+        table.add_column(title, justify=justify, overflow="fold", min_width=whole)  # type: ignore[arg-type]
     return table
 
 

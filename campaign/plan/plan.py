@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from campaign.cache.stage_cache import RecordIndex, StageCache, StageRecord
 from campaign.doctor.check import Check
+from campaign.plan.again import stages_again
 from campaign.plan.cost import core_seconds, rows_per_unit
 from campaign.plan.footprint import RUN, footprint
 from campaign.plan.kind import Stage
@@ -21,7 +22,7 @@ from campaign.spec.physics import Physics
 
 REPORT_FILE = "report.html"  # in a run's folder; written last
 PLAN_FILE = "plan.json"
-STATES = ("cached", "interrupted", "failed", "changed", "new")
+STATES = ("cached", "rerun", "interrupted", "failed", "changed", "new")
 RUNS_SEARCHED = 20  # earlier runs of a campaign, the newest first
 
 
@@ -36,8 +37,8 @@ class PlannedStage:
     key
         Its content address.
     state
-        Cached; interrupted, which goes on where it stopped; failed, which is tried again; changed since the
-        last run of the campaign; new.
+        Cached; rerun, which is computed again though it is cached; interrupted, which goes on where it stopped;
+        failed, which is tried again; changed since the last run of the campaign; new.
     reason
         Why it is in that state, in one line; empty when it is cached.
     simulations
@@ -165,6 +166,7 @@ class Inquiry:
         self.pipeline = pipeline
         self.cache = cache
         self._index = RecordIndex(cache)
+        self._again = stages_again(run_folder_of(pipeline.spec, pipeline.key, runs))
         self._earlier = _keys_of_earlier_runs(pipeline.spec.campaign, runs)
 
     def planned(self, stage: Stage[Any]) -> PlannedStage:
@@ -190,7 +192,7 @@ class Inquiry:
     def explain(self, stage: Stage[Any]) -> Explanation:
         """Everything in the stage's key that differs from the nearest result."""
         key, state = self.pipeline.keys[stage.name], self._state(stage).state
-        if state == "cached":
+        if state in ("cached", "rerun"):
             return Explanation(stage.name, key, state, (self.cache.record(stage.kind, key).name, key), ())
         nearest = nearest_result(stage, self.pipeline.parts[stage.name], self._index)
         if nearest is None:
@@ -201,7 +203,8 @@ class Inquiry:
     def _state(self, stage: Stage[Any]) -> _Found:
         key = self.pipeline.keys[stage.name]
         if self.cache.has(stage.kind, key):
-            return _Found("cached", "")
+            is_wanted = stage.name in self._again
+            return _Found("rerun", "is computed again, as was asked for") if is_wanted else _Found("cached", "")
         if (message := self.cache.failure(stage.kind, key)) is not None:
             return _Found("failed", f"is tried again; last time: {message}")
         if self.cache.partial(stage.kind, key).is_dir():

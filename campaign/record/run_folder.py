@@ -10,7 +10,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from campaign.cache.contents import register
 from campaign.plan.plan import PLAN_FILE, Plan
+from campaign.record.driver import has_driver
 from campaign.record.events import EVENT_FILE
 from campaign.record.provenance import provenance
 from campaign.spec.campaign import Spec
@@ -46,18 +48,22 @@ def latest_spec(runs: Path = DEFAULT_RUNS) -> Path:
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder is a run's."""
-    return any((folder / name).is_file() for name in (EVENT_FILE, SPEC_FILE))
+    """Whether a folder is a run's, be it one that is only just being prepared."""
+    return any((folder / name).is_file() for name in (EVENT_FILE, SPEC_FILE)) or has_driver(folder)
 
 
 def keep_submission(folder: Path, loaded: LoadedSpec, profile: Profile, cache: Path, plan: Plan) -> None:
-    """Write down what was submitted: the spec as it stood and as it was read, the profile, the plan, the provenance."""
+    """Write down what was submitted: the spec as it stood and as it was read, the profile, the plan, the provenance.
+
+    From then on the cache keeps what the plan names.
+    """
     write_atomically(folder / SOURCE_FILE, loaded.text)
     write_json(folder / SPEC_FILE, loaded.spec.model_dump(mode="json"))
     write_json(folder / PROFILE_FILE, profile.model_dump(mode="json"))
     places = {"cache": str(cache.absolute()), "spec": str(loaded.path.absolute())}
     write_json(folder / PLAN_FILE, {**plan.to_dict(), **places})
     write_json(folder / PROVENANCE_FILE, provenance(loaded.spec.seed))
+    register(cache, folder)
 
 
 def link_stage(folder: Path, stage: str, target: Path) -> None:

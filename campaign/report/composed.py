@@ -85,7 +85,8 @@ def gallery_picture(pieces: Pieces, spec: Spec) -> Iterator[Picture]:
     designs = sorted(pieces.all(MethodDesigns), key=lambda each: place_of(spec, each.dataset, each.method))
     caption = (
         "Examples of each data set, and the design of each method that comes nearest to each target, with its "
-        "simulated absorption and residual error percentage (the paper's Figure 2)."
+        "simulated absorption and residual error percentage (the paper's Figure 2). Down a column, images that differ "
+        "and come equally near show that many microstructures have one absorption."
     )
     if designs:
         yield Picture("gallery", "gallery", gallery(examples, designs), caption)
@@ -97,7 +98,7 @@ def history_picture(pieces: Pieces, spec: Spec) -> Iterator[Picture]:
     histories = sorted(found, key=lambda each: place_of(spec, each.dataset, each.method))
     caption = (
         "Searches: residual error of every simulated microstructure and the best so far, from the starting pairs on "
-        "(the paper's Figure 3)."
+        f"(the paper's Figure 3). A search pays where the line goes on falling after them: {_improved(histories)}."
     )
     if len({each.method for each in histories}) > 1:
         histories = [replace(each, dataset=f"{each.dataset}\n{each.method}") for each in histories]
@@ -106,10 +107,23 @@ def history_picture(pieces: Pieces, spec: Spec) -> Iterator[Picture]:
         yield Picture("history", "optimization-history", optimization_history(histories), caption)
 
 
+def _improved(histories: Sequence[SearchHistory]) -> str:
+    """In how many searches something was found that is better than every starting pair."""
+    better = [each for each in histories if _least(each.rep[each.initial :]) < _least(each.rep[: each.initial])]
+    return f"so {len(better)} of {len(histories)} searches did"
+
+
+def _least(rep: np.ndarray) -> float:
+    return float(np.nanmin(rep, initial=np.inf))
+
+
 def morphology_picture(pieces: Pieces) -> Picture:
     """What the generator makes beside what it learnt from."""
     figure = morphology_statistics([_morphology(images) for images in pieces.all(ImageSet)])
-    caption = "Morphology of the white phase: mean and standard deviation over each set of images."
+    caption = (
+        "Morphology of the white phase: mean and standard deviation over each set of images. Where a line leaves that "
+        "of the microstructures, the generator makes something else than it was shown."
+    )
     return Picture("microstructures", "morphology", figure, caption)
 
 

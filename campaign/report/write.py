@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,11 +39,15 @@ JSON_FILE = "table1.json"
 FIGURES_FOLDER = "figures"
 
 
-def write_report(folder: Path, pipeline: Pipeline, cache: StageCache, check: Callable[[], None] = lambda: None) -> Path:
+def write_report(
+    folder: Path, pipeline: Pipeline, cache: StageCache, check: Callable[[], None] = lambda: None, *, pdf: bool = False
+) -> Path:
     """Write ``tables/``, ``figures/`` and ``report.html`` of a finished run; the report last.
 
-    What ``check`` raises before a figure ends it.
+    What ``check`` raises before a figure ends it. With ``pdf`` figures are drawn for print, too, which takes as long
+    again.
     """
+    suffixes = (".png", ".pdf") if pdf else (".png",)
     results = StageResults(pipeline, cache)
     spec, pieces, used = pipeline.spec, Pieces.of(results), utilisation(folder)
     rows, reaches, truncations = table_rows(pieces, spec), pieces.all(Reach), truncations_of(pieces)
@@ -64,7 +68,7 @@ def write_report(folder: Path, pipeline: Pipeline, cache: StageCache, check: Cal
         table=tuple(rows),
         reach=tuple(reaches),
         truncation=truncations,
-        sections=tuple(_sections(_checked(pictures, check), others, folder / FIGURES_FOLDER)),
+        sections=tuple(_sections(_checked(pictures, check), others, folder / FIGURES_FOLDER, suffixes)),
         failures=failure_table(list(failed_simulations(results))),
         stages=tuple(_stage_lines(folder)),
         provenance={
@@ -81,13 +85,15 @@ def _checked(pictures: Iterable[Picture], check: Callable[[], None]) -> Iterator
         yield picture
 
 
-def _sections(pictures: Iterable[Picture], tables: Iterable[DataTable], folder: Path) -> Iterator[Section]:
+def _sections(
+    pictures: Iterable[Picture], tables: Iterable[DataTable], folder: Path, suffixes: Sequence[str]
+) -> Iterator[Section]:
     """Pictures, saved in ``folder``, and tables by the section that shows them."""
     folder.mkdir(exist_ok=True)
     figures: dict[str, list[ReportFigure]] = {}
     others: dict[str, list[DataTable]] = {}
     for picture in pictures:
-        png, _ = save_figure(picture.figure, folder, picture.name)
+        png, *_ = save_figure(picture.figure, folder, picture.name, suffixes)
         figures.setdefault(picture.section, []).append(ReportFigure.from_file(png, picture.caption))
     for table in tables:
         others.setdefault(table.section, []).append(table)

@@ -75,6 +75,12 @@ class Campaign:
         told = (told for kind, stages in by_kind for told in kind.warnings(list(stages), results))
         return (*advice_on(self.loaded.spec), *told)
 
+    def refuse_unknown(self, stage: str) -> None:
+        """Raise ``UnknownStageError`` where the campaign has no stage of that name."""
+        names = [each.name for each in self.pipeline.stages]
+        if stage not in names:
+            raise UnknownStageError(f"{self.loaded.path} has no stage '{stage}'; {suggestion(stage, names)}")
+
     def why(self, stage: str) -> Explanation:
         """Why a stage is cached or not: every item of its key that differs from the nearest result in the cache.
 
@@ -83,9 +89,7 @@ class Campaign:
         UnknownStageError
             The campaign has no stage of that name.
         """
-        names = [each.name for each in self.pipeline.stages]
-        if stage not in names:
-            raise UnknownStageError(f"{self.loaded.path} has no stage '{stage}'; {suggestion(stage, names)}")
+        self.refuse_unknown(stage)
         return Inquiry(self.pipeline, self.cache, self.runs).explain(self.pipeline[stage])
 
 

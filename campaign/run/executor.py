@@ -236,8 +236,9 @@ class Executor:
         stage = outcome.stage
         self.outcomes[stage.name] = outcome
         remove_empty_logs(stage_logs(self.run_folder, stage.name))
-        key, finished = self.pipeline.keys[stage.name], outcome.state in {"done", "cached"}
-        folder = self.cache.folder(stage.kind, key) if finished else self.cache.partial(stage.kind, key)
+        key = self.pipeline.keys[stage.name]
+        is_there = self.cache.has(stage.kind, key)  # of one that was to be computed again, the earlier result
+        folder = self.cache.folder(stage.kind, key) if is_there else self.cache.partial(stage.kind, key)
         if folder.is_dir():  # one that was given up has another name than while it was worked in
             link_stage(self.run_folder, stage.name, folder)
         self._events.write(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from campaign.cache.contents import wait_while_pruned
 from campaign.cache.lease import LeaseBusyError
 from campaign.plan.plan import Plan
 from campaign.record.driver import count_earlier_driver_as_dead, drive_alone
@@ -68,9 +69,11 @@ def prepared(
     (folder / LOGS_FOLDER).mkdir(parents=True, exist_ok=True)
     with only_one(folder, interrupt, while_waiting), driver_log(folder / LOGS_FOLDER / DRIVER_LOG):
         count_earlier_driver_as_dead(folder)
+        wait_while_pruned(campaign.cache.root, interrupt.raise_if_pressed)
         frozen = freeze(campaign.pipeline, campaign.cache, folder)
         interrupt.raise_if_pressed()
         keep_submission(folder, campaign.loaded, campaign.profile, campaign.cache.root, plan)
+        wait_while_pruned(campaign.cache.root, interrupt.raise_if_pressed)
         interrupt.raise_if_pressed()
         yield frozen
 

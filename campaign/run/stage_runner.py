@@ -13,6 +13,7 @@ from typing import Any
 from campaign.cache.lease import Lease, LeaseBusyError
 from campaign.cache.owner import Owner
 from campaign.cache.stage_cache import RecordIndex, StageCache
+from campaign.plan.again import stages_again, was_computed
 from campaign.plan.cost import rows_per_unit
 from campaign.plan.kind import Stage
 from campaign.plan.pipeline import Pipeline
@@ -50,6 +51,7 @@ class StageRunner:
         self._run_folder = run_folder
         self._resources = resources
         self._events = events
+        self._again = stages_again(run_folder)
 
     def outcome_of(self, stage: Stage) -> StageOutcome:
         """Run a stage, whatever becomes of it."""
@@ -64,9 +66,10 @@ class StageRunner:
             return StageOutcome(stage, "failed", message=message_of(error))
 
     def _compute(self, stage: Stage, key: str) -> StageOutcome:
-        while not self._cache.has(stage.kind, key):
+        is_again = stage.name in self._again
+        while is_again or not self._cache.has(stage.kind, key):
             with self._cache.lease(stage.kind, key, self._waiting(stage)) as lease:
-                if self._cache.has(stage.kind, key):  # another run finished it meanwhile
+                if not is_again and self._cache.has(stage.kind, key):  # another run finished it meanwhile
                     lease.discard()
                     break
                 try:
@@ -113,7 +116,9 @@ class StageRunner:
         seconds = time.monotonic() - started
         parts = self._pipeline.parts[stage.name]
         record = parts.record(stage.name, key, seconds, progress.core_seconds, context.facts)
-        self._cache.finish(lease, stage.kind, record)
+        self._cache.finish(lease, stage.kind, record, replace=stage.name in self._again)
+        if stage.name in self._again:
+            was_computed(self._run_folder, stage.name)
         return StageOutcome(stage, "done", seconds, facts=context.facts, core_seconds=progress.core_seconds)
 
     def _rows_per_unit(self, stage: Stage) -> int:

@@ -154,12 +154,19 @@ class GeneratorKind(StageKind[GeneratorConfig]):
             sheet = {"microstructures": training[:shown]}
             for step, samples in list(zip(history.sample_step, history.samples, strict=True))[-3:]:
                 sheet[f"step {step:,}"] = samples[:shown]
-            caption = "Training images, and images of the same latent vectors as training went on."
+            caption = (
+                "Training images, and images of the same latent vectors as training went on. The last row should be "
+                "of the same grain as the first; rows that no longer change say that more steps would add little."
+            )
             yield Picture("microstructures", "gan-samples", image_sheet(sheet, shown), caption)
             yield _quality(results)
             losses = {name: np.asarray(values) for name, values in history.losses.items()}
             figure = gan_losses(np.asarray(history.step), losses)
-            yield Picture("microstructures", "gan-losses", figure, "Losses of the GAN's training.")
+            caption = (
+                "Losses of the GAN's training. Generator and discriminator are opponents, so neither has to fall: look "
+                "for one that runs away or stands still. How good the images are, table and morphology tell."
+            )
+            yield Picture("microstructures", "gan-losses", figure, caption)
 
 
 def _quality(results: StageResults) -> DataTable:

@@ -79,7 +79,13 @@ class LabelsKind(StageKind[LabelsConfig]):
     def report(self, stages: Sequence[Stage[LabelsConfig]], results: StageResults) -> Iterator[object]:
         """What was learnt from: the images and their property, and how far that reaches."""
         from ganmdn.statistics import volume_fraction
-        from results.figures.morphology import STATISTICS_IMAGES, ImageSet, LabelDistribution, label_distribution
+        from results.figures.morphology import (
+            STATISTICS_IMAGES,
+            ImageSet,
+            LabelDistribution,
+            explained,
+            label_distribution,
+        )
         from results.reach import reach_of
         from results.report import Picture
         from results.store import SimulationStore
@@ -93,5 +99,9 @@ class LabelsKind(StageKind[LabelsConfig]):
             fraction = volume_fraction(known["image"])[:, 0]
             distributions.append(LabelDistribution(stage.dataset, known["y"], fraction))
         figure = label_distribution(distributions, spec.targets)
-        caption = "Simulated absorption of the labelled microstructures, with the targets, and against volume fraction."
+        caption = (
+            "Simulated absorption of labelled microstructures. Left: a target (dashed) where labels are few is hard "
+            "for whatever learns from them. Right: how much of it the volume fraction alone decides, "
+            f"{explained(distributions)}; the rest is for the arrangement to decide."
+        )
         yield Picture("labels", "labels", figure, caption)

@@ -85,5 +85,16 @@ class ModelKind(StageKind[ModelConfig]):
                     losses = fit["train_loss"], fit["validation_loss"]
                     curves.append(TrainingCurve(stage.dataset, stage.method, *losses, int(fit["best_epoch"])))
         if curves:
-            caption = "Negative log-likelihood per epoch; the marked epoch's weights were kept."
+            late = dict.fromkeys(
+                f"{curve.method} on {curve.dataset}" for curve in curves if curve.best_epoch == len(curve.training)
+            )
+            caption = (
+                "Negative log-likelihood per epoch; the marked epoch's weights were kept. Where validation rises while "
+                "training (grey) still falls, labels are learnt by heart: more labels help, more epochs do not. "
+                + (
+                    f"Still falling when they ended: {', '.join(late)}."
+                    if late
+                    else "None was still falling at its end."
+                )
+            )
             yield Picture("training", "mdn-training", mdn_training(curves), caption)

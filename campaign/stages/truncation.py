@@ -145,8 +145,9 @@ class TruncationKind(StageKind[TruncationConfig]):
             error = TruncationError(**json.loads((folder / ESTIMATE_FILE).read_text(encoding="utf-8")))
             samples.append(TruncationSample(stage.dataset, *self._pairs(folder), error))
         yield from samples
+        reading = "Labels on the dashed line would not change with more diffraction orders."
         sentences = " ".join(sample.error.sentence(sample.dataset) for sample in samples)
-        yield Picture("labels", "truncation", truncation_error(samples), f"Truncation of the labels. {sentences}")
+        yield Picture("labels", "truncation", truncation_error(samples), f"{reading} {sentences}")
 
     def _pairs(self, folder: Path) -> tuple[np.ndarray, np.ndarray]:
         """y of the sample's labels and y with more orders, NaN where that failed, float64 (n,) each."""

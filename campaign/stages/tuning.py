@@ -142,5 +142,8 @@ class TuningKind(StageKind[TuningConfig]):
                 values = (f"{trial['config'][name]:.4g}" for name in names)
                 rows.append((stage.dataset, *values, str(trial["epochs"]), f"{trial['metric']:.4f}", verdict))
         columns = ("data set", *(name.replace("_", " ") for name in names), "epochs", "validation loss", "")
-        caption = "Trials of the sweep over MDN hyperparameters, the best first."
+        caption = (
+            "Trials of the sweep over MDN hyperparameters, the best first: its settings are those of the models. Where "
+            "they lie at the edge of what was swept, sweep further."
+        )
         yield DataTable(columns, tuple(rows), caption, section="tune")

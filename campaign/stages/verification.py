@@ -70,7 +70,7 @@ class VerificationKind(StageKind[VerificationConfig]):
     def report(self, stages: Sequence[Stage[VerificationConfig]], results: StageResults) -> Iterator[object]:
         """Rows of the table, the best designs, and where all of them landed."""
         from campaign.plan.spent import SpentByRepeats
-        from results.figures.targets import Achieved, achieved_against_target
+        from results.figures.targets import Achieved, achieved_against_target, in_band
         from results.judged import COLUMNS, PREDICTION, JudgedDesigns, JudgedRepeats
         from results.report import Picture
         from results.store import SimulationStore
@@ -87,7 +87,10 @@ class VerificationKind(StageKind[VerificationConfig]):
                 achieved.append(Achieved(dataset, method, target, designs.together.y))
                 yield self._row(achieved[-1], designs, spent, seeds)
             yield self._best(dataset, method, stores, results.spec)
-        caption = "Simulated absorption of every design against the absorption that was asked for."
+        caption = (
+            "Simulated absorption of every design beside the absorption that was asked for. A method works where its "
+            f"dots lie in the grey band around each black line. Share of designs in the band: {in_band(achieved)}."
+        )
         yield Picture("achieved", "achieved", achieved_against_target(achieved), caption)
 
     def _row(

@@ -98,6 +98,17 @@ def label_distribution(sets: Sequence[LabelDistribution], targets: Sequence[floa
     return figure
 
 
+def explained(sets: Sequence[LabelDistribution]) -> str:
+    """How much of the variance of y a straight line in volume fraction explains (r squared), in words."""
+    told = []
+    for labels in sets:
+        known = np.isfinite(labels.y)
+        y, fraction = labels.y[known], labels.volume_fraction[known]
+        if len(y) > 1 and y.std() > 0 and fraction.std() > 0:
+            told.append(f"{100 * np.corrcoef(y, fraction)[0, 1] ** 2:.0f} % of its variance on {labels.dataset}")
+    return " and ".join(told) or "which these labels do not say"
+
+
 def _draw_curve(axes: Axes, curve: StatisticCurve, label: str, index: int) -> None:
     colour = SET_COLOURS[index % len(SET_COLOURS)]
     axes.plot(curve.x, curve.mean, color=colour, linestyle=SET_LINES[index % len(SET_LINES)], label=label)

@@ -89,9 +89,9 @@ def bare(axes: Axes) -> None:
     axes.spines[:].set_visible(False)
 
 
-def save_figure(figure: Figure, folder: Path | str, name: str) -> list[Path]:
-    """Write NAME.png and NAME.pdf into ``folder``, each whole or not at all; the paths written."""
-    paths = [Path(folder) / f"{name}.{suffix}" for suffix in METADATA]
+def save_figure(figure: Figure, folder: Path | str, name: str, suffixes: Iterable[str] = (".png",)) -> list[Path]:
+    """Write NAME with each suffix into ``folder``, each whole or not at all; the paths written."""
+    paths = [Path(folder) / f"{name}{suffix}" for suffix in suffixes]
     write_figure(figure, paths)
     return paths
 
@@ -99,12 +99,15 @@ def save_figure(figure: Figure, folder: Path | str, name: str) -> list[Path]:
 def write_figure(figure: Figure, paths: Iterable[Path]) -> None:
     """Write files that end in .png or .pdf, each whole or not at all.
 
-    Arranged once for all, which otherwise takes most of the time; the figure stays as it was arranged.
+    Arranged once for all, and without drawing it, which otherwise takes most of the time; the figure stays as it was
+    arranged.
     """
     with matplotlib.rc_context(RC):
-        figure.draw_without_rendering()
-        figure.set_layout_engine(None)  # or every file would have the figure drawn once more before it is
-        box = figure.get_tightbbox().padded(MARGIN_IN)
+        layout = figure.get_layout_engine()
+        if layout is not None:
+            layout.execute(figure)
+        figure.set_layout_engine(None)  # or every file would have the figure arranged once more before it is drawn
+        box = figure.get_tightbbox().padded(MARGIN_IN) if layout is None else None
         for path in paths:
             with atomic_path(path) as temporary:
                 figure.savefig(temporary, metadata=METADATA[path.suffix[1:]], bbox_inches=box)

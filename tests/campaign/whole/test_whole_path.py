@@ -257,7 +257,7 @@ def test_everything_promised_is_in_the_run_folder(finished: Path) -> None:
         "spec.source.yaml", "plan.json",
         "provenance.json", "figures/gallery.png", "figures/optimization-history.png", "figures/achieved.png",
         "figures/gan-losses.png", "figures/gan-samples.png", "figures/morphology.png", "figures/mdn-training.png",
-        "figures/labels.pdf",
+        "figures/labels.png",
     ):  # fmt: skip
         assert (finished / name).stat().st_size > 0, name
     assert len(table(finished)) == 2 * 4 * 2  # data sets, methods, targets

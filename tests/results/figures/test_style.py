@@ -25,7 +25,7 @@ def test_the_same_figure_gives_the_same_bytes(tmp_path: Path) -> None:
     contents = []
     for folder in (tmp_path / "one", tmp_path / "two"):
         folder.mkdir()
-        paths = save_figure(draw(), folder, "figure")
+        paths = save_figure(draw(), folder, "figure", (".png", ".pdf"))
         assert [path.name for path in paths] == ["figure.png", "figure.pdf"]
         assert len(list(folder.iterdir())) == 2
         contents.append([path.read_bytes() for path in paths])
