@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ganmdn.limits import LEAST_BATCH, check_mdn_batch
+
 
 @dataclass(frozen=True)
 class EarlyStopping:
     """How a density is fitted, whatever the network; the defaults are the paper's where it prints them (appendix).
 
     It prints neither ``max_epochs`` nor ``validation_fraction``, the share of labels held out for early stopping.
+    ``workers``, who share every batch, change the arithmetic.
     """
 
     learning_rate: float = 1e-3
@@ -17,13 +20,18 @@ class EarlyStopping:
     patience: int = 50
     max_epochs: int = 2000
     validation_fraction: float = 0.1
+    workers: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("patience", "max_epochs"):
+        for name in ("patience", "max_epochs", "workers"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.batch_size < 2:
-            raise ValueError(f"batch_size must be at least 2 for batch norm, got {self.batch_size}")
+        check_mdn_batch(self.batch_size)
+        if self.batch_size % self.workers or self.batch_size < LEAST_BATCH * self.workers:
+            raise ValueError(
+                f"batch_size must be a multiple of workers with at least {LEAST_BATCH} labels for each, "
+                f"got batch_size {self.batch_size}, workers {self.workers}"
+            )
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
         if not 0 < self.validation_fraction < 1:

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ganmdn.density_config import EarlyStopping
+from ganmdn.epochs import ALONE, EpochReport, check_workers, share_of, sum_over_workers, train_epochs
+from ganmdn.limits import LEAST_BATCH, check_mdn_split, held_out
+from ganmdn.session import TrainingSession
 
-EpochReport = Callable[[int, dict[str, float]], None]
-"""Called after every epoch (from 1) with ``train_loss`` and ``validation_loss``; what it raises ends the fit."""
-
-Labels = tuple[torch.Tensor, torch.Tensor]  # y (n,) and targets (n, M)
+Labels = tuple[Tensor, Tensor]  # y (n,) and targets (n, M)
 
 
 class ConditionalDensity(nn.Module):
     """A network p(targets | y)."""
 
-    def log_prob(self, y: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    def log_prob(self, y: Tensor, targets: Tensor) -> Tensor:
         """Log-likelihood of ``targets`` (B, M) given ``y`` (B,), in nats; (B,)."""
         raise NotImplementedError
 
@@ -58,9 +58,13 @@ def fit_density(
     config: EarlyStopping,
     seed: np.random.SeedSequence,
     report: EpochReport | None = None,
-    device: torch.device | str = "cpu",
+    session: TrainingSession = ALONE,
 ) -> DensityFit[Network]:
-    """Fit p(targets | y); the same arguments give the same network.
+    """Fit p(targets | y); the same arguments give the same network, however often it is interrupted.
+
+    Several workers each take a share of every batch. Their gradients are averaged, so that one step is that of the
+    whole batch, but for batch norms: each worker normalises by its own share, as the GAN's do, and the running
+    statistics for inference are the mean of the workers', at the end of every epoch.
 
     Parameters
     ----------
@@ -73,103 +77,154 @@ def fit_density(
     seed
         Decides the held-out labels, the initial weights and the order of the batches.
     report
-        Hears the losses of every epoch; see ``EpochReport``.
-    device
-        Where to train.
+        Hears ``validation_loss`` and ``train_loss`` of every epoch; see ``EpochReport``.
+    session
+        Where it runs, with ``config.workers`` workers; see ``train_epochs``.
 
     Raises
     ------
     ValueError
-        If shapes disagree, a value is not finite, or too few labels are left for a batch or for validation.
+        If shapes disagree, a value is not finite, too few labels are left for a batch or for validation, or the session
+        has another number of workers.
     FloatingPointError
         If no epoch reached a finite validation loss.
+    TrainingPausedError
+        The session asked to stop.
     """
     _check(y, targets)
-    train, validation = split_labels(len(y), config, np.random.default_rng(seed))
-    y_all, targets_all = (torch.as_tensor(array, dtype=torch.float32, device=device) for array in (y, targets))
-    initial = torch.Generator().manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1))
-    network = make_network(initial).to(device)
-    held_out = (y_all[validation], targets_all[validation])
-    return _descend(network, (y_all[train], targets_all[train]), held_out, config, seed, report)
+    descent = _Descent(make_network, y, targets, config, seed, session)
+    train_epochs(descent, session, report)
+    return descent.fit()
 
 
 def split_labels(count: int, config: EarlyStopping, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the training and the validation labels, drawn at random without replacement."""
-    held_out = max(1, round(count * config.validation_fraction))
-    if count - held_out < config.batch_size:
-        raise ValueError(
-            f"batch_size must not exceed the labels left for training, got batch_size {config.batch_size} "
-            f"for {count} labels of which {held_out} are held out; give more labels or a smaller batch"
-        )
+    check_mdn_split(count, config.validation_fraction, config.batch_size)
+    validation = held_out(count, config.validation_fraction)
     order = rng.permutation(count)
-    return order[held_out:], order[:held_out]
+    return order[validation:], order[:validation]
 
 
-def _descend(
-    network: Network,
-    train: Labels,
-    validation: Labels,
-    config: EarlyStopping,
-    seed: np.random.SeedSequence,
-    report: EpochReport | None,
-) -> DensityFit[Network]:
+class _Loss(nn.Module):
+    """Mean negative log-likelihood of a share of a batch, as a module: data-parallel wrappers want a forward pass."""
+
+    def __init__(self, network: ConditionalDensity) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, y: Tensor, targets: Tensor) -> Tensor:
+        return -self.network.log_prob(y, targets).mean()
+
+
+class _Descent(Generic[Network]):
     """Adam until the validation loss has not improved for ``patience`` epochs; best weights at the end."""
-    optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=True)
-    rng = np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, 0)))
-    losses: list[tuple[float, float]] = []
-    best_loss, best_epoch, best_state = math.inf, 0, network.state_dict()
-    for epoch in range(1, config.max_epochs + 1):
-        order = torch.as_tensor(rng.permutation(len(train[0])), device=train[0].device)
-        train_loss = _train_epoch(network, optimizer, train, order.split(config.batch_size))
-        validation_loss = mean_loss(network, *validation, config.batch_size)
-        losses.append((train_loss, validation_loss))
-        if validation_loss < best_loss:
-            best_loss, best_epoch = validation_loss, epoch
-            best_state = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
-        if report is not None:
-            report(epoch, {"train_loss": train_loss, "validation_loss": validation_loss})
-        if epoch - best_epoch >= config.patience or not math.isfinite(train_loss):
-            break
-    if best_epoch == 0:
-        raise FloatingPointError(
-            f"validation loss was not finite in any of {len(losses)} epochs; "
-            f"check the targets' scale or lower learning_rate (now {config.learning_rate:g})"
-        )
-    network.cpu().load_state_dict(best_state)
-    train_losses, validation_losses = np.array(losses).T
-    return DensityFit(network.eval(), train_losses, validation_losses, best_epoch)
 
+    def __init__(
+        self,
+        make_network: Callable[[torch.Generator], Network],
+        y: np.ndarray,
+        targets: np.ndarray,
+        config: EarlyStopping,
+        seed: np.random.SeedSequence,
+        session: TrainingSession,
+    ) -> None:
+        check_workers(config.workers, session)
+        self.epochs, self._config, self._session = config.max_epochs, config, session
+        train, validation = split_labels(len(y), config, np.random.default_rng(seed))
+        labels = tuple(torch.as_tensor(array, dtype=torch.float32, device=session.device) for array in (y, targets))
+        self._train, self._held_out = ((labels[0][rows], labels[1][rows]) for rows in (train, validation))
+        initial = torch.Generator().manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1))
+        self._network = make_network(initial).to(session.device)
+        self._loss = session.wrap(_Loss(self._network))
+        self._optimizer = torch.optim.Adam(self._network.parameters(), lr=config.learning_rate, fused=True)
+        self._rng = np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, 0)))
+        self._losses: list[tuple[float, float]] = []
+        self._best_loss, self._best_epoch, self._best = math.inf, 0, self._network.state_dict()
 
-def _train_epoch(
-    network: ConditionalDensity,
-    optimizer: torch.optim.Optimizer,
-    train: Labels,
-    batches: tuple[torch.Tensor, ...],
-) -> float:
-    """One pass over the batches; returns the mean loss. A last batch of one row has no batch statistics."""
-    network.train()
-    total, rows = torch.zeros((), device=train[0].device), 0
-    for batch in batches:
-        if len(batch) < 2:
-            continue
-        loss = -network.log_prob(train[0][batch], train[1][batch]).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        total += loss.detach() * len(batch)
-        rows += len(batch)
-    return float(total) / rows
+    @property
+    def is_over(self) -> bool:
+        """Whether patience has run out, or the weights are past recovery."""
+        done = len(self._losses)
+        return done > 0 and (done - self._best_epoch >= self._config.patience or not math.isfinite(self._losses[-1][0]))
 
+    def epoch(self) -> dict[str, float]:
+        """One pass over the batches, and a look at the labels held out."""
+        train_loss = self._pass()
+        if self._session.world_size > 1:
+            self._average_statistics()
+        validation_loss = self._validate()
+        self._losses.append((train_loss, validation_loss))
+        if validation_loss < self._best_loss:
+            self._best_loss, self._best_epoch = validation_loss, len(self._losses)
+            self._best = {name: value.detach().cpu().clone() for name, value in self._network.state_dict().items()}
+        return {"validation_loss": validation_loss, "train_loss": train_loss}
 
-def mean_loss(network: ConditionalDensity, y: torch.Tensor, targets: torch.Tensor, batch_size: int) -> float:
-    """Mean negative log-likelihood of labels at inference, in nats."""
-    network.eval()
-    with torch.no_grad():
-        parts = [
-            network.log_prob(part_y, part_targets).sum()
-            for part_y, part_targets in zip(y.split(batch_size), targets.split(batch_size), strict=True)
-        ]
-    return -float(torch.stack(parts).sum()) / len(y)
+    def _order(self) -> np.ndarray:
+        return self._rng.permutation(len(self._train[0]))
+
+    def _pass(self) -> float:
+        """The mean loss. A last batch that leaves some worker without batch statistics is left out."""
+        session = self._session
+        self._network.train()
+        total, rows = torch.zeros((), device=session.device), 0
+        order = torch.as_tensor(self._order(), device=session.device)
+        for batch in order.split(self._config.batch_size):
+            if len(batch) < LEAST_BATCH * session.world_size:
+                continue
+            share = share_of(batch, session)
+            loss = self._loss(self._train[0][share], self._train[1][share])
+            self._optimizer.zero_grad()
+            # The mean over the workers is that over the batch, whose shares may differ by a row.
+            (loss * (len(share) * session.world_size / len(batch))).backward()
+            self._optimizer.step()
+            total += loss.detach() * len(share)
+            rows += len(batch)
+        return float(sum_over_workers(total, session)) / rows
+
+    def _average_statistics(self) -> None:
+        for buffer in self._network.buffers():
+            if buffer.is_floating_point():
+                buffer.copy_(sum_over_workers(buffer, self._session) / self._session.world_size)
+
+    def _validate(self) -> float:
+        """Mean negative log-likelihood of the labels held out at inference, in nats."""
+        self._network.eval()
+        y, targets = (values[self._session.rank :: self._session.world_size] for values in self._held_out)
+        size = self._config.batch_size
+        with torch.no_grad():
+            parts = [
+                self._network.log_prob(*part).sum() for part in zip(y.split(size), targets.split(size), strict=True)
+            ]
+        return -float(sum_over_workers(torch.stack(parts).sum(), self._session)) / len(self._held_out[0])
+
+    def state(self) -> dict[str, Any]:
+        """See ``EpochTraining.state``."""
+        return {
+            "network": self._network.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "losses": self._losses,
+            "best": (self._best_loss, self._best_epoch, self._best),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """See ``EpochTraining.restore``."""
+        self._network.load_state_dict(state["network"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._losses = list(state["losses"])
+        self._best_loss, self._best_epoch, self._best = state["best"]
+        for _ in self._losses:
+            self._order()  # drawn before
+
+    def fit(self) -> DensityFit[Network]:
+        """What it came to."""
+        if self._best_epoch == 0:
+            raise FloatingPointError(
+                f"validation loss was not finite in any of {len(self._losses)} epochs; "
+                f"check the targets' scale or lower learning_rate (now {self._config.learning_rate:g})"
+            )
+        self._network.cpu().load_state_dict(self._best)
+        train_losses, validation_losses = np.array(self._losses).T
+        return DensityFit(self._network.eval(), train_losses, validation_losses, self._best_epoch)
 
 
 def _check(y: np.ndarray, targets: np.ndarray) -> None:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from ganmdn.density_training import EpochReport
+from ganmdn.epochs import ALONE
 from ganmdn.inverse import Designs, binarise_keeping_fraction, binary_rows
 from ganmdn.mdn import MixtureDensityNetwork, load_mdn, sample, save_mdn
 from ganmdn.mdn_training import MdnFit, MdnTraining, fit_mdn
+from ganmdn.session import TrainingSession
 
 WEIGHTS = "mdn.pt"
 
@@ -62,8 +62,7 @@ def fit_direct_mdn(
     config: MdnTraining,
     seed: np.random.SeedSequence,
     *,
-    report: EpochReport | None = None,
-    device: torch.device | str = "cpu",
+    session: TrainingSession = ALONE,
 ) -> tuple[DirectMdn, MdnFit]:
     """Fit p(pixels | y) on ``images``, uint8 (n, H, W); see ``fit_mdn`` for the rest.
 
@@ -72,5 +71,5 @@ def fit_direct_mdn(
     tuple
         The inverse model, and how its network was fitted.
     """
-    fit = fit_mdn(y, binary_rows(images), config, seed, report, device)
+    fit = fit_mdn(y, binary_rows(images), config, seed, session=session)
     return DirectMdn(fit.network, (images.shape[1], images.shape[2])), fit

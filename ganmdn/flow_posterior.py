@@ -15,8 +15,10 @@ import zuko
 from torch import Tensor
 
 from ganmdn.density_config import FlowTraining
-from ganmdn.density_training import ConditionalDensity, DensityFit, EpochReport, fit_density
+from ganmdn.density_training import ConditionalDensity, DensityFit, fit_density
+from ganmdn.epochs import ALONE
 from ganmdn.inverse import Designs, Generate
+from ganmdn.session import TrainingSession
 
 WEIGHTS = "flow.pt"
 EDGE = 1e-6  # of the box's width: nearer to an edge a latent is moved inwards, where its normal variable is finite
@@ -133,8 +135,7 @@ def fit_flow_posterior(
     config: FlowTraining,
     seed: np.random.SeedSequence,
     *,
-    report: EpochReport | None = None,
-    device: torch.device | str = "cpu",
+    session: TrainingSession = ALONE,
 ) -> tuple[FlowPosterior, DensityFit[LatentFlow]]:
     """Fit p(z | y) on properties ``y`` (n,) of latents ``z`` (n, h, w); see ``fit_density`` for the rest.
 
@@ -155,5 +156,5 @@ def fit_flow_posterior(
         raise ValueError(f"z must lie in the prior's box from {low} to {high}, got {z.min()} to {z.max()}")
     sizes = (z[0].size, config.transforms, config.bins, config.width)
     shape = FlowShape(*sizes, float(low), float(high), float(np.mean(y)), float(np.std(y)) or 1.0)
-    fit = fit_density(lambda source: LatentFlow(shape, source), y, z.reshape(len(z), -1), config, seed, report, device)
+    fit = fit_density(lambda source: LatentFlow(shape, source), y, z.reshape(len(z), -1), config, seed, session=session)
     return FlowPosterior(fit.network, (z.shape[1], z.shape[2]), generate), fit

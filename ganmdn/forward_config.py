@@ -45,6 +45,8 @@ class EnsembleTraining:
         Passes over a member's labels, and labels a step.
     learning_rate, weight_decay
         Of AdamW; the rate rises to this and falls to zero along a cosine (Smith and Topin, arXiv 1708.07120).
+    workers
+        Who share every batch.
     """
 
     members: int = 4
@@ -52,9 +54,10 @@ class EnsembleTraining:
     batch_size: int = 64
     learning_rate: float = 6e-3
     weight_decay: float = 1e-4
+    workers: int = 1
 
     def __post_init__(self) -> None:
-        for name, least in (("members", 2), ("epochs", 1), ("batch_size", 1)):
+        for name, least in (("members", 2), ("epochs", 1), ("workers", 1), ("batch_size", self.workers)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
         if not self.learning_rate > 0:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ganmdn.diffraction import DiffractionOrders, diffraction_features
+from ganmdn.epochs import ALONE
 from ganmdn.feature_process import FeatureProcess
 from ganmdn.forward_config import ForwardConfig
-from ganmdn.image_ensemble import ImageEnsemble, ProgressReport, fit_ensemble
+from ganmdn.image_ensemble import ImageEnsemble, fit_ensemble
 from ganmdn.label_table import LabelTable
+from ganmdn.session import TrainingSession
 
 NINETY_PERCENT = 1.645  # standard deviations of a normal distribution on either side
 SHARES = np.linspace(0, 1, 21)  # tried, of the variance that does not vary from image to image
@@ -79,15 +81,21 @@ def process_inputs(z: np.ndarray | None, images: np.ndarray, orders: Diffraction
 
 
 def fit_forward_model(
-    labels: LabelTable, config: ForwardConfig, seed: np.random.SeedSequence, report: ProgressReport | None = None
+    labels: LabelTable,
+    config: ForwardConfig,
+    seed: np.random.SeedSequence,
+    session: TrainingSession = ALONE,
+    steps_after: int = 0,
 ) -> tuple[ForwardModel, ForwardQuality]:
     """Fit both parts to the labels, and from predictions of labels that they did not see, how to weigh them.
 
     Each label is predicted by the one network that left it out and by the process without it. For a new image the
     networks' mean is taken, whose error is smaller: by what they differ, less what is left of that in the mean.
+    ``session`` and ``steps_after`` are those of ``fit_ensemble``.
     """
     keys = [np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, key)) for key in (0, 1)]
-    networks, folds = fit_ensemble(labels.images, labels.y, config.network, config.training, keys[0], report)
+    training = config.network, config.training
+    networks, folds = fit_ensemble(labels.images, labels.y, *training, keys[0], session, steps_after)
     process = FeatureProcess(process_inputs(labels.z, labels.images, config.orders), labels.y, config.process, keys[1])
     by_network, without = networks.predict_left_out(labels.images, folds), process.leave_one_out()
     disagreement = float(networks.predict(labels.images).var(axis=0, ddof=1).mean())

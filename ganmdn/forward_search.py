@@ -12,11 +12,12 @@ import numpy as np
 
 from ganmdn.candidate_bank import CandidateBank
 from ganmdn.candidate_search import screen_candidates
+from ganmdn.epochs import ALONE, TrainingPausedError
 from ganmdn.forward_config import ForwardSearchConfig
 from ganmdn.forward_model import ForwardQuality, fit_forward_model
-from ganmdn.image_ensemble import ProgressReport
 from ganmdn.inverse import Designs, Generate
 from ganmdn.label_table import LabelTable
+from ganmdn.session import TrainingSession
 
 SCREENED_PER_STEP = 50  # candidates that take about as long as a label in each of four networks' epochs
 
@@ -54,7 +55,7 @@ def fit_forward_search(
     config: ForwardSearchConfig,
     seed: np.random.SeedSequence,
     *,
-    report: ProgressReport | None = None,
+    session: TrainingSession = ALONE,
 ) -> tuple[ForwardSearch, ForwardQuality]:
     """Learn the forward map from labels, then screen candidates.
 
@@ -68,8 +69,8 @@ def fit_forward_search(
         (low, high) of the uniform distribution that the labels' latents were drawn from.
     seed
         Decides folds, weights, batches and moves.
-    report
-        Hears of the steps done, and of those to do.
+    session
+        Where the networks are trained; it hears of the steps done, and of those to do. Each of its workers screens.
 
     Returns
     -------
@@ -80,22 +81,21 @@ def fit_forward_search(
     ------
     ValueError
         If shapes disagree, a value is not finite, or labels are too few.
+    TrainingPausedError
+        The session asked to stop.
     """
     labels = LabelTable(y, images, z)
     training = config.forward.training.members * config.forward.training.epochs
     search = config.search
-    total = training + (search.pool + search.rounds * search.children) // SCREENED_PER_STEP
+    screening = (search.pool + search.rounds * search.children) // SCREENED_PER_STEP
+
+    def screened(done: int, _: int) -> None:
+        step, steps = training + done // SCREENED_PER_STEP, training + screening
+        session.report({"step": float(step), "steps": float(steps)}, None)
+        if session.asked_to_stop():
+            raise TrainingPausedError  # the networks are kept
+
     keys = [np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, key)) for key in (0, 1)]
-    model, quality = fit_forward_model(
-        labels, config.forward, keys[0], None if report is None else lambda done, _: report(done, total)
-    )
-    bank = screen_candidates(
-        labels,
-        generate,
-        model.predict,
-        prior,
-        search,
-        keys[1],
-        None if report is None else lambda done, _: report(training + done // SCREENED_PER_STEP, total),
-    )
+    model, quality = fit_forward_model(labels, config.forward, keys[0], session, max(1, screening))
+    bank = screen_candidates(labels, generate, model.predict, prior, search, keys[1], screened)
     return ForwardSearch(bank), quality

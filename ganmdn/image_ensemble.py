@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ganmdn.epochs import ALONE, check_workers, share_of, sum_over_workers, train_epochs
 from ganmdn.forward_config import EnsembleTraining, NetworkShape
 from ganmdn.image_network import SYMMETRIES, ImageNetwork, low_passed, turned
-
-ProgressReport = Callable[[int, int], None]
-"""Called with the steps done and those to do; what it raises ends the work."""
+from ganmdn.session import TrainingSession
 
 WARM_UP = 0.15  # share of the steps in which the learning rate rises
 IMAGES_AT_ONCE = 256
@@ -78,14 +79,26 @@ def fit_ensemble(
     shape: NetworkShape,
     training: EnsembleTraining,
     seed: np.random.SeedSequence,
-    report: ProgressReport | None = None,
+    session: TrainingSession = ALONE,
+    steps_after: int = 0,
 ) -> tuple[ImageEnsemble, np.ndarray]:
     """Fit networks to labelled images (n, H, H) and properties (n,), each leaving out its fold.
+
+    Several workers each take a share of every batch; ``session`` and ``steps_after`` are those of ``train_epochs``.
 
     Returns
     -------
     tuple
         The ensemble, and for each label the member that did not see it, (n,).
+
+    Raises
+    ------
+    ValueError
+        If labels are too few, or the session has another number of workers.
+    FloatingPointError
+        If a network diverged.
+    TrainingPausedError
+        The session asked to stop.
     """
     if len(y) < 2 * training.members:
         raise ValueError(
@@ -96,54 +109,130 @@ def fit_ensemble(
     scales = float(grids.mean()), float(grids.std()) or 1.0, float(y.mean()), float(y.std()) or 1.0
     inputs = torch.from_numpy((grids - scales[0]) / scales[1])[:, None]
     values = torch.from_numpy((y - scales[2]) / scales[3]).float()
-    networks = []
-    for member in range(training.members):
-        rows = torch.from_numpy(np.flatnonzero(folds != member))
-        key = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, member))
-        progress = _part_of(report, member * training.epochs, training.members * training.epochs)
-        networks.append(_fit_member((inputs[rows], values[rows]), shape, training, key, progress))
-    return ImageEnsemble(networks, shape.cell_px, *scales), folds
+    members = _Members((inputs, values), folds, shape, training, seed, session)
+    train_epochs(members, session, steps_after=steps_after)
+    return ImageEnsemble([network.cpu() for network in members.networks], shape.cell_px, *scales), folds
 
 
-def _fit_member(
-    labels: tuple[Tensor, Tensor],
-    shape: NetworkShape,
-    training: EnsembleTraining,
-    seed: np.random.SeedSequence,
-    report: Callable[[int], None],
-) -> ImageNetwork:
-    """One network, by the mean squared error of images that are turned and shifted at random."""
-    inputs, values = labels
-    network = ImageNetwork(shape, torch.Generator().manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1)))
-    rng = np.random.default_rng(seed)
-    batch = min(training.batch_size, len(values))
-    steps = training.epochs * (len(values) // batch)
-    optimiser = torch.optim.AdamW(
-        network.parameters(), training.learning_rate, weight_decay=training.weight_decay, fused=True
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, training.learning_rate, total_steps=steps + 1, pct_start=WARM_UP
-    )
-    for epoch in range(training.epochs):
-        for rows in torch.from_numpy(rng.permutation(len(values))).split(batch):
-            if len(rows) < batch:
+class _Member:
+    """One network on its way: by the mean squared error of images that are turned and shifted at random."""
+
+    def __init__(
+        self,
+        labels: tuple[Tensor, Tensor],
+        shape: NetworkShape,
+        training: EnsembleTraining,
+        seed: np.random.SeedSequence,
+        session: TrainingSession,
+    ) -> None:
+        self._labels, self._session = labels, session
+        network = ImageNetwork(shape, torch.Generator().manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1)))
+        self.network = network.to(session.device)
+        self._shared = session.wrap(self.network)
+        self._rng = np.random.default_rng(seed)
+        self._batch = min(training.batch_size, len(labels[1]))
+        self._optimiser = torch.optim.AdamW(
+            self.network.parameters(), training.learning_rate, weight_decay=training.weight_decay, fused=True
+        )
+        steps = training.epochs * (len(labels[1]) // self._batch)
+        self._schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self._optimiser, training.learning_rate, total_steps=steps + 1, pct_start=WARM_UP
+        )
+
+    def epoch(self) -> float:
+        """One pass over the labels; the loss of its last batch."""
+        inputs, values = self._labels
+        session, last = self._session, torch.zeros(())
+        for rows in torch.from_numpy(self._rng.permutation(len(values))).split(self._batch):
+            if len(rows) < self._batch:
                 continue
-            loss = functional.mse_loss(network(_moved(inputs[rows], rng)), values[rows])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-        if not torch.isfinite(loss):
-            raise FloatingPointError(f"an image network diverged in epoch {epoch + 1}; try a lower learning_rate")
-        report(epoch + 1)
-    return network.eval()
+            moved = _moved(inputs[rows], self._rng)  # all of them, so that every worker draws the same
+            share = share_of(torch.arange(len(rows)), session)
+            wanted = values[rows[share]].to(session.device)
+            loss = functional.mse_loss(self._shared(moved[share].to(session.device)), wanted)
+            weight = len(share) / len(rows)
+            self._optimiser.zero_grad()
+            (loss * (weight * session.world_size)).backward()
+            self._optimiser.step()
+            self._schedule.step()
+            last = loss.detach() * weight
+        return float(sum_over_workers(last, session))
+
+    def state(self) -> dict[str, Any]:
+        """All that is needed to go on."""
+        return {
+            "network": self.network.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "schedule": self._schedule.state_dict(),
+            "draws": json.dumps(self._rng.bit_generator.state),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over :meth:`state`."""
+        self.network.load_state_dict(state["network"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._schedule.load_state_dict(state["schedule"])
+        self._rng.bit_generator.state = json.loads(state["draws"])
+
+
+class _Members:
+    """All networks, one after the other."""
+
+    is_over = False
+
+    def __init__(
+        self,
+        labels: tuple[Tensor, Tensor],
+        folds: np.ndarray,
+        shape: NetworkShape,
+        training: EnsembleTraining,
+        seed: np.random.SeedSequence,
+        session: TrainingSession,
+    ) -> None:
+        check_workers(training.workers, session)
+        self.epochs = training.members * training.epochs
+        self.networks: list[ImageNetwork] = []
+        self._labels, self._folds, self._seed = labels, folds, seed
+        self._shape, self._training, self._session = shape, training, session
+        self._member, self._done = self._begun(0), 0
+
+    def _begun(self, number: int) -> _Member:
+        rows = torch.from_numpy(np.flatnonzero(self._folds != number))
+        key = np.random.SeedSequence(self._seed.entropy, spawn_key=(*self._seed.spawn_key, number))
+        labels = self._labels[0][rows], self._labels[1][rows]
+        return _Member(labels, self._shape, self._training, key, self._session)
+
+    def epoch(self) -> dict[str, float]:
+        """One pass of the network whose turn it is."""
+        loss = self._member.epoch()
+        self._done += 1
+        if not np.isfinite(loss):
+            epoch = (self._done - 1) % self._training.epochs + 1
+            raise FloatingPointError(f"an image network diverged in epoch {epoch}; try a lower learning_rate")
+        if self._done % self._training.epochs == 0:
+            self.networks.append(self._member.network.eval())
+            if self._done < self.epochs:
+                self._member = self._begun(len(self.networks))
+        return {"loss": loss}
+
+    def state(self) -> dict[str, Any]:
+        """See ``EpochTraining.state``."""
+        networks = [network.state_dict() for network in self.networks]
+        return {"networks": networks, "member": self._member.state(), "done": self._done}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """See ``EpochTraining.restore``."""
+        self._done = state["done"]
+        for weights in state["networks"]:
+            network = ImageNetwork(self._shape, torch.Generator())
+            network.load_state_dict(weights)
+            self.networks.append(network.eval())
+        if self._done < self.epochs:
+            self._member = self._begun(len(self.networks))
+            self._member.restore(state["member"])
 
 
 def _moved(grids: Tensor, rng: np.random.Generator) -> Tensor:
     """A batch (B, 1, n, n) under a random symmetry of the square and a random shift round the torus."""
     down, right = rng.integers(grids.shape[-1], size=2).tolist()
     return turned(grids.roll((down, right), dims=(2, 3)), int(rng.integers(SYMMETRIES))).contiguous()
-
-
-def _part_of(report: ProgressReport | None, before: int, total: int) -> Callable[[int], None]:
-    return (lambda done: None) if report is None else (lambda done: report(before + done, total))

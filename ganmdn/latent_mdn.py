@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from ganmdn.density_training import EpochReport
+from ganmdn.epochs import ALONE
 from ganmdn.inverse import Designs, Generate
 from ganmdn.mdn import MixtureDensityNetwork, load_mdn, sample, save_mdn
 from ganmdn.mdn_training import MdnFit, MdnTraining, fit_mdn
 from ganmdn.mixture import Sampling
+from ganmdn.session import TrainingSession
 
 WEIGHTS = "mdn.pt"
 
@@ -73,8 +73,7 @@ def fit_latent_mdn(
     seed: np.random.SeedSequence,
     *,
     sampling: Sampling = "component",
-    report: EpochReport | None = None,
-    device: torch.device | str = "cpu",
+    session: TrainingSession = ALONE,
 ) -> tuple[LatentMdn, MdnFit]:
     """Fit p(z | y) on properties ``y`` (n,) of latents ``z`` (n, h, w); see ``fit_mdn`` for the rest.
 
@@ -85,5 +84,5 @@ def fit_latent_mdn(
     """
     if z.ndim != 3:
         raise ValueError(f"z must have shape (n, h, w), got {z.shape}")
-    fit = fit_mdn(y, z.reshape(len(z), -1), config, seed, report, device)
+    fit = fit_mdn(y, z.reshape(len(z), -1), config, seed, session=session)
     return LatentMdn(fit.network, (z.shape[1], z.shape[2]), generate, sampling), fit

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import torch
 
 from ganmdn.density_config import EarlyStopping
-from ganmdn.density_training import DensityFit, EpochReport, fit_density
+from ganmdn.density_training import DensityFit, fit_density
+from ganmdn.epochs import ALONE, EpochReport
 from ganmdn.mdn import MdnShape, MixtureDensityNetwork
+from ganmdn.session import TrainingSession
 
 MdnFit = DensityFit[MixtureDensityNetwork]
 
@@ -35,8 +36,8 @@ def fit_mdn(
     config: MdnTraining,
     seed: np.random.SeedSequence,
     report: EpochReport | None = None,
-    device: torch.device | str = "cpu",
+    session: TrainingSession = ALONE,
 ) -> MdnFit:
     """Fit p(targets | y) on properties ``y`` (n,) and ``targets`` (n, M); see ``fit_density`` for the rest."""
     shape = MdnShape(targets.shape[-1], config.components, config.width)
-    return fit_density(partial(MixtureDensityNetwork, shape), y, targets, config, seed, report, device)
+    return fit_density(partial(MixtureDensityNetwork, shape), y, targets, config, seed, report, session)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from ganmdn.density_training import EpochReport
+from ganmdn.epochs import ALONE
 from ganmdn.inverse import Designs, binarise_keeping_fraction, binary_rows
 from ganmdn.mdn import MixtureDensityNetwork, load_mdn, sample, save_mdn
 from ganmdn.mdn_training import MdnFit, MdnTraining, fit_mdn
+from ganmdn.session import TrainingSession
 
 WEIGHTS = "mdn.pt"
 COMPONENTS = "components.npz"
@@ -68,8 +68,7 @@ def fit_pca_mdn(
     config: MdnTraining,
     seed: np.random.SeedSequence,
     *,
-    report: EpochReport | None = None,
-    device: torch.device | str = "cpu",
+    session: TrainingSession = ALONE,
 ) -> tuple[PcaMdn, MdnFit]:
     """Fit PCA to ``images``, uint8 (n, H, W), then the MDN to p(scores | y); see ``fit_mdn`` for the rest.
 
@@ -87,7 +86,7 @@ def fit_pca_mdn(
         raise ValueError(f"dimension must lie between 1 and {min(rows.shape)} for {len(rows)} images, got {dimension}")
     state = int(seed.generate_state(1, np.uint32)[0])
     pca = PCA(dimension, whiten=True, svd_solver="randomized", random_state=state)
-    fit = fit_mdn(y, pca.fit_transform(rows), config, seed, report, device)
+    fit = fit_mdn(y, pca.fit_transform(rows), config, seed, session=session)
     scale = np.sqrt(pca.explained_variance_)[:, None]
     mean = pca.mean_.reshape(images.shape[1:])
     return PcaMdn(fit.network, mean, (scale * pca.components_).reshape(-1, *mean.shape)), fit

@@ -59,7 +59,7 @@ def obstacles(
         found += [*_meaningful_names(runs)]
     elif isinstance(profile, InProcessProfile) and training_workers > 1:
         message = f"{training_workers} workers train together, which is part of the science, and this process is one"
-        fix = "write workers: 1 in the spec's training, or kind: local in the profile"
+        fix = "write workers: 1 in the spec, or kind: local in the profile"
         found.append(Check("training", "failure", message, fix))
     return tuple(check for check in found if check.status == "failure")
 

@@ -201,7 +201,15 @@ def _share(stage: StageStatus) -> str:
         return ""
     failures = f", {stage.failed} failed" if stage.failed else ""
     best = f", best REP {stage.best_rep:.2g} %" if stage.best_rep is not None else ""
-    return f"{stage.done}/{stage.total} {stage.message}{failures}{best}".rstrip()
+    return f"{stage.done}/{stage.total} {stage.message}{failures}{best}{_loss(stage)}".rstrip()
+
+
+def _loss(stage: StageStatus) -> str:
+    """The first loss of a training that goes on."""
+    if stage.state != "running" or not stage.losses:
+        return ""
+    name, value = next(iter(stage.losses.items()))
+    return f", {name.removesuffix('_loss').replace('_', ' ')} loss {value:.3g}"
 
 
 def _rate(stage: StageStatus, now: float) -> str:

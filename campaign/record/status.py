@@ -27,6 +27,8 @@ class StageStatus:
         Time of its first progress, and what had been done by then: its pace is what came since.
     best_rep
         The smallest residual error percentage so far, None where there are no targets.
+    losses
+        Of a training, by name, the one first that says most.
     message
         What is counted, or why it failed.
     """
@@ -40,6 +42,7 @@ class StageStatus:
     first: float | None = None
     found: int = 0
     best_rep: float | None = None
+    losses: dict[str, float] = field(default_factory=dict)
     message: str = ""
 
     def rate(self, now: float) -> float | None:
@@ -131,6 +134,7 @@ def _apply_to_stage(stage: StageStatus, name: str, event: Event) -> None:
             stage.first, stage.found = event["time"], event["done"]
         stage.done, stage.total, stage.failed = event["done"], event["total"], event.get("failed", 0)
         stage.best_rep = event.get("best_rep", stage.best_rep)
+        stage.losses = event.get("losses", stage.losses)
         stage.message = event.get("message", "")
     elif name == "stage-ended":
         stage.state, stage.seconds = event["state"], event.get("seconds", 0.0)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from pydantic_core import PydanticCustomError
 
 from campaign.spec.problems import Violation, refusal, refuse
+from ganmdn.limits import LEAST_BATCH
 
 
 def _no_text(value: Any) -> Any:
@@ -76,3 +77,15 @@ def repeats(values: Sequence[str | float], key: str, rule: str) -> Iterator[Viol
     for index, value in enumerate(values):
         if value in values[:index]:
             yield Violation((key, index), rule, "remove it", f"'{value}'" if isinstance(value, str) else f"{value:g}")
+
+
+def share_violations(batch_size: int, workers: int, what: str, least: int = LEAST_BATCH) -> Iterator[Violation]:
+    """A batch splits evenly over data-parallel workers, with enough for each: batch normalisation has to average."""
+    if batch_size < least * workers:
+        rule = f"must give each of the {workers} workers at least {least} {what}" + (
+            " for batch normalisation" if least == LEAST_BATCH else ""
+        )
+        yield Violation(("batch_size",), rule, f"write {least * workers} or more, or fewer workers", str(batch_size))
+    elif batch_size % workers:
+        rule = f"must be a multiple of workers, {workers}"
+        yield Violation(("batch_size",), rule, f"write {batch_size - batch_size % workers}", str(batch_size))

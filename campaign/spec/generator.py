@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from campaign.spec.base import NO_TEXT, Count, Model, NotNegative, Positive, Range, Real, Seed
+from campaign.spec.base import NO_TEXT, Count, Model, NotNegative, Positive, Range, Real, Seed, share_violations
 from campaign.spec.paths import InputFile
 from campaign.spec.problems import Violation
-from ganmdn.limits import LEAST_BATCH, SAMPLES
+from ganmdn.limits import SAMPLES
 from ganmdn.microstructures import NYQUIST_PER_PX
 
 PIXELS_PER_LATENT = 32  # five stride-2 layers: one latent cell becomes 32 x 32 pixels
@@ -125,14 +125,7 @@ class GanTrainingBlock(Model):
 
     def violations(self) -> Iterator[Violation]:
         """The batch splits evenly over the workers, and batch normalisation has something to average."""
-        size, workers = self.batch_size, self.workers
-        least = LEAST_BATCH * workers
-        if size < least:
-            rule = f"must give each of the {workers} workers at least {LEAST_BATCH} images for batch normalisation"
-            yield Violation(("batch_size",), rule, f"write {least} or more, or fewer workers", str(size))
-        elif size % workers:
-            rule = f"must be a multiple of workers, {workers}"
-            yield Violation(("batch_size",), rule, f"write {size - size % workers}", str(size))
+        yield from share_violations(self.batch_size, self.workers, "images")
 
 
 class TrainedGenerator(Model):

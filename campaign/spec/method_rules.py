@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_args
 
+from campaign.spec.base import share_violations
 from campaign.spec.method_entry import InverseEntry, MethodEntry, SearchEntry
 from campaign.spec.methods import (
     BUILT_IN_METHODS,
@@ -86,7 +88,10 @@ def _mdn_violations(spec: Spec) -> Iterator[Violation]:
     if spec.tune is None:
         return
     for index, size in enumerate(spec.tune.batch_size):
-        yield from _batch_violations(spec, size, spec.mdn.validation_fraction, ("tune", "batch_size", index))
+        at = ("tune", "batch_size", index)
+        yield from _batch_violations(spec, size, spec.mdn.validation_fraction, at)
+        for violation in share_violations(size, spec.mdn.workers, "labels"):
+            yield replace(violation, at=at)
     if not any(isinstance(method, GanMdnBlock) for method in spec.methods):
         rule, kinds = "needs 'gan-mdn' among the methods, whose MDN it tunes", [each.kind for each in spec.methods]
         yield Violation(("tune",), rule, "add gan-mdn to methods or remove tune", ", ".join(kinds))

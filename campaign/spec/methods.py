@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from campaign.spec.base import NO_TEXT, Count, Fraction, Model, Positive, Range
+from campaign.spec.base import NO_TEXT, Count, Fraction, Model, Positive, Range, share_violations
 from campaign.spec.method_entry import InverseEntry, SearchEntry, TargetSearchEntry
 from campaign.spec.paths import InputFile
 from campaign.spec.physics import Orders
@@ -17,6 +17,9 @@ from ganmdn.forward_config import CandidateSearch, EnsembleTraining, NetworkShap
 from ganmdn.limits import LEAST_BATCH
 
 Batch = Annotated[int, Field(ge=LEAST_BATCH), NO_TEXT]
+Workers = Annotated[
+    Count, Field(description="data-parallel training workers, who share every batch; part of the science")
+]
 
 
 class LabelsBlock(Model):
@@ -41,6 +44,11 @@ class MdnTrainingBlock(Model):
     patience: Count = Field(default=50, description="epochs without improvement before training stops")
     max_epochs: Count = 2000
     validation_fraction: Fraction = 0.1
+    workers: Workers = 1
+
+    def violations(self) -> Iterator[Violation]:
+        """Batches split over the workers."""
+        yield from share_violations(self.batch_size, self.workers, "labels")
 
 
 SamplingName = Literal["component", "authors"]
@@ -123,6 +131,7 @@ class ForwardSearchBlock(InverseEntry):
     )
     epochs: Count = Field(default=EnsembleTraining.epochs, description="passes over a network's labels")
     batch_size: Count = EnsembleTraining.batch_size
+    workers: Workers = EnsembleTraining.workers
     learning_rate: Positive = EnsembleTraining.learning_rate
     cell_px: Count = Field(
         default=NetworkShape.cell_px,
@@ -139,6 +148,10 @@ class ForwardSearchBlock(InverseEntry):
         default=CandidateSearch.reach, description="the search's box of latents, as a multiple of the prior's"
     )
 
+    def violations(self) -> Iterator[Violation]:
+        """Batches split over the workers."""
+        yield from share_violations(self.batch_size, self.workers, "labels", least=1)
+
 
 class FlowPosteriorBlock(InverseEntry):
     """A neural spline flow from absorption to latent z, the modern peer of the MDN."""
@@ -154,6 +167,11 @@ class FlowPosteriorBlock(InverseEntry):
     )
     max_epochs: Count = FlowTraining.max_epochs
     validation_fraction: Fraction = FlowTraining.validation_fraction
+    workers: Workers = FlowTraining.workers
+
+    def violations(self) -> Iterator[Violation]:
+        """Batches split over the workers."""
+        yield from share_violations(self.batch_size, self.workers, "labels")
 
 
 class NearestLabelsBlock(InverseEntry):

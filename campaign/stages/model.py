@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,18 +25,57 @@ from campaign.stages.inverse_methods.base import HISTORY_FILE, ModelConfig
 
 if TYPE_CHECKING:
     from campaign.work.context import StageContext
-    from campaign.work.progress_file import ProgressFile
+    from ganmdn.session import TrainingSession
+
+FACTS_FILE = "facts.json"
+
+
+@dataclass(frozen=True)
+class FitTask:
+    """What every data-parallel worker is given."""
+
+    config: ModelConfig
+    inputs: Mapping[str, Path]
 
 
 def run(config: ModelConfig, inputs: Mapping[str, Path], context: StageContext) -> None:
     """Leave a fitted model in the stage's folder; ``fit.npz`` holds its losses where a density was fitted."""
-    steps = method_of(config.kind).steps
-    context.facts |= context.watched_task(fit, config, dict(inputs), context.folder, message=steps)
+    from campaign.work.context import TRAINING_FOLDER
+
+    method, task = method_of(config.kind), FitTask(config, dict(inputs))
+    if not (workers := method.workers(config)):
+        context.facts |= context.task(fit, task, context.folder)
+        return
+    checkpoint = context.train(train, task, workers=workers, message=method.steps)
+    shutil.copytree(checkpoint, context.folder, dirs_exist_ok=True)
+    shutil.rmtree(context.folder / TRAINING_FOLDER)
+    facts = context.folder / FACTS_FILE
+    context.facts |= json.loads(facts.read_text(encoding="utf-8"))
+    facts.unlink()
 
 
-def fit(config: ModelConfig, inputs: Mapping[str, Path], folder: Path, heartbeat: ProgressFile) -> dict[str, Any]:
+def fit(task: FitTask, folder: Path, session: TrainingSession | None = None) -> dict[str, Any]:
     """Fit one method to the labels that were simulated without failure; facts of it. Runs on a worker."""
-    return method_of(config.kind).fit(config, inputs, folder, heartbeat.beat)
+    from ganmdn.epochs import ALONE
+
+    return method_of(task.config.kind).fit(task.config, task.inputs, folder, session or ALONE)
+
+
+def train(task: FitTask, session: TrainingSession) -> None:
+    """The loop of one data-parallel worker; the model is its last checkpoint."""
+    from ganmdn.epochs import TrainingPausedError
+
+    newest = session.latest_checkpoint()
+    if newest is not None and (newest / FACTS_FILE).is_file():
+        return
+    with tempfile.TemporaryDirectory(prefix="model-") as made:
+        folder = Path(made)
+        try:
+            facts = fit(task, folder, session)
+        except TrainingPausedError:
+            return
+        (folder / FACTS_FILE).write_text(json.dumps(facts), encoding="utf-8")
+        session.report({"finished": 1.0}, folder if session.rank == 0 else None)
 
 
 class ModelKind(StageKind[ModelConfig]):
@@ -67,6 +110,10 @@ class ModelKind(StageKind[ModelConfig]):
     def work(self, config: ModelConfig, inputs: Mapping[str, Stage[Any]]) -> float:
         """As the method says of so many labels."""
         return method_of(config.kind).work(config, inputs["labels"].simulations) if "labels" in inputs else 0.0
+
+    def cores(self, config: ModelConfig) -> int:
+        """One a data-parallel worker."""
+        return max(1, method_of(config.kind).workers(config))
 
     def footprint(self, config: ModelConfig) -> Footprint:
         """As the method says."""

@@ -111,7 +111,8 @@ class TuningKind(StageKind[TuningConfig]):
         """One a data set, where the spec asks for a sweep."""
         if spec.tune is not None:
             for dataset in tuned_datasets(spec):
-                config = TuningConfig(seed=spec.seed, mdn=spec.mdn, tune=spec.tune)
+                alone = spec.mdn.model_copy(update={"workers": 1})  # a trial has one CPU
+                config = TuningConfig(seed=spec.seed, mdn=alone, tune=spec.tune)
                 yield Stage(self, config, dataset, inputs={"labels": f"labels/{dataset}"})
 
     def work(self, config: TuningConfig, inputs: Mapping[str, Stage[Any]]) -> float:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from campaign.spec.profile import InProcessProfile, LocalProfile, Profile, RayProfile
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from cluster.driver.metrics import SimulationGauges
     from cluster.driver.runtime import RayRuntime
     from cluster.driver.source import Source
@@ -49,8 +51,12 @@ class Backend(ABC):
         """Workers of one thread each, to be closed by the caller."""
 
     @abstractmethod
-    def train(self, loop: Callable[[Any, Any], None], config: Any, *, workers: int, **options: Any) -> TrainingResult:
-        """Train with data-parallel workers; options of ``cluster.train``, except for where they are.
+    def train(
+        self, loop: Callable[[Any, Any], None], config: Any, *, workers: int, pool: WorkerPool, **options: Any
+    ) -> TrainingResult:
+        """Train with data-parallel workers in place of as many of a pool, or in one of them.
+
+        Options are those of ``cluster.train``, except for where the workers are.
 
         Raises
         ------
@@ -109,8 +115,10 @@ class RayBackend(Backend):
 
         return RayPool(workers)
 
-    def train(self, loop: Callable[[Any, Any], None], config: Any, *, workers: int, **options: Any) -> TrainingResult:
-        """Train with Ray Train, where the profile puts the workers."""
+    def train(
+        self, loop: Callable[[Any, Any], None], config: Any, *, workers: int, pool: WorkerPool, **options: Any
+    ) -> TrainingResult:
+        """Train with Ray Train, where the profile puts the workers; a single one on a CPU is one of the pool."""
         from cluster.train.training import Placement, run_training
 
         use_gpu = self._profile.use_gpu
@@ -121,8 +129,15 @@ class RayBackend(Backend):
                 f"the {kind} each, and Ray offers {offered}; run it where there are more"
                 + (", or without use_gpu" if use_gpu else "")
             )
+        if workers == 1 and not use_gpu:
+
+            def submit(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+                return pool.submit(pool.share(function, max_attempts=1), *arguments)
+
+            return run_training(loop, config, workers=1, submit=submit, **options)
         placement = Placement(use_gpu=use_gpu, spread=self._profile.training_placement == "spread")
-        return run_training(loop, config, workers=workers, placement=placement, **options)
+        with pool.lend(min(workers, pool.workers)):
+            return run_training(loop, config, workers=workers, placement=placement, **options)
 
     def tune(self, trainable: Callable[..., None], search: Search, *, cpus: int, **options: Any) -> TuningResult:
         """Sweep with Ray Tune."""
@@ -164,16 +179,19 @@ class InProcessBackend(Backend):
 
         return InProcessPool(workers)
 
-    def train(self, loop: Callable[[Any, Any], None], config: Any, *, workers: int, **options: Any) -> TrainingResult:
+    def train(
+        self, loop: Callable[[Any, Any], None], config: Any, *, workers: int, pool: WorkerPool, **options: Any
+    ) -> TrainingResult:
         """Train in the calling thread."""
         from cluster.train.in_process import run_in_process
 
         if workers != 1:
             raise ValueError(
                 f"the training asks for {workers} data-parallel workers, which are part of the science, and a profile "
-                "of kind in-process has one; write workers: 1 in the spec's training, or run under kind local"
+                "of kind in-process has one; write workers: 1 in the spec, or run under kind local"
             )
-        return run_in_process(loop, config, use_gpu=self._profile.use_gpu, **options)
+        with pool.lend(1):
+            return run_in_process(loop, config, use_gpu=self._profile.use_gpu, **options)
 
     def tune(self, trainable: Callable[..., None], search: Search, *, cpus: int, **options: Any) -> TuningResult:
         """Sweep in the calling thread, one trial after the other whatever ``cpus`` is."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from campaign.record.worker_log import Logged
 from campaign.spec.profile import Limits
 from campaign.work.progress import StageProgress
-from campaign.work.progress_file import SECONDS_BETWEEN_BEATS, ProgressFile
 from campaign.work.resources import InterruptedRunError, Resources
 from campaign.work.time_budget import Timed
 
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 
 TRAINING_FOLDER = "training"
 SWEEP_FOLDER = "tuning"
-HEARTBEAT_FILE = "heartbeat"
 
 
 @dataclass
@@ -56,19 +53,6 @@ class StageContext:
     def task(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run one function on a worker and wait for its result."""
         return self.tasks(function, [arguments])[0]
-
-    def watched_task(self, function: Callable[..., Any], *arguments: Any, message: str) -> Any:
-        """Run ``function(*arguments, heartbeat)`` on a worker; the progress follows its heartbeat."""
-        kind = self._kind(function)
-        self.resources.raise_unless_admitted(kind)
-        heartbeat = ProgressFile(self.folder / HEARTBEAT_FILE)
-        heartbeat.clear()  # one of a run that was killed
-        future = self.resources.pool.submit(self._remote(function), *arguments, heartbeat)
-        while not wait([future], timeout=SECONDS_BETWEEN_BEATS).done:
-            if (beat := heartbeat.read()) is not None:
-                self.progress(*beat, message=message)
-        heartbeat.clear()
-        return self._count(kind, future.result())
 
     def tasks(self, function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Run one function on the workers for each tuple of arguments, and wait for all results, in order."""
@@ -137,50 +121,71 @@ class StageContext:
         self.resources.budget.note(kind, seconds)
         return result
 
-    def train(self, loop: Callable[[Any, Any], None], config: Any, *, workers: int, steps: int) -> Path:
+    def train(
+        self,
+        loop: Callable[[Any, Any], None],
+        config: Any,
+        *,
+        workers: int,
+        steps: int | None = None,
+        message: str = "steps",
+    ) -> Path:
         """Train on ``workers`` data-parallel workers; goes on from the newest checkpoint in the folder.
 
         Parameters
         ----------
         loop
-            Called as ``loop(config, session)`` on every worker; reports a metric ``step``.
+            Called as ``loop(config, session)`` on every worker; reports a metric ``step``, and losses. Where steps may
+            end early it reports with its last checkpoint no ``step`` at all.
         config
             Picklable configuration of the loop.
         workers
-            Number of workers, each with a GPU where the profile says so.
+            Number of workers, each with a GPU where the profile says so; a single one without is one of the pool.
         steps
-            The last value of ``step``, for the progress.
+            The last value of ``step``, for the progress; default: the metric ``steps``.
+        message
+            What is counted.
 
         Returns
         -------
         Path
             Folder of the last checkpoint.
+
+        Raises
+        ------
+        InterruptedRunError
+            The run was asked to stop before the loop was done.
         """
         pool, backend, budget = self.resources.pool, self.resources.backend, self.resources.budget
         kind = f"{self.name} until the first step"
         self.resources.raise_unless_admitted(kind)
-        started, reached = time.monotonic(), 0
+        started, is_done = time.monotonic(), None  # None: nothing to do
 
         def report(metrics: Mapping[str, float]) -> None:
-            nonlocal reached
-            if not reached:
+            nonlocal is_done
+            if is_done is None:
                 budget.note(kind, time.monotonic() - started)
             count()
-            reached = int(metrics["step"])
-            # Not self.progress(): a training that is asked to stop hands in a checkpoint first.
-            self.progress.note(reached, steps, message="steps")
+            losses = dict(metrics)
+            reached, end = losses.pop("step", None), losses.pop("steps", steps)
+            is_done = reached is None or reached == end
+            if reached is not None and end is not None:
+                # Not self.progress(): a training that is asked to stop hands in a checkpoint first.
+                self.progress.note(int(reached), int(end), losses=losses, message=message)
 
-        with pool.lend(min(workers, pool.workers)), self._borrowed(workers) as count:
+        with self._borrowed(workers) as count:
             result = backend.train(
                 self._logged(loop),
                 config,
                 workers=workers,
+                pool=pool,
                 storage=self.folder,
                 name=TRAINING_FOLDER,
+                on_begin=count.restart,
                 on_report=report,
                 stop=lambda: self.resources.stop.is_set() or budget.seconds_left == 0.0,
             )
-        if 0 < reached < steps:
+        if is_done is False:
             raise InterruptedRunError
         if result.checkpoint is None:
             raise RuntimeError(f"the training in {self.folder / TRAINING_FOLDER} ended without a checkpoint")
@@ -228,12 +233,23 @@ class StageContext:
         return result
 
     @contextmanager
-    def _borrowed(self, cpus: int) -> Iterator[Callable[[], None]]:
+    def _borrowed(self, cpus: int) -> Iterator[_Borrowed]:
         """Count the time of a block as work of so many cores; calling what it yields brings the count up to now."""
-        before, started = self.progress.core_seconds, time.monotonic()
-
-        def count() -> None:
-            self.progress.core_seconds = before + cpus * (time.monotonic() - started)
-
+        count = _Borrowed(self.progress, cpus)
         yield count
         count()
+
+
+class _Borrowed:
+    """Work of so many cores, from its making on or from a later start."""
+
+    def __init__(self, progress: StageProgress, cpus: int) -> None:
+        self._progress, self._cpus = progress, cpus
+        self._before, self._started = progress.core_seconds, time.monotonic()
+
+    def restart(self) -> None:
+        """Begin to count now: since the last count it was a wait."""
+        self._before, self._started = self._progress.core_seconds, time.monotonic()
+
+    def __call__(self) -> None:
+        self._progress.core_seconds = self._before + self._cpus * (time.monotonic() - self._started)

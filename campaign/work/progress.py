@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 SECONDS_BETWEEN_EVENTS = 1.0
@@ -83,11 +84,25 @@ class StageProgress:
         self.note(done, total, failed=failed, best_rep=best_rep, message=message)
         self._raise_if_stopped()
 
-    def note(self, done: int, total: int, *, failed: int = 0, best_rep: float | None = None, message: str = "") -> None:
-        """As a call, for who still has work in flight: a run that is to stop goes on until that is done."""
+    def note(
+        self,
+        done: int,
+        total: int,
+        *,
+        failed: int = 0,
+        best_rep: float | None = None,
+        losses: Mapping[str, float] | None = None,
+        message: str = "",
+    ) -> None:
+        """As a call, for who still has work in flight: a run that is to stop goes on until that is done.
+
+        ``losses`` are those of a training, by name, the one first that says most.
+        """
         self._raise_if_lost()
         facts = {"done": done, "total": total, "failed": failed, "message": message}
-        best = {} if best_rep is None else {"best_rep": best_rep}
+        best: dict[str, Any] = {} if best_rep is None else {"best_rep": best_rep}
+        if losses:
+            best["losses"] = {name: float(f"{value:.5g}") for name, value in losses.items() if math.isfinite(value)}
         self._unwritten = {**facts, "core_seconds": round(self.core_seconds, 3), **best}
         if done >= total or self._clock() - self._last >= SECONDS_BETWEEN_EVENTS:
             self.flush()

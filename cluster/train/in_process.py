@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,13 +9,11 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 
 from cluster.driver.errors import WorkerDiedError
+from cluster.train.kept_checkpoints import KeptCheckpoints
 from cluster.train.outcome import Metrics, TrainingError, TrainingResult, described
 
 if TYPE_CHECKING:
     import torch
-
-CHECKPOINT_PREFIX = "step-"  # not Ray's: each of the two passes over what the other has left
-PARTIAL = "partial"
 
 
 class InProcessSession:
@@ -46,7 +43,7 @@ class InProcessSession:
         self.metrics: Metrics = {}
         self.reports = 0
         self.refusal: BaseException | None = None
-        self._folder, self._on_report, self._stop = folder, on_report, stop
+        self._kept, self._on_report, self._stop = KeptCheckpoints(folder), on_report, stop
 
     def wrap(self, module: torch.nn.Module) -> torch.nn.Module:
         """Move a module to the device."""
@@ -54,12 +51,12 @@ class InProcessSession:
 
     def latest_checkpoint(self) -> Path | None:
         """Folder to resume from, or None at a first start."""
-        return max(self._folder.glob(f"{CHECKPOINT_PREFIX}*"), default=None, key=lambda path: path.name)
+        return self._kept.newest()
 
     def report(self, metrics: Metrics, checkpoint: Path | None = None) -> None:
         """Keep a copy of the folder, if one is passed, in place of the one before; then tell the metrics."""
         if checkpoint is not None:
-            self._keep(checkpoint)
+            self._kept.keep(checkpoint)
         self.metrics = dict(metrics)
         self.reports += 1
         try:
@@ -72,17 +69,6 @@ class InProcessSession:
         """Whether to hand in a checkpoint and return."""
         return self._stop()
 
-    def _keep(self, checkpoint: Path) -> None:
-        before = self.latest_checkpoint()
-        number = 0 if before is None else int(before.name.removeprefix(CHECKPOINT_PREFIX)) + 1
-        # Copied under another name first: a folder with the prefix is always whole.
-        partial = self._folder / PARTIAL
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(checkpoint, partial)
-        partial.rename(self._folder / f"{CHECKPOINT_PREFIX}{number:09d}")
-        if before is not None:
-            shutil.rmtree(before)
-
 
 def run_in_process(
     loop: Callable[[Any, InProcessSession], None],
@@ -92,6 +78,7 @@ def run_in_process(
     name: str,
     use_gpu: bool = False,
     max_failures: int = 2,
+    on_begin: Callable[[], None] = lambda: None,
     on_report: Callable[[Metrics], None] | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> TrainingResult:
@@ -112,6 +99,8 @@ def run_in_process(
         Train on the GPU that CUDA shows first.
     max_failures
         Deaths in a row, without a report in between, that are allowed.
+    on_begin
+        Called before the loop.
     on_report
         Called with what the loop reported.
     stop
@@ -132,6 +121,7 @@ def run_in_process(
     device = torch.device("cuda" if use_gpu else "cpu")
     session = InProcessSession(folder, device, on_report or (lambda metrics: None), stop)
     restarts = in_vain = 0
+    on_begin()
     while True:
         reports = session.reports
         try:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import ray.train
 from ray.exceptions import RayActorError
@@ -17,16 +16,11 @@ from ray.train import Checkpoint, CheckpointConfig, FailureConfig, RunConfig, Sc
 from cluster.driver.coordinator import Mailbox, run_coordinated
 from cluster.driver.errors import RemoteTracebackError
 from cluster.driver.ray_private import named_checkpoints
+from cluster.train.lone_rank import Submit, run_lone_rank
 from cluster.train.outcome import Metrics, TrainingError, TrainingResult, described
-
-if TYPE_CHECKING:
-    import torch
-
+from cluster.train.ray_session import STOP_SUFFIX, RayTrainingSession, beside
 
 CHECKPOINTS_KEPT = 2
-
-# A file beside a training's folder that asks its ranks to stop, and how often the first of them looks for it.
-STOP_SUFFIX, LOOK_SECONDS = ".stop", 0.5
 
 
 @dataclass(frozen=True)
@@ -55,74 +49,17 @@ class Placement:
         )
 
 
-class RayTrainingSession:
-    """What a training loop sees of the cluster, in one rank. Made by :func:`run_training`.
-
-    Attributes
-    ----------
-    rank
-        Number of this process, 0 to ``world_size - 1``.
-    world_size
-        Number of ranks.
-    device
-        The torch device of this rank.
-    """
-
-    def __init__(self, stop_file: Path) -> None:
-        import ray.train.torch
-
-        self._stop_file, self._stop, self._next_look = stop_file, False, 0.0
-        context = ray.train.get_context()
-        self.rank: int = context.get_world_rank()
-        self.world_size: int = context.get_world_size()
-        self.device: torch.device = ray.train.torch.get_device()
-
-    def wrap(self, module: torch.nn.Module) -> torch.nn.Module:
-        """Move a module to the device; with several ranks its gradients are averaged over them.
-
-        Buffers, such as running means, stay each rank's own: broadcasting them in every forward pass would
-        change them under a second pass of the same step, as adversarial training does.
-        """
-        import ray.train.torch
-
-        from cluster.train.process_groups import average_exactly
-
-        options = {"broadcast_buffers": False, "find_unused_parameters": False}
-        return average_exactly(ray.train.torch.prepare_model(module, parallel_strategy_kwargs=options))
-
-    def latest_checkpoint(self) -> Path | None:
-        """Folder to resume from, or None at a first start; the same on all ranks. Read it before reporting."""
-        checkpoint = ray.train.get_checkpoint()
-        return None if checkpoint is None else Path(checkpoint.path)
-
-    def report(self, metrics: Metrics, checkpoint: Path | None = None) -> None:
-        """Tell the driver, from all ranks together; rank 0 alone may pass a folder, which is copied and kept."""
-        folder = None if checkpoint is None else Checkpoint.from_directory(str(checkpoint))
-        ray.train.report(metrics, checkpoint=folder)
-
-    def asked_to_stop(self) -> bool:
-        """Whether to hand in a checkpoint and return; the same on all ranks, which all ask equally often."""
-        import torch
-
-        if self.rank == 0 and time.monotonic() >= self._next_look:
-            self._stop = self._stop_file.exists()
-            self._next_look = time.monotonic() + LOOK_SECONDS
-        if self.world_size == 1:
-            return self._stop
-        answer = torch.tensor([self._stop], dtype=torch.uint8, device=self.device)
-        torch.distributed.broadcast(answer, src=0)
-        return bool(answer.item())
-
-
 def run_training(
     loop: Callable[[Any, RayTrainingSession], None],
     config: Any,
     *,
     workers: int,
     placement: Placement = Placement(),
+    submit: Submit | None = None,
     storage: Path,
     name: str,
     max_failures: int = 2,
+    on_begin: Callable[[], None] = lambda: None,
     on_report: Callable[[Metrics], None] | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> TrainingResult:
@@ -143,14 +80,19 @@ def run_training(
         Number of ranks.
     placement
         Where the ranks run.
+    submit
+        Has a worker of a pool run the only rank, on a CPU, to the same numbers; see ``run_lone_rank``. Default: ranks
+        are processes of their own, which take ten seconds to start.
     storage
         Folder that all nodes see.
     name
         Folder below ``storage``; a name must mean the same training for ever.
     max_failures
         Restarts that are allowed; of losses of processes and nodes, those without a report in between.
+    on_begin
+        Called in this thread once the ranks have their place: what they take from here on is theirs.
     on_report
-        Called in this thread with what rank 0 reported.
+        Called in this thread with what rank 0 reported; of a lone rank the newest, now and then.
     stop
         Asked now and then in this thread; True lets the loop hand in a checkpoint and return early.
 
@@ -165,20 +107,31 @@ def run_training(
         raise ValueError(f"workers must be at least 1, got {workers}")
     if max_failures < 0:
         raise ValueError(f"max_failures must be 0 or more, got {max_failures}")
+    if submit is not None and (workers > 1 or placement.use_gpu):
+        raise ValueError(f"submit is for one rank on a CPU, got workers {workers} and {placement}")
     run_folder = storage.absolute() / name
     clean_up_run(run_folder)
-    scaling = placement.scaling(workers)
     listener = _Listener(on_report)
-    stop_file = run_folder.with_name(run_folder.name + STOP_SUFFIX)
+    stop_file = beside(run_folder, STOP_SUFFIX)
     stop_file.unlink(missing_ok=True)
-    fit = partial(_fit, loop=loop, config=config, scaling=scaling, run_folder=run_folder, max_failures=max_failures)
+
+    def look() -> None:
+        if stop():
+            stop_file.touch()
+
+    def attempt() -> tuple[Path | None, Metrics]:
+        if submit is not None:
+            return run_lone_rank(submit, loop, config, run_folder, on_begin, listener.hear_report, look)
+        on_begin()
+        scaling = placement.scaling(workers)
+        fit = partial(_fit, loop=loop, config=config, scaling=scaling, run_folder=run_folder, max_failures=max_failures)
+        return run_coordinated(fit, listener.hear, while_waiting=look)
+
     in_vain = 0
     while True:
         reports = listener.reports
         try:
-            checkpoint, metrics = run_coordinated(
-                fit, listener.hear, while_waiting=lambda: stop_file.touch() if stop() else None
-            )
+            checkpoint, metrics = attempt()
             break
         except TrainingError as error:
             # A long training outlives any number of nodes, as long as it gets somewhere between two losses.
@@ -232,10 +185,14 @@ class _Listener:
         if event.kind == "failure":
             self.restarts += 1
             return
+        self.hear_report(event.metrics)
+
+    def hear_report(self, metrics: Metrics) -> None:
+        """Take note of what rank 0 reported."""
         self.reports += 1
-        self.last_metrics = event.metrics
+        self.last_metrics = metrics
         if self._on_report is not None:
-            self._on_report(event.metrics)
+            self._on_report(metrics)
 
 
 class _Announcer(UserCallback):
@@ -269,7 +226,7 @@ def _fit(
         import torch
 
         torch.set_num_threads(1)
-        loop(config, RayTrainingSession(run_folder.with_name(run_folder.name + STOP_SUFFIX)))
+        loop(config, RayTrainingSession(run_folder))
 
     trainer = TorchTrainer(
         run_rank,

@@ -39,19 +39,6 @@ def test_a_label_does_not_reach_the_member_that_leaves_it_out() -> None:
     assert same == [True, False]
 
 
-def test_the_report_hears_every_epoch_and_may_stop_the_fit() -> None:
-    heard: list[tuple[int, int]] = []
-
-    def stop(done: int, total: int) -> None:
-        heard.append((done, total))
-        if done == 3:
-            raise InterruptedError
-
-    with pytest.raises(InterruptedError):
-        fit_ensemble(IMAGES[:20], Y[:20], SHAPE, EnsembleTraining(members=2, epochs=2), SEED, stop)
-    assert heard == [(1, 4), (2, 4), (3, 4)]
-
-
 def test_refusals_name_the_argument() -> None:
     with pytest.raises(ValueError, match="there must be at least 4 labels for 2 members, got 3"):
         fit_ensemble(IMAGES[:3], Y[:3], SHAPE, TRAINING, SEED)

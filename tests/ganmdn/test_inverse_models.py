@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from ganmdn.density_config import FlowTraining
 from ganmdn.diffraction import DiffractionOrders
 from ganmdn.direct_mdn import DirectMdn, fit_direct_mdn
+from ganmdn.epochs import TrainingPausedError
 from ganmdn.forward_config import (
     CandidateSearch,
     EnsembleTraining,
@@ -30,6 +32,7 @@ from ganmdn.mdn_training import MdnTraining
 from ganmdn.nearest_labels import NearestLabels
 from ganmdn.pca_mdn import PcaMdn, fit_pca_mdn
 from ganmdn.random_labels import RandomLabels
+from ganmdn.session import LocalSession
 
 CONFIG = MdnTraining(components=4, learning_rate=5e-3, max_epochs=40, batch_size=64)
 FLOW = {"transforms": 2, "width": 16, "learning_rate": 5e-3, "max_epochs": 15}
@@ -153,17 +156,35 @@ def test_pca_components_reconstruct_what_scikit_learn_does() -> None:
     np.testing.assert_allclose(scores.std(axis=0, ddof=1), 1.0, rtol=1e-3)
 
 
-def test_progress_of_a_search_runs_from_the_first_epoch_to_the_last_candidate() -> None:
-    heard: list[tuple[int, int]] = []
+def test_progress_of_a_search_runs_to_the_last_candidate(tmp_path: Path) -> None:
+    session = LocalSession(tmp_path)
     rows = slice(0, 100)
     search = replace(SEARCH, forward=replace(SEARCH.forward, training=EnsembleTraining(members=2, epochs=2)))
-    fit_forward_search(
-        Y[rows], Z[rows], IMAGES[rows], generate, (-1, 1), search, SEED, report=lambda *step: heard.append(step)
-    )
-    done, total = zip(*heard, strict=True)
-    assert list(done) == sorted(done)
-    assert done[:4] == (1, 2, 3, 4)
-    assert set(total) == {done[-1]}
+    fit_forward_search(Y[rows], Z[rows], IMAGES[rows], generate, (-1, 1), search, SEED, session=session)
+    done = [metrics["step"] for metrics in session.metrics]
+    assert done == sorted(done)
+    assert done[0] == 1
+    assert 4 in done
+    assert {metrics["steps"] for metrics in session.metrics} == {done[-1]}
+
+
+class StoppingSession(LocalSession):
+    """Asks to stop once candidates are screened."""
+
+    def asked_to_stop(self) -> bool:
+        return bool(self.metrics) and self.metrics[-1]["step"] > 4
+
+
+def test_a_search_that_is_stopped_amid_its_candidates_keeps_its_networks(tmp_path: Path) -> None:
+    rows = slice(0, 100)
+    search = replace(SEARCH, forward=replace(SEARCH.forward, training=EnsembleTraining(members=2, epochs=2)))
+    given: Any = (Y[rows], Z[rows], IMAGES[rows], generate, (-1, 1), search, SEED)
+    with pytest.raises(TrainingPausedError):
+        fit_forward_search(*given, session=StoppingSession(tmp_path))
+    session = LocalSession(tmp_path)
+    model, _ = fit_forward_search(*given, session=session)
+    assert session.metrics[0]["step"] > 4
+    np.testing.assert_array_equal(model.bank.z, fit_forward_search(*given)[0].bank.z)
 
 
 def test_refusals_name_the_argument() -> None:

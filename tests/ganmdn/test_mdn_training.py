@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganmdn.mdn import mixture_at
+from ganmdn.mdn import MdnShape, MixtureDensityNetwork, mixture_at
 from ganmdn.mdn_training import MdnTraining, fit_mdn
 from ganmdn.mixture import sample_mixture
 
@@ -60,6 +60,32 @@ def test_same_seed_same_fit_and_no_global_draws() -> None:
         assert torch.equal(value, second.network.state_dict()[name])
     assert not np.array_equal(first.validation_loss, other.validation_loss)
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_a_fit_is_that_of_a_plain_loop_bit_for_bit() -> None:
+    y, z = draw_problem(200, seed=1)
+    seed, config = np.random.SeedSequence(6), MdnTraining(components=4, max_epochs=4, batch_size=32)
+    order = np.random.default_rng(seed).permutation(200)
+    train, held_out = (
+        (torch.tensor(y[rows]).float(), torch.tensor(z[rows]).float()) for rows in (order[20:], order[:20])
+    )
+    weights = torch.Generator().manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1))
+    network = MixtureDensityNetwork(MdnShape(1, 4), weights)
+    adam = torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=True)
+    draws, losses = np.random.default_rng(seed.spawn(1)[0]), []
+    for _ in range(4):
+        network.train()
+        for batch in torch.as_tensor(draws.permutation(180)).split(32):
+            adam.zero_grad()
+            (-network.log_prob(train[0][batch], train[1][batch]).mean()).backward()
+            adam.step()
+        with torch.no_grad():
+            losses.append(-float(network.eval().log_prob(*held_out).sum()) / 20)
+    fit = fit_mdn(y, z, config, np.random.SeedSequence(6))
+    assert fit.validation_loss.tolist() == losses
+    assert fit.best_epoch == 4
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, fit.network.state_dict()[name])
 
 
 def test_best_weights_are_restored_after_patience_runs_out() -> None:
@@ -128,3 +154,5 @@ def test_other_refusals_name_the_argument() -> None:
         MdnTraining(batch_size=1)
     with pytest.raises(ValueError, match="validation_fraction must lie between 0 and 1, got 1"):
         MdnTraining(validation_fraction=1)
+    with pytest.raises(ValueError, match="batch_size must be a multiple of workers with at least 2 labels for each, "):
+        MdnTraining(batch_size=9, workers=2)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from campaign.plan.footprint import Footprint
 from campaign.spec.campaign import Spec
 from campaign.spec.methods import AuthorsMdnBlock
-from campaign.stages.inverse_methods.base import DesignsConfig, InverseMethod, ModelConfig, Report
+from campaign.stages.inverse_methods.base import DesignsConfig, InverseMethod, ModelConfig
 
 if TYPE_CHECKING:
     from ganmdn.inverse import Generate
     from ganmdn.latent_mdn import LatentMdn
+    from ganmdn.session import TrainingSession
 
 
 class AuthorsMdn(InverseMethod[ModelConfig]):
@@ -31,7 +32,9 @@ class AuthorsMdn(InverseMethod[ModelConfig]):
         """Their weights."""
         return {"weights": method.weights}
 
-    def fit(self, config: ModelConfig, inputs: Mapping[str, Path], folder: Path, report: Report) -> dict[str, Any]:
+    def fit(
+        self, config: ModelConfig, inputs: Mapping[str, Path], folder: Path, session: TrainingSession
+    ) -> dict[str, Any]:
         """Read the authors' Keras file and write our own format."""
         from ganmdn.authors_mdn import load_authors_mdn
         from ganmdn.latent_mdn import WEIGHTS

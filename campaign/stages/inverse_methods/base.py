@@ -18,10 +18,9 @@ from campaign.spec.methods import SamplingName
 if TYPE_CHECKING:
     from ganmdn.density_training import DensityFit
     from ganmdn.inverse import Generate, InverseModel
+    from ganmdn.session import TrainingSession
 
 HISTORY_FILE = "fit.npz"
-Report = Callable[[int, int], None]
-"""Hears of the steps done, and of those to do."""
 
 
 class ModelConfig(DataSetConfig):
@@ -65,7 +64,7 @@ class InverseMethod(ABC, Generic[Config]):
     Attributes
     ----------
     steps
-        What a fit counts as it goes on.
+        What a training counts as it goes on.
     """
 
     steps: ClassVar[str] = "steps"
@@ -82,9 +81,13 @@ class InverseMethod(ABC, Generic[Config]):
         """Files that a fit reads, by role."""
         return {}
 
+    def workers(self, config: Config) -> int:
+        """Data-parallel workers that train it; 0 where nothing is trained that a session would have to know of."""
+        return 0
+
     @abstractmethod
-    def fit(self, config: Config, inputs: Mapping[str, Path], folder: Path, report: Report) -> dict[str, Any]:
-        """Learn, and leave the model in ``folder``; facts of the fit. Runs on a worker."""
+    def fit(self, config: Config, inputs: Mapping[str, Path], folder: Path, session: TrainingSession) -> dict[str, Any]:
+        """Learn, and leave the model in ``folder``; facts of the fit. Runs on every worker of the session."""
 
     @abstractmethod
     def load(self, config: DesignsConfig, folder: Path, generator: Callable[[], Generate]) -> InverseModel:

@@ -12,10 +12,10 @@ from campaign.stages.inverse_methods.base import DesignsConfig
 from campaign.stages.inverse_methods.mdn import MdnConfig, MdnMethod
 
 if TYPE_CHECKING:
-    from ganmdn.density_training import EpochReport
     from ganmdn.direct_mdn import DirectMdn
     from ganmdn.inverse import Generate
     from ganmdn.mdn_training import MdnFit, MdnTraining
+    from ganmdn.session import TrainingSession
 
 
 class DirectMethod(MdnMethod):
@@ -31,12 +31,12 @@ class DirectMethod(MdnMethod):
         labels: Mapping[str, np.ndarray],
         training: MdnTraining,
         seed: np.random.SeedSequence,
-        report: EpochReport,
+        session: TrainingSession,
     ) -> tuple[DirectMdn, MdnFit]:
         """Pixels from properties."""
         from ganmdn.direct_mdn import fit_direct_mdn
 
-        return fit_direct_mdn(labels["y"], labels["image"], training, seed, report=report)
+        return fit_direct_mdn(labels["y"], labels["image"], training, seed, session=session)
 
     def load(self, config: DesignsConfig, folder: Path, generator: Callable[[], Generate]) -> DirectMdn:
         """Without a generator."""

@@ -17,7 +17,6 @@ from campaign.stages.inverse_methods.base import (
     DesignsConfig,
     InverseMethod,
     ModelConfig,
-    Report,
     keep_history,
     not_here,
 )
@@ -27,6 +26,7 @@ from campaign.stages.seeds import seed_for
 if TYPE_CHECKING:
     from ganmdn.flow_posterior import FlowPosterior
     from ganmdn.inverse import Generate
+    from ganmdn.session import TrainingSession
 
 TRANSFORM_PASS = 1.3  # work of a label and transformation, beside that of a small mixture density network
 
@@ -49,7 +49,13 @@ class FlowMethod(InverseMethod[FlowConfig]):
         settings = method.as_learnt()
         return FlowConfig.make(spec, dataset, kind=method.kind, seed=spec.seed, settings=settings, prior=spec.latent)
 
-    def fit(self, config: FlowConfig, inputs: Mapping[str, Path], folder: Path, report: Report) -> dict[str, Any]:
+    def workers(self, config: FlowConfig) -> int:
+        """As the block says."""
+        return config.settings.workers
+
+    def fit(
+        self, config: FlowConfig, inputs: Mapping[str, Path], folder: Path, session: TrainingSession
+    ) -> dict[str, Any]:
         """Fit to the labels that were simulated without failure."""
         from ganmdn.density_config import FlowTraining
         from ganmdn.flow_posterior import fit_flow_posterior
@@ -57,11 +63,8 @@ class FlowMethod(InverseMethod[FlowConfig]):
         labels, prior = read_labels(inputs["labels"] / STORE), (config.prior.low, config.prior.high)
         training = FlowTraining(**config.settings.model_dump(include=set(FlowTraining.__dataclass_fields__)))
         seed = seed_for(config.seed, "model", config.kind, config.dataset)
-
-        def heard(epoch: int, losses: Mapping[str, float]) -> None:
-            report(epoch, training.max_epochs)
-
-        model, history = fit_flow_posterior(labels["y"], labels["z"], not_here, prior, training, seed, report=heard)
+        fitted = fit_flow_posterior(labels["y"], labels["z"], not_here, prior, training, seed, session=session)
+        model, history = fitted
         model.save(folder)
         return keep_history(folder, history)
 
@@ -78,10 +81,13 @@ class FlowMethod(InverseMethod[FlowConfig]):
         return TRANSFORM_PASS * block.transforms * labels * epochs
 
     def footprint(self, config: FlowConfig) -> Footprint:
-        """Each transformation has a network of two hidden layers, for splines in all dimensions; in float64."""
+        """Each transformation has a network of two hidden layers, for splines in all dimensions; in float64.
+
+        While it trains, checkpoints hold eight times as many numbers in float32.
+        """
         block, dimension = config.settings, math.prod(config.latent)
         weights = block.width * (dimension + block.width + 3 * block.bins * dimension)
-        return Footprint(8 * block.transforms * weights + 2**17, 4)
+        return Footprint(40 * block.transforms * weights + 2**17, 8)
 
 
 METHOD = FlowMethod()

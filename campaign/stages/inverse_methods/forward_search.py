@@ -13,7 +13,7 @@ from campaign.spec.campaign import Spec
 from campaign.spec.generator import Latent
 from campaign.spec.methods import ForwardSearchBlock
 from campaign.stages.generator import WEIGHTS_FILE
-from campaign.stages.inverse_methods.base import DesignsConfig, InverseMethod, ModelConfig, Report
+from campaign.stages.inverse_methods.base import DesignsConfig, InverseMethod, ModelConfig
 from campaign.stages.labels import STORE, read_labels
 from campaign.stages.seeds import seed_for
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ganmdn.forward_config import ForwardSearchConfig
     from ganmdn.forward_search import ForwardSearch
     from ganmdn.inverse import Generate
+    from ganmdn.session import TrainingSession
 
 # In units of ``work``, 2e-5 s on one core of a 2026 cloud machine.
 NETWORK_PASS = 34 / (16 * 16 * 3 * 16**2)  # a label, cell of its grid, block and pair of channels, there and back
@@ -54,8 +55,12 @@ class ForwardSearchMethod(InverseMethod[ForwardSearchModelConfig]):
         """Labels, and the generator, which makes the candidates."""
         return super().inputs(spec, dataset) | {"generator": "generator"}
 
+    def workers(self, config: ForwardSearchModelConfig) -> int:
+        """As the block says."""
+        return config.settings.workers
+
     def fit(
-        self, config: ForwardSearchModelConfig, inputs: Mapping[str, Path], folder: Path, report: Report
+        self, config: ForwardSearchModelConfig, inputs: Mapping[str, Path], folder: Path, session: TrainingSession
     ) -> dict[str, Any]:
         """Fit the forward model, screen, and say how well labels are predicted that were not seen."""
         from dataclasses import asdict
@@ -72,7 +77,7 @@ class ForwardSearchMethod(InverseMethod[ForwardSearchModelConfig]):
             (prior.low, prior.high),
             search_config(config.settings),
             seed_for(config.seed, "model", config.kind, config.dataset),
-            report=report,
+            session=session,
         )
         model.save(folder)
         return {**asdict(quality), "candidates": len(model.bank.z)}

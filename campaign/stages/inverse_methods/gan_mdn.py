@@ -13,10 +13,10 @@ from campaign.stages.inverse_methods.base import DesignsConfig, not_here
 from campaign.stages.inverse_methods.mdn import MdnConfig, MdnMethod
 
 if TYPE_CHECKING:
-    from ganmdn.density_training import EpochReport
     from ganmdn.inverse import Generate
     from ganmdn.latent_mdn import LatentMdn
     from ganmdn.mdn_training import MdnFit, MdnTraining
+    from ganmdn.session import TrainingSession
 
 
 class GanMdn(MdnMethod):
@@ -33,12 +33,12 @@ class GanMdn(MdnMethod):
         labels: Mapping[str, np.ndarray],
         training: MdnTraining,
         seed: np.random.SeedSequence,
-        report: EpochReport,
+        session: TrainingSession,
     ) -> tuple[LatentMdn, MdnFit]:
         """Latents from properties."""
         from ganmdn.latent_mdn import fit_latent_mdn
 
-        return fit_latent_mdn(labels["y"], labels["z"], not_here, training, seed, report=report)
+        return fit_latent_mdn(labels["y"], labels["z"], not_here, training, seed, session=session)
 
     def load(self, config: DesignsConfig, folder: Path, generator: Callable[[], Generate]) -> LatentMdn:
         """With the generator."""

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from campaign.plan.footprint import BLOCK_BYTES, Footprint
 from campaign.spec.base import Count
 from campaign.spec.campaign import Spec
-from campaign.stages.inverse_methods.base import InverseMethod, ModelConfig, Report
+from campaign.stages.inverse_methods.base import InverseMethod, ModelConfig
 from campaign.stages.labels import STORE, read_labels
 
 if TYPE_CHECKING:
     from ganmdn.inverse import InverseModel
     from ganmdn.label_table import LabelTable
+    from ganmdn.session import TrainingSession
 
 
 class LabelTableConfig(ModelConfig):
@@ -31,7 +32,9 @@ class LabelTableMethod(InverseMethod[LabelTableConfig]):
         """All labels."""
         return LabelTableConfig.make(spec, dataset, kind=method.kind, labels=spec.labels.count)
 
-    def fit(self, config: LabelTableConfig, inputs: Mapping[str, Path], folder: Path, report: Report) -> dict[str, Any]:
+    def fit(
+        self, config: LabelTableConfig, inputs: Mapping[str, Path], folder: Path, session: TrainingSession
+    ) -> dict[str, Any]:
         """Take over the labels that were simulated without failure."""
         from ganmdn.label_table import LabelTable
 

@@ -16,16 +16,18 @@ from campaign.plan.footprint import Footprint
 from campaign.spec.base import Seed
 from campaign.spec.campaign import Spec
 from campaign.spec.methods import MdnTrainingBlock
-from campaign.stages.inverse_methods.base import InverseMethod, ModelConfig, Report, keep_history
+from campaign.stages.inverse_methods.base import InverseMethod, ModelConfig, keep_history
 from campaign.stages.labels import STORE, read_labels
 from campaign.stages.mdn_training import mdn_training
 from campaign.stages.seeds import seed_for
 from campaign.stages.tuning import BEST_FILE
 
 if TYPE_CHECKING:
-    from ganmdn.density_training import EpochReport
     from ganmdn.inverse import InverseModel
     from ganmdn.mdn_training import MdnFit, MdnTraining
+    from ganmdn.session import TrainingSession
+
+CHECKPOINTED = 9  # the model's weights, and while it trains two checkpoints of them, of Adam's moments and of the best
 
 
 class MdnConfig(ModelConfig):
@@ -44,16 +46,18 @@ class MdnMethod(InverseMethod[MdnConfig]):
         """The block ``mdn``."""
         return MdnConfig.make(spec, dataset, kind=method.kind, seed=spec.seed, mdn=spec.mdn)
 
-    def fit(self, config: MdnConfig, inputs: Mapping[str, Path], folder: Path, report: Report) -> dict[str, Any]:
+    def workers(self, config: MdnConfig) -> int:
+        """As the block says."""
+        return config.mdn.workers
+
+    def fit(
+        self, config: MdnConfig, inputs: Mapping[str, Path], folder: Path, session: TrainingSession
+    ) -> dict[str, Any]:
         """Fit to the labels that were simulated without failure."""
         tuned = json.loads((inputs["tuning"] / BEST_FILE).read_text(encoding="utf-8")) if "tuning" in inputs else {}
         training = mdn_training(config.mdn, **tuned)
         seed = seed_for(config.seed, "model", config.kind, config.dataset)
-
-        def heard(epoch: int, losses: Mapping[str, float]) -> None:
-            report(epoch, training.max_epochs)
-
-        model, history = self.learn(config, read_labels(inputs["labels"] / STORE), training, seed, heard)
+        model, history = self.learn(config, read_labels(inputs["labels"] / STORE), training, seed, session)
         model.save(folder)
         return keep_history(folder, history)
 
@@ -64,7 +68,7 @@ class MdnMethod(InverseMethod[MdnConfig]):
         labels: Mapping[str, np.ndarray],
         training: MdnTraining,
         seed: np.random.SeedSequence,
-        report: EpochReport,
+        session: TrainingSession,
     ) -> tuple[InverseModel, MdnFit]:
         """The inverse model that ``labels`` give, and how its network was fitted."""
 
@@ -80,4 +84,4 @@ class MdnMethod(InverseMethod[MdnConfig]):
         """The network's heads hold nearly all of its weights."""
         mdn = config.mdn
         weights = 4 * (mdn.width + 1) * mdn.components * (2 * self.outputs(config) + 1)
-        return Footprint(weights + 2**16, 4)
+        return Footprint(weights * CHECKPOINTED + 2**16, 8)

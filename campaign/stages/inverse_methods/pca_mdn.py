@@ -14,10 +14,10 @@ from campaign.stages.inverse_methods.base import DesignsConfig
 from campaign.stages.inverse_methods.mdn import MdnConfig, MdnMethod
 
 if TYPE_CHECKING:
-    from ganmdn.density_training import EpochReport
     from ganmdn.inverse import Generate
     from ganmdn.mdn_training import MdnFit, MdnTraining
     from ganmdn.pca_mdn import PcaMdn
+    from ganmdn.session import TrainingSession
 
 
 class PcaMethod(MdnMethod):
@@ -29,12 +29,12 @@ class PcaMethod(MdnMethod):
         labels: Mapping[str, np.ndarray],
         training: MdnTraining,
         seed: np.random.SeedSequence,
-        report: EpochReport,
+        session: TrainingSession,
     ) -> tuple[PcaMdn, MdnFit]:
         """As many components as a latent has variables."""
         from ganmdn.pca_mdn import fit_pca_mdn
 
-        return fit_pca_mdn(labels["y"], labels["image"], math.prod(config.latent), training, seed, report=report)
+        return fit_pca_mdn(labels["y"], labels["image"], math.prod(config.latent), training, seed, session=session)
 
     def load(self, config: DesignsConfig, folder: Path, generator: Callable[[], Generate]) -> PcaMdn:
         """Without a generator."""

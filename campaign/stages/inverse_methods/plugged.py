@@ -13,12 +13,13 @@ from campaign.spec.base import Seed
 from campaign.spec.campaign import Spec
 from campaign.spec.plugin import InverseModelConfig, LabelledImages, implementation_of
 from campaign.stages.generator import WEIGHTS_FILE
-from campaign.stages.inverse_methods.base import DesignsConfig, InverseMethod, ModelConfig, Report
+from campaign.stages.inverse_methods.base import DesignsConfig, InverseMethod, ModelConfig
 from campaign.stages.labels import STORE, read_labels
 from campaign.stages.seeds import seed_for
 
 if TYPE_CHECKING:
     from ganmdn.inverse import Generate, InverseModel
+    from ganmdn.session import TrainingSession
 
 
 class PluggedConfig(ModelConfig):
@@ -39,7 +40,9 @@ class Plugged(InverseMethod[PluggedConfig]):
         """Labels and generator."""
         return super().inputs(spec, dataset) | {"generator": "generator"}
 
-    def fit(self, config: PluggedConfig, inputs: Mapping[str, Path], folder: Path, report: Report) -> dict[str, Any]:
+    def fit(
+        self, config: PluggedConfig, inputs: Mapping[str, Path], folder: Path, session: TrainingSession
+    ) -> dict[str, Any]:
         """Hand the labels over."""
         from ganmdn.networks import generate_images, load_generator
 

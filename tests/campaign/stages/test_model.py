@@ -15,8 +15,10 @@ from campaign.spec.method_entry import InverseEntry
 from campaign.spec.methods import BUILT_IN_METHODS
 from campaign.stages.inverse_methods import method_of
 from campaign.stages.inverse_methods.base import HISTORY_FILE
-from campaign.stages.model import fit
-from campaign.work.context import StageContext
+from campaign.stages.model import FitTask, fit, run
+from campaign.work.context import TRAINING_FOLDER, StageContext
+from campaign.work.resources import InterruptedRunError
+from ganmdn import epochs
 from ganmdn.latent_mdn import LatentMdn
 
 INVERSE_KINDS = {
@@ -41,14 +43,59 @@ def test_the_papers_method_takes_what_the_sweep_found(finished: tuple[StageResul
     assert model.mdn.shape.components == best["components"]
 
 
-def test_a_fit_is_the_same_on_any_worker_of_one_thread(
-    finished: tuple[StageResults, Path], context: StageContext
+@pytest.mark.parametrize("method", ["pca-mdn", "forward-search"])
+def test_a_training_leaves_what_a_bare_fit_does(
+    finished: tuple[StageResults, Path], context: StageContext, method: str
 ) -> None:
     results, _ = finished
-    name = "model/pca-mdn/data-ii"
-    inputs = {"labels": results.folder("labels/data-ii")}
-    again = context.watched_task(fit, results.pipeline[name].config, inputs, context.folder, message="epochs")
-    assert again.items() <= results.record(name).facts.items()
+    stage = results.pipeline[f"model/{method}/data-ii"]
+    inputs = {role: results.folder(name) for role, name in stage.inputs.items()}
+    facts = context.task(fit, FitTask(stage.config, inputs), context.folder)
+    assert facts.items() <= results.record(stage.name).facts.items()
+    for path in context.folder.iterdir():
+        assert path.read_bytes() == (results.folder(stage.name) / path.name).read_bytes()
+
+
+def test_a_killed_fit_goes_on_to_the_same_model(
+    finished: tuple[StageResults, Path], context: StageContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, _ = finished
+    stage = results.pipeline["model/direct-mdn/data-ii"]
+    inputs = {role: results.folder(name) for role, name in stage.inputs.items()}
+    heard: list[tuple[int, int]] = []
+
+    def note(done: int, total: int, losses: dict[str, float], message: str) -> None:
+        assert list(losses) == ["validation_loss", "train_loss"]
+        heard.append((done, total))
+        if len(heard) == 2:
+            raise InterruptedError
+
+    monkeypatch.setattr(epochs, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(epochs, "CHECKPOINT_SHARE", float("inf"))
+    monkeypatch.setattr(context.progress, "note", note)
+    with pytest.raises(InterruptedError):
+        run(stage.config, inputs, context)
+    run(stage.config, inputs, context)
+    assert heard == [(1, 3), (2, 3), (3, 3)]
+    for path in context.folder.iterdir():
+        assert path.read_bytes() == (results.folder(stage.name) / path.name).read_bytes()
+    assert context.facts["best_epoch"] == results.record(stage.name).facts["best_epoch"]
+
+
+def test_a_fit_that_was_stopped_is_no_model_yet(
+    finished: tuple[StageResults, Path], context: StageContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, _ = finished
+    stage = results.pipeline["model/flow-posterior/data-ii"]
+    inputs = {role: results.folder(name) for role, name in stage.inputs.items()}
+    monkeypatch.setattr(context.progress, "note", lambda *_, **__: context.resources.stop.set())
+    with pytest.raises(InterruptedRunError):
+        run(stage.config, inputs, context)
+    assert [path.name for path in context.folder.iterdir()] == [TRAINING_FOLDER]
+    monkeypatch.undo()
+    context.resources.stop.clear()
+    run(stage.config, inputs, context)
+    assert (context.folder / HISTORY_FILE).read_bytes() == (results.folder(stage.name) / HISTORY_FILE).read_bytes()
 
 
 @pytest.mark.parametrize("kind", sorted(INVERSE_KINDS))

@@ -65,7 +65,8 @@ def in_process() -> Iterator[Resources]:
 
 def train(resources: Resources, folder: Path, loop: Callable[[Any, Any], None], workers: int = 1) -> Any:
     options: dict[str, Any] = {"on_report": lambda metrics: None, "stop": resources.stop.is_set}
-    return resources.backend.train(loop, {"steps": 3}, workers=workers, storage=folder, name="training", **options)
+    options |= {"pool": resources.pool, "storage": folder, "name": "training"}
+    return resources.backend.train(loop, {"steps": 3}, workers=workers, **options)
 
 
 def test_in_process_there_is_one_worker_and_one_rank(in_process: Resources, tmp_path: Path) -> None:
@@ -75,7 +76,7 @@ def test_in_process_there_is_one_worker_and_one_rank(in_process: Resources, tmp_
     assert in_process.pool.workers == 1
     assert in_process.pool.submit(str, 7).result() == "7"
     assert train(in_process, tmp_path, loop).metrics == {"step": 3}
-    expected = r"asks for 2 data-parallel workers, .* kind in-process has one; write workers: 1 in the spec's training"
+    expected = r"asks for 2 data-parallel workers, .* kind in-process has one; write workers: 1 in the spec, or"
     with pytest.raises(ValueError, match=expected):
         train(in_process, tmp_path, loop, workers=2)
     with pytest.raises(TrainingError, match="training 'training' failed: rank 0: KeyError: 'no'"):
