@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from results.figures.style import FAINT, INK, require, styled
+from results.figures.style import FAINT, INK, Margins, panels, require, styled
 
 BUSY = "#0072B2"
 MINUTE, HOUR = 60.0, 3600.0
@@ -33,9 +33,9 @@ def core_timeline(bars: Sequence[Bar], workers: int) -> Figure:
     require(bool(bars), "core_timeline needs at least one stage at work")
     scale, unit = _unit(max(bar.end for bar in bars))
     stages = list(dict.fromkeys(bar.stage for bar in bars))
-    heights = (1.2, 0.4 + 0.17 * len(stages))
-    figure = Figure(figsize=(7.2, 0.6 + sum(heights)), layout="constrained")
-    above, below = figure.subplots(2, 1, sharex=True, height_ratios=heights)
+    heights = (1.2, 0.2 + 0.17 * len(stages))
+    margins = Margins(left=0.3 + 0.058 * max(map(len, stages)), top=0.1, bottom=0.45, down=0.15)
+    figure, [[above], [below]] = panels(2, 1, (5.0, max(heights)), margins, sharex=True, height_ratios=heights)
     edges, cores = busy_cores(bars)
     above.stairs(cores, edges / scale, fill=True, color=BUSY, alpha=0.75)
     above.axhline(workers, color=INK, linewidth=0.9, linestyle="--")
