@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from campaign.record.worker_log import Logged
 from campaign.spec.profile import Limits
+from campaign.work.peak_memory import PeakTold, told_peak
 from campaign.work.progress import StageProgress
 from campaign.work.progress_file import SECONDS_BETWEEN_BEATS, ProgressFile
 from campaign.work.resources import InterruptedRunError, Resources
@@ -130,10 +131,11 @@ class StageContext:
         inner = getattr(function, "func", function)  # of a functools.partial
         return f"{self.name} {getattr(inner, '__qualname__', type(inner).__qualname__)}"
 
-    def _count(self, kind: str, timed: tuple[float, Any]) -> Any:
-        """Note a worker's time; the result that came with it."""
-        seconds, result = timed
+    def _count(self, kind: str, timed: tuple[float, int, Any]) -> Any:
+        """Note a worker's time and memory; the result that came with them."""
+        seconds, peak, result = timed
         self.progress.core_seconds += seconds
+        self.progress.peak_bytes = max(self.progress.peak_bytes, peak)
         self.resources.budget.note(kind, seconds)
         return result
 
@@ -172,7 +174,7 @@ class StageContext:
 
         with pool.lend(min(workers, pool.workers)), self._borrowed(workers) as count:
             result = backend.train(
-                self._logged(loop),
+                PeakTold(self._logged(loop), self.folder),
                 config,
                 workers=workers,
                 storage=self.folder,
@@ -218,7 +220,7 @@ class StageContext:
 
         with pool.lend(pool.workers), self._borrowed(pool.workers) as count:
             result = self.resources.backend.tune(
-                self._logged(trainable),
+                PeakTold(self._logged(trainable), self.folder),
                 search,
                 storage=self.folder,
                 name=SWEEP_FOLDER,
@@ -235,5 +237,8 @@ class StageContext:
         def count() -> None:
             self.progress.core_seconds = before + cpus * (time.monotonic() - started)
 
-        yield count
+        try:
+            yield count
+        finally:
+            self.progress.peak_bytes = max(self.progress.peak_bytes, told_peak(self.folder))
         count()

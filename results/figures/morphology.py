@@ -24,7 +24,7 @@ class StatisticCurve:
     std: np.ndarray | None = None
 
 
-STATISTICS_IMAGES = 400  # of a set: enough for means and spreads; all of a large one would only take longer
+STATISTICS_IMAGES = 250  # of a set: enough for means and spreads; all of a large one would only take longer
 
 
 @dataclass(frozen=True)

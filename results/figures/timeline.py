@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from results.figures.style import FAINT, INK, Margins, panels, require, styled
 
 BUSY = "#0072B2"
+POINTS = 72.0  # in an inch
 MINUTE, HOUR = 60.0, 3600.0
 
 
@@ -40,12 +41,12 @@ def core_timeline(bars: Sequence[Bar], workers: int) -> Figure:
     above.stairs(cores, edges / scale, fill=True, color=BUSY, alpha=0.75)
     above.axhline(workers, color=INK, linewidth=0.9, linestyle="--")
     above.set(ylabel="cores at work", ylim=(0, 1.15 * max(workers, float(cores.max()))))
-    for bar in bars:
-        left, width = bar.start / scale, (bar.end - bar.start) / scale
-        height = 0.8 * min(1.0, bar.cores / workers)
-        row = stages.index(bar.stage)
-        below.barh(row, width, left=left, height=0.8, color=FAINT, alpha=0.25, linewidth=0)
-        below.barh(row, width, left=left, height=height, color=BUSY, linewidth=0)
+    rows = [stages.index(bar.stage) for bar in bars]
+    ends = [bar.start / scale for bar in bars], [bar.end / scale for bar in bars]
+    full = 0.8 * POINTS * heights[1] / (len(stages) + 1)  # of a bar's height, in points
+    below.hlines(rows, *ends, color=FAINT, alpha=0.25, linewidth=full)
+    below.hlines(rows, *ends, color=BUSY, linewidth=[full * min(1.0, bar.cores / workers) for bar in bars])
+    below.set_ylim(-1, len(stages))
     below.set(yticks=range(len(stages)), yticklabels=stages, xlabel=f"time since the first stage began ({unit})")
     below.tick_params(axis="y", labelsize=7)
     below.invert_yaxis()
