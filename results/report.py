@@ -110,12 +110,16 @@ class Section:
 
 @dataclass(frozen=True)
 class StageLine:
-    """One stage of the run: how it ended and how long it took (0 for one answered from the cache)."""
+    """One stage of the run: how it ended, and how long it took (0 for one answered from the cache).
+
+    ``peak_bytes`` is the memory of its largest process, 0 where that is not known.
+    """
 
     name: str
     state: Literal["computed", "cached", "failed"]
     seconds: float
     note: str = ""
+    peak_bytes: int = 0
 
 
 @dataclass(frozen=True)

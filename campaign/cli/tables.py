@@ -17,7 +17,7 @@ from campaign.record.status import RunStatus
 if TYPE_CHECKING:
     from campaign.cache.contents import Usage
     from campaign.doctor.diagnose import Check
-    from campaign.plan.plan import Plan
+    from campaign.plan.plan import Plan, PlannedStage
     from campaign.plan.why import Difference, Explanation
     from campaign.published.agreement import Agreement
     from campaign.record.needs import DiskUsage
@@ -41,7 +41,8 @@ NAMES_TOLD = 4  # stages that share a reason
 def plan_table(plan: Plan) -> Group:
     """A plan: one line a stage, then what it adds up to, and what keeps it from starting."""
     table = _table(
-        ("stage", "left"), ("state", "left"), ("simulations", "right"), ("core time", "right"), ("key", "left")
+        *(("stage", "left"), ("state", "left"), ("simulations", "right")),
+        *(("core time", "right"), ("memory", "right"), ("key", "left")),
     )
     for stage in plan.stages:
         left = stage.state != "cached"
@@ -51,6 +52,7 @@ def plan_table(plan: Plan) -> Group:
             Text(stage.state, style=STATE_STYLES[stage.state]),
             f"{stage.simulations:,}" if stage.simulations else "",
             about + format_seconds(stage.core_seconds) if left else "",
+            _gigabytes(stage) if left else "",
             Text(stage.key[:8], style="dim"),
         )
     counts = ", ".join(f"{count} {state}" for state, count in plan.counts.items() if count)
@@ -58,7 +60,7 @@ def plan_table(plan: Plan) -> Group:
         f"{len(plan.stages)} stages: {counts}; {plan.simulations:,} simulations to do",
         f"about {format_seconds(plan.core_seconds)} of core time ({plan.core_seconds / 3600:.2f} core-hours), at least "
         f"{format_seconds(plan.wall_seconds)} on {plan.workers} workers"
-        + (" (~ without earlier timings)" if any(not stage.timed for stage in plan.stages) else ""),
+        + (" (~ not measured before)" if any(not stage.timed for stage in plan.stages) else ""),
         f"{plan.disk_bytes / 1e6:,.0f} MB in about {plan.files:,} files to be written",
         f"run folder: {plan.run_folder}",
         *([f"with parts of {', '.join(plan.packages)}"] if plan.packages else []),
@@ -66,6 +68,11 @@ def plan_table(plan: Plan) -> Group:
     reasons = [f"{_some(names, len(plan.stages))}: {reason}" for reason, names in _by_reason(plan).items()]
     warnings = [Text(f"warning: {each}", style=CHECK_STYLES["warning"]) for each in plan.warnings]
     return Group(table, *(Text(line) for line in ("", *reasons, "", *summary)), *warnings, *_obstacles(plan))
+
+
+def _gigabytes(stage: PlannedStage) -> str:
+    """Memory of one process, marked where it was not measured."""
+    return f"{'' if stage.measured else '~'}{stage.process_bytes / 1e9:.2f} GB" if stage.process_bytes else ""
 
 
 def _by_reason(plan: Plan) -> dict[str, list[str]]:

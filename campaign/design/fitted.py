@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from campaign.cache.checksums import check_files
 from campaign.cache.stage_cache import StageCache
 from campaign.plan.config import designing, inverse_methods
 from campaign.plan.finished import StageResults
@@ -89,6 +90,8 @@ class FittedMethod:
             raise ModelMissingError(
                 f"{run}: no results of {', '.join(missing)} in {results.cache.root}; `campaign resume {run}` goes on"
             )
+        for name in behind.values():
+            check_files(results.cache, pipeline[name].kind, pipeline.keys[name])
         return cls(
             run,
             method,

@@ -52,7 +52,7 @@ def _own_seconds(stage: Stage[Any], pipeline: Pipeline, index: RecordIndex) -> t
     same = [
         seconds
         for record, seconds in timed
-        if _but_seed(record.config) == _but_seed(config) and record.facts["work"] == work
+        if but_seed(record.config) == but_seed(config) and record.facts["work"] == work
     ]
     if same:
         return statistics.median(same), True
@@ -63,7 +63,7 @@ def _own_seconds(stage: Stage[Any], pipeline: Pipeline, index: RecordIndex) -> t
     return start + rate * work * kind.seconds_per_work, True
 
 
-def _but_seed(config: Mapping[str, Any]) -> dict[str, Any]:
+def but_seed(config: Mapping[str, Any]) -> dict[str, Any]:
     """What of a configuration decides its cost: repeats differ in nothing but the seed."""
     return {name: value for name, value in config.items() if name != "seed"}
 

@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 
 from campaign.cache.stage_cache import RecordIndex, StageCache, StageRecord
 from campaign.doctor.check import Check
+from campaign.doctor.machine import WORKER_MEMORY
 from campaign.plan.again import stages_again
 from campaign.plan.cost import core_seconds, rows_per_unit
 from campaign.plan.footprint import RUN, footprint
 from campaign.plan.kind import Stage
-from campaign.plan.memory import simulation_bytes
+from campaign.plan.memory import process_bytes
 from campaign.plan.pipeline import Pipeline
 from campaign.plan.why import Explanation, differences, nearest_result, summary
 from campaign.spec.campaign import Spec
-from campaign.spec.physics import Physics
 
 REPORT_FILE = "report.html"  # in a run's folder; written last
 PLAN_FILE = "plan.json"
@@ -51,6 +51,10 @@ class PlannedStage:
         Stages that it reads.
     cores
         That it can use at once, None for all.
+    process_bytes
+        Memory of its largest process, 0 where nothing is known of it.
+    measured
+        Whether that was measured on the same stage before.
     """
 
     name: str
@@ -62,6 +66,8 @@ class PlannedStage:
     timed: bool
     reads: tuple[str, ...]
     cores: int | None
+    process_bytes: int = 0
+    measured: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ class Plan:
     wall_seconds: float
     disk_bytes: int
     files: int
-    simulation_bytes: int  # memory of the largest simulation that is left
+    simulation_bytes: int  # memory of the largest simulation that is left, beside that of a worker
     packages: tuple[str, ...] = ()  # that plug in, with their versions
     obstacles: tuple[Check, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -142,16 +148,15 @@ def make_plan(pipeline: Pipeline, runs: Path, cache: StageCache, workers: int, r
         wall_seconds=_wall_seconds(left, workers),
         disk_bytes=room.size if left else 0,
         files=room.files if left else 0,
-        simulation_bytes=max((_simulation_bytes(pipeline[stage.name], pipeline.spec) for stage in left), default=0),
+        simulation_bytes=max((_simulation_bytes(stage) for stage in left), default=0),
         packages=tuple(f"{provider.package} {provider.version}" for provider in pipeline.providers),
     )
 
 
-def _simulation_bytes(stage: Stage[Any], spec: Spec) -> int:
-    """Memory of one simulation of a stage; 0 where there is none, or where a simulator is plugged in."""
-    if not stage.simulations or not isinstance(spec.physics, Physics):
-        return 0
-    return simulation_bytes(spec.physics, stage.config.image_px, stage.config.physics.numerics.orders)
+def _simulation_bytes(stage: PlannedStage) -> int:
+    """What simulating takes of every worker beside what it has at its start; 0 where that is not known."""
+    is_of_few = stage.measured and stage.cores is not None  # a search thinks in one process, which is its largest
+    return max(0, stage.process_bytes - int(WORKER_MEMORY)) if stage.simulations and not is_of_few else 0
 
 
 class _Found(NamedTuple):
@@ -173,6 +178,7 @@ class Inquiry:
         """One line of the plan."""
         found = self._state(stage)
         seconds, timed = core_seconds(stage, self.pipeline, self._index)
+        memory, measured = process_bytes(stage, self.pipeline, self._index)
         return PlannedStage(
             name=stage.name,
             key=self.pipeline.keys[stage.name],
@@ -183,6 +189,8 @@ class Inquiry:
             timed=timed,
             reads=tuple(stage.inputs.values()),
             cores=stage.cores,
+            process_bytes=memory,
+            measured=measured,
         )
 
     def rows(self, stage: Stage[Any], workers: int, wanted: int | None) -> int:

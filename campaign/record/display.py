@@ -26,6 +26,7 @@ MARKS = {
     "cached": ("✔", "blue"),
     "failed": ("✘", "bold red"),
     "interrupted": ("■", "yellow"),
+    "removed": ("✘", "yellow"),
 }
 
 
@@ -180,7 +181,7 @@ def status_table(status: RunStatus, now: float, most: int | None = None) -> Tabl
     table = Table(box=None, padding=(0, 1), header_style="dim")
     for title in ("", "stage"):
         table.add_column(title, no_wrap=True)
-    for title in ("progress", "rate", "time", "left"):
+    for title in ("progress", "rate", "time", "memory", "left"):
         table.add_column(title, justify="right", no_wrap=True)
     shown = status.stages
     if most is not None and len(shown) > most:
@@ -191,7 +192,7 @@ def status_table(status: RunStatus, now: float, most: int | None = None) -> Tabl
     for name, stage in shown.items():
         mark, style = MARKS[stage.state]
         left = stage.message[:60] if stage.state == "failed" else _left(stage, now)
-        cells = (name, _share(stage), _rate(stage, now), _elapsed(stage, now), left)
+        cells = (name, _share(stage), _rate(stage, now), _elapsed(stage, now), _memory(stage), left)
         table.add_row(mark, *cells, style=style)
     return table
 
@@ -227,11 +228,15 @@ def _left(stage: StageStatus, now: float) -> str:
     return f"{bound}{format_seconds((stage.total - stage.done) / rate)} left"
 
 
+def _memory(stage: StageStatus) -> str:
+    return f"{stage.peak_bytes / 1e9:.2f} GB" if stage.peak_bytes else ""
+
+
 def _elapsed(stage: StageStatus, now: float) -> str:
     if stage.state == "running" and stage.started is not None:
         return format_seconds(now - stage.started)
-    if stage.state == "cached":
-        return "cached"
+    if stage.state in {"cached", "removed"}:
+        return stage.state
     return format_seconds(stage.seconds) if stage.state == "done" else ""
 
 

@@ -12,6 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
+from campaign.cache.stage_cache import RECORD_FILE
 from campaign.record.driver import has_driver
 from campaign.record.events import Event, EventReader
 from campaign.record.status import RunStatus
@@ -150,4 +151,16 @@ def run_status(run_folder: Path, queue: RunQueue | None = None) -> RunStatus:
     """Where a run stands."""
     follower = Follower(run_folder, queue)
     follower.refresh()
+    _note_removed(run_folder, follower.status)
     return follower.status
+
+
+def _note_removed(run_folder: Path, status: RunStatus) -> None:
+    """Results that a run had and that are gone, as by hand or on another disk."""
+    ended = [(name, stage) for name, stage in status.stages.items() if stage.state in {"done", "cached"}]
+    removed = [stage for name, stage in ended if not (run_folder / "stages" / name / RECORD_FILE).is_file()]
+    for stage in removed:
+        stage.state = "removed"
+    if removed and status.state == "done":
+        results = "results of 1 stage were" if len(removed) == 1 else f"results of {len(removed)} stages were"
+        status.message = f"{results} removed since: `campaign resume {run_folder}` computes what is needed again"

@@ -16,7 +16,7 @@ class StageStatus:
     Attributes
     ----------
     state
-        One of waiting, running, done, cached, failed, interrupted.
+        One of waiting, running, done, cached, failed, interrupted; removed where its result is no longer there.
     done, total, failed
         Units of work, such as simulations or training steps, and those without a result.
     seconds
@@ -25,6 +25,8 @@ class StageStatus:
         When it was started, seconds since the epoch.
     first, found
         Time of its first progress, and what had been done by then: its pace is what came since.
+    peak_bytes
+        The most memory that one of its processes held, 0 while that is not known.
     best_rep
         The smallest residual error percentage so far, None where there are no targets.
     losses
@@ -41,6 +43,7 @@ class StageStatus:
     started: float | None = None
     first: float | None = None
     found: int = 0
+    peak_bytes: int = 0
     best_rep: float | None = None
     losses: dict[str, float] = field(default_factory=dict)
     message: str = ""
@@ -135,7 +138,9 @@ def _apply_to_stage(stage: StageStatus, name: str, event: Event) -> None:
         stage.done, stage.total, stage.failed = event["done"], event["total"], event.get("failed", 0)
         stage.best_rep = event.get("best_rep", stage.best_rep)
         stage.losses = event.get("losses", stage.losses)
+        stage.peak_bytes = event.get("peak_bytes", stage.peak_bytes)
         stage.message = event.get("message", "")
     elif name == "stage-ended":
         stage.state, stage.seconds = event["state"], event.get("seconds", 0.0)
+        stage.peak_bytes = event.get("peak_bytes", stage.peak_bytes)
         stage.message = event.get("message", "")

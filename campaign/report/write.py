@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from campaign.cache.checksums import check_files
 from campaign.cache.stage_cache import StageCache
 from campaign.plan.finished import StageResults
 from campaign.plan.pipeline import Pipeline
@@ -49,6 +50,8 @@ def write_report(
     """
     suffixes = (".png", ".pdf") if pdf else (".png",)
     results = StageResults(pipeline, cache)
+    for stage in pipeline.stages:
+        check_files(cache, stage.kind, pipeline.keys[stage.name])
     spec, pieces, used = pipeline.spec, Pieces.of(results), utilisation(folder)
     rows, reaches, truncations = table_rows(pieces, spec), pieces.all(Reach), truncations_of(pieces)
     tables = folder / TABLES_FOLDER
@@ -106,4 +109,5 @@ def _stage_lines(folder: Path) -> Iterator[StageLine]:
     last = {event["stage"]: event for event in read_events(folder) if event["event"] == "stage-ended"}
     states = {"done": "computed", "cached": "cached"}
     for name, event in last.items():
-        yield StageLine(name, states.get(event["state"], "failed"), event["seconds"], event["message"])  # type: ignore[arg-type]
+        state = states.get(event["state"], "failed")
+        yield StageLine(name, state, event["seconds"], event["message"], event.get("peak_bytes", 0))  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from campaign.cache.checksums import DamagedResultError
 from campaign.cache.stage_cache import StageCache
 from campaign.plan.kind import Stage
 from campaign.plan.pipeline import Pipeline
@@ -168,7 +169,7 @@ class Executor:
             self._close()  # the report needs no workers
             try:
                 return write_report()
-            except StoreError:
+            except (StoreError, DamagedResultError):
                 if not self._reopen(self.outcomes):
                     raise
             self._begin()
@@ -248,6 +249,7 @@ class Executor:
             seconds=round(outcome.seconds, 3),
             message=outcome.message,
             core_seconds=round(outcome.core_seconds, 3),
+            peak_bytes=outcome.peak_bytes,
         )
 
     def _now_and_then(self) -> None:

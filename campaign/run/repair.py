@@ -1,9 +1,11 @@
-"""Finished stages whose stores were damaged on the disk become unfinished: what is missing is computed again."""
+"""Finished stages whose files were damaged on the disk become unfinished: what is missing is computed again."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Mapping
 
+from campaign.cache.checksums import FILES_FACT, damaged_files
 from campaign.cache.stage_cache import StageCache
 from campaign.plan.pipeline import Stage
 from results.store import SimulationStore
@@ -41,6 +43,11 @@ def _reopen(stage: Stage, key: str, cache: StageCache) -> bool:
     if not cache.has(stage.kind, key):
         return False
     folder = cache.folder(stage.kind, key)
+    if damaged_files(folder, cache.record(stage.kind, key).facts.get(FILES_FACT, {})):
+        unfinished = cache.reopen(stage.kind, key)
+        for path in list(unfinished.iterdir()):  # whatever else lies there may have been made from them
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        return True
     damaged = {
         path.name: units for path in folder.glob("*.zarr") if (units := SimulationStore.open(path).damaged_units())
     }

@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from campaign.cache.checksums import FILES_FACT, check_files, checksums
 from campaign.cache.lease import Lease, LeaseBusyError
 from campaign.cache.owner import Owner
 from campaign.cache.stage_cache import RecordIndex, StageCache
 from campaign.plan.again import stages_again, was_computed
 from campaign.plan.cost import rows_per_unit
 from campaign.plan.kind import Stage
+from campaign.plan.memory import PEAK_FACT, SHARED_FACT
 from campaign.plan.pipeline import Pipeline
 from campaign.record.events import EventLog
 from campaign.record.run_folder import link_stage
@@ -38,6 +40,7 @@ class StageOutcome:
     message: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     core_seconds: float = 0.0  # of this submission
+    peak_bytes: int = 0  # of its largest process, 0 where that is not known
 
 
 class StageRunner:
@@ -52,6 +55,7 @@ class StageRunner:
         self._resources = resources
         self._events = events
         self._again = stages_again(run_folder)
+        self._sound: set[str] = set()  # stages whose files were looked at
 
     def outcome_of(self, stage: Stage) -> StageOutcome:
         """Run a stage, whatever becomes of it."""
@@ -84,7 +88,9 @@ class StageRunner:
                     message = "another run has taken this stage over"
                     self._events.write("stage-waiting", stage=stage.name, message=message)
         record = self._cache.record(stage.kind, key)
-        return StageOutcome(stage, "cached", record.seconds, facts=record.facts)
+        return StageOutcome(
+            stage, "cached", record.seconds, facts=record.facts, peak_bytes=record.facts.get(PEAK_FACT, 0)
+        )
 
     def _run_in(self, lease: Lease, stage: Stage, key: str) -> StageOutcome:
         self._events.write("stage-started", stage=stage.name, key=key)
@@ -108,10 +114,14 @@ class StageRunner:
         inputs = {role: self._folder(name) for role, name in stage.inputs.items()} | dict(stage.files)
         # Workers of a standing cluster have working directories of their own.
         inputs = {role: path.absolute() for role, path in inputs.items()}
+        self._check(stage.inputs.values())
         try:
             stage.run(inputs, context)
         finally:
             progress.flush()
+        if progress.peak_bytes:
+            context.facts |= {PEAK_FACT: progress.peak_bytes, SHARED_FACT: context.shares_process}
+        context.facts[FILES_FACT] = checksums(lease.folder)
         context.facts["work"] = stage.descriptor.work(stage.config, self._pipeline.inputs_of(stage))
         seconds = time.monotonic() - started
         parts = self._pipeline.parts[stage.name]
@@ -119,7 +129,22 @@ class StageRunner:
         self._cache.finish(lease, stage.kind, record, replace=stage.name in self._again)
         if stage.name in self._again:
             was_computed(self._run_folder, stage.name)
-        return StageOutcome(stage, "done", seconds, facts=context.facts, core_seconds=progress.core_seconds)
+        return StageOutcome(
+            stage,
+            "done",
+            seconds,
+            "",
+            context.facts,
+            core_seconds=progress.core_seconds,
+            peak_bytes=progress.peak_bytes,
+        )
+
+    def _check(self, names: Iterable[str]) -> None:
+        """Raise ``DamagedResultError`` where files of these stages are not what was written; looks at each once."""
+        for name in names:
+            if name not in self._sound:
+                check_files(self._cache, self._pipeline[name].kind, self._pipeline.keys[name])
+                self._sound.add(name)
 
     def _rows_per_unit(self, stage: Stage) -> int:
         profile = self._resources.profile

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from campaign.record.worker_log import Logged
 from campaign.spec.profile import Limits
+from campaign.work.peak_memory import PeakTold, told_peak
 from campaign.work.progress import StageProgress
 from campaign.work.resources import InterruptedRunError, Resources
 from campaign.work.time_budget import Timed
@@ -114,10 +115,11 @@ class StageContext:
         inner = getattr(function, "func", function)  # of a functools.partial
         return f"{self.name} {getattr(inner, '__qualname__', type(inner).__qualname__)}"
 
-    def _count(self, kind: str, timed: tuple[float, Any]) -> Any:
-        """Note a worker's time; the result that came with it."""
-        seconds, result = timed
+    def _count(self, kind: str, timed: tuple[float, int, Any]) -> Any:
+        """Note a worker's time and memory; the result that came with them."""
+        seconds, peak, result = timed
         self.progress.core_seconds += seconds
+        self.progress.peak_bytes = max(self.progress.peak_bytes, peak)
         self.resources.budget.note(kind, seconds)
         return result
 
@@ -175,7 +177,7 @@ class StageContext:
 
         with self._borrowed(workers) as count:
             result = backend.train(
-                self._logged(loop),
+                PeakTold(self._logged(loop), self.folder),
                 config,
                 workers=workers,
                 pool=pool,
@@ -223,7 +225,7 @@ class StageContext:
 
         with pool.lend(pool.workers), self._borrowed(pool.workers) as count:
             result = self.resources.backend.tune(
-                self._logged(trainable),
+                PeakTold(self._logged(trainable), self.folder),
                 search,
                 storage=self.folder,
                 name=SWEEP_FOLDER,
@@ -236,7 +238,10 @@ class StageContext:
     def _borrowed(self, cpus: int) -> Iterator[_Borrowed]:
         """Count the time of a block as work of so many cores; calling what it yields brings the count up to now."""
         count = _Borrowed(self.progress, cpus)
-        yield count
+        try:
+            yield count
+        finally:
+            self.progress.peak_bytes = max(self.progress.peak_bytes, told_peak(self.folder))
         count()
 
 

@@ -23,6 +23,8 @@ class StageProgress:
     ----------
     core_seconds
         Work of this start of the stage, in seconds of one core; whoever makes workers work adds to it.
+    peak_bytes
+        The most memory that one process held for this start of the stage, 0 while that is not known.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class StageProgress:
             The present time, in seconds.
         """
         self.core_seconds = 0.0
+        self.peak_bytes = 0
         self._stage = stage
         self._write = write
         self._raise_if_lost = raise_if_lost
@@ -100,10 +103,12 @@ class StageProgress:
         """
         self._raise_if_lost()
         facts = {"done": done, "total": total, "failed": failed, "message": message}
-        best: dict[str, Any] = {} if best_rep is None else {"best_rep": best_rep}
+        told: dict[str, Any] = {} if best_rep is None else {"best_rep": best_rep}
         if losses:
-            best["losses"] = {name: float(f"{value:.5g}") for name, value in losses.items() if math.isfinite(value)}
-        self._unwritten = {**facts, "core_seconds": round(self.core_seconds, 3), **best}
+            told["losses"] = {name: float(f"{value:.5g}") for name, value in losses.items() if math.isfinite(value)}
+        if self.peak_bytes:
+            told["peak_bytes"] = self.peak_bytes
+        self._unwritten = {**facts, "core_seconds": round(self.core_seconds, 3), **told}
         if done >= total or self._clock() - self._last >= SECONDS_BETWEEN_EVENTS:
             self.flush()
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from campaign.work.peak_memory import peak_bytes, reset_peak
 from results.files import write_json
 
 QUANTILE = 0.95
@@ -108,15 +109,16 @@ def _read(record: Path | None) -> dict[str, deque[float]]:
 
 
 class Timed:
-    """A function that also returns how long it took, without the wait for a worker; picklable."""
+    """A function that also returns how long it took, without the wait for a worker, and its peak memory; picklable."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
         inner = function.func if isinstance(function, functools.partial) else function
         self.__qualname__ = getattr(inner, "__qualname__", type(inner).__qualname__)
 
-    def __call__(self, *arguments: Any) -> tuple[float, Any]:
-        """Call the function; its seconds, and its result."""
+    def __call__(self, *arguments: Any) -> tuple[float, int, Any]:
+        """Call the function; its seconds, the most bytes that its process held meanwhile, and its result."""
+        reset_peak()
         started = time.perf_counter()
         result = self.function(*arguments)
-        return time.perf_counter() - started, result
+        return time.perf_counter() - started, peak_bytes(), result

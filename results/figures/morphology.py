@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from results.figures.style import INK, require, styled
+from results.figures.style import INK, Margins, head, panels, require, styled
 
 SET_COLOURS = ("#222222", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
 SET_LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
@@ -24,7 +24,7 @@ class StatisticCurve:
     std: np.ndarray | None = None
 
 
-STATISTICS_IMAGES = 1000  # of a set: enough for means and spreads; all of a large one would only take longer
+STATISTICS_IMAGES = 250  # of a set: enough for means and spreads; all of a large one would only take longer
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ def morphology_statistics(sets: Sequence[Morphology]) -> Figure:
     Lines are means over the images, bands one standard deviation.
     """
     require(bool(sets), "morphology_statistics needs at least one set of images")
-    figure = Figure(figsize=(8.6, 5.6), layout="constrained")
-    correlation, density, path, fraction = figure.subplots(2, 2).flat
+    figure, grid = panels(2, 2, (3.5, 1.95), Margins(across=0.75, down=0.75, legend=0.25))
+    correlation, density, path, fraction = grid.flat
     for index, images in enumerate(sets):
         _draw_curve(correlation, images.two_point_correlation, images.label, index)
         _draw_curve(density, images.spectral_density, images.label, index)
@@ -74,7 +74,7 @@ def morphology_statistics(sets: Sequence[Morphology]) -> Figure:
     density.set(title="spectral density", xlabel="frequency (cycles per pixel)", ylabel="density (arbitrary units)")
     path.set(title="lineal path", xlabel="segment length (pixels)", ylabel="probability")
     fraction.set(title="volume fraction of the white phase", xlabel="volume fraction", ylabel="share of images")
-    figure.legend(*correlation.get_legend_handles_labels(), loc="outside upper center", ncols=len(sets))
+    head(figure, *correlation.get_legend_handles_labels(), ncols=len(sets))
     return figure
 
 
@@ -82,9 +82,8 @@ def morphology_statistics(sets: Sequence[Morphology]) -> Figure:
 def label_distribution(sets: Sequence[LabelDistribution], targets: Sequence[float]) -> Figure:
     """Per data set: histogram of the simulated absorption with the targets marked, and its tie to volume fraction."""
     require(bool(sets), "label_distribution needs at least one data set")
-    figure = Figure(figsize=(8.6, 0.3 + 2.5 * len(sets)), layout="constrained")
-    panels = figure.subplots(len(sets), 2, squeeze=False, sharex="col")
-    for (histogram, scatter), labels in zip(panels, sets, strict=True):
+    figure, grid = panels(len(sets), 2, (3.5, 1.75), Margins(across=0.75, down=0.75), sharex="col")
+    for (histogram, scatter), labels in zip(grid, sets, strict=True):
         known = np.isfinite(labels.y)
         _draw_histogram(histogram, labels.y[known], targets)
         histogram.set_title(f"{labels.dataset} · {known.sum()} simulated images", loc="left")

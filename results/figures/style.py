@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import LayoutEngine
 
 from results.files import atomic_path
 
@@ -70,6 +73,57 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
             return draw(*args, **kwargs)
 
     return drawn
+
+
+class _Arranged(LayoutEngine):
+    """Of a figure whose axes have their places already."""
+
+    _adjust_compatible = _colorbar_gridspec = True
+
+    def execute(self, fig: Figure) -> None:
+        """Leave it as it is."""
+
+
+@dataclass(frozen=True)
+class Margins:
+    """Room around axes and between them, in inches: for tick labels, names and titles as these figures have them."""
+
+    left: float = 0.72
+    right: float = 0.12
+    top: float = 0.3
+    bottom: float = 0.5
+    across: float = 0.62
+    down: float = 0.62
+    legend: float = 0.0  # above all of it
+
+
+def panels(
+    rows: int, columns: int, size: tuple[float, float], margins: Margins = Margins(), **options: Any
+) -> tuple[Figure, np.ndarray]:
+    """A figure with axes (rows, columns), each of one size in inches, at fixed distances.
+
+    Matplotlib's own arranging, by what stands beside the axes, takes longer than drawing them. ``options`` are those of
+    ``Figure.subplots``; with ``height_ratios`` the size is that of the tallest.
+    """
+    ratios = options.get("height_ratios", (1.0,) * rows)
+    inside = size[1] * sum(ratios) / max(ratios)
+    width = margins.left + columns * size[0] + (columns - 1) * margins.across + margins.right
+    height = margins.bottom + inside + (rows - 1) * margins.down + margins.top + margins.legend
+    figure = Figure(figsize=(width, height), layout=_Arranged())
+    figure.subplots_adjust(
+        left=margins.left / width,
+        right=1 - margins.right / width,
+        bottom=margins.bottom / height,
+        top=1 - (margins.top + margins.legend) / height,
+        wspace=margins.across / size[0],
+        hspace=margins.down / (inside / rows),
+    )
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def head(figure: Figure, *legend: Any, **options: Any) -> None:
+    """A legend of all panels, in the room above them."""
+    figure.legend(*legend, loc="upper center", bbox_to_anchor=(0.5, 1.0), borderaxespad=0.2, **options)
 
 
 def method_colours(methods: Iterable[str]) -> dict[str, str]:

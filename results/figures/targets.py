@@ -13,7 +13,18 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from results.figures.style import FAINT, INK, METHOD_COLOURS, method_colours, method_markers, require, styled
+from results.figures.style import (
+    FAINT,
+    INK,
+    METHOD_COLOURS,
+    Margins,
+    head,
+    method_colours,
+    method_markers,
+    panels,
+    require,
+    styled,
+)
 
 BAND = 0.05  # of a target, either side: the grey band
 GOLDEN = (5**0.5 - 1) / 2
@@ -54,20 +65,22 @@ def achieved_against_target(samples: Sequence[Achieved]) -> Figure:
     datasets = list(dict.fromkeys(sample.dataset for sample in samples))
     methods = list(dict.fromkeys(sample.method for sample in samples))
     targets = sorted({sample.target for sample in samples})
-    width = max(6.5, 1.4 + len(targets) * (0.5 + 0.34 * len(methods)))
-    figure = Figure(figsize=(width, 0.55 + 3.3 * len(datasets)), layout="constrained")
-    panels = figure.subplots(len(datasets), 1, sharex=True, squeeze=False)[:, 0]
-    for axes, dataset in zip(panels, datasets, strict=True):
+    handles = [*map(_method_handle, methods, *_looks(methods)), *_reading_handles()]
+    width = max(5.7, 0.6 + len(targets) * (0.5 + 0.34 * len(methods)))
+    beside = max(1, int(width / 1.6))  # handles in a line
+    margins = Margins(down=0.35, legend=0.1 + 0.19 * -(-len(handles) // beside))
+    figure, (*grid,) = panels(len(datasets), 1, (width, 2.7), margins, sharex=True)
+    rows = [axes for [axes] in grid]
+    for axes, dataset in zip(rows, datasets, strict=True):
         _draw_targets(axes, targets)
         for sample in samples:
             if sample.dataset == dataset:
                 _draw_strip(axes, sample, targets.index(sample.target), methods)
         axes.set_title(dataset, loc="left", weight="bold")
         axes.set_ylabel("simulated absorption")
-    panels[-1].set_xticks(range(len(targets)), [f"{target:.2f}" for target in targets])
-    panels[-1].set_xlabel("target absorption")
-    handles = [*_method_handles(panels[0], methods), *_reading_handles()]
-    figure.legend(handles=handles, loc="outside upper center", ncols=4 if len(handles) > 7 else len(handles))
+    rows[-1].set_xticks(range(len(targets)), [f"{target:.2f}" for target in targets])
+    rows[-1].set_xlabel("target absorption")
+    head(figure, handles=handles, ncols=beside)
     return figure
 
 
@@ -91,19 +104,18 @@ def optimization_history(histories: Sequence[SearchHistory]) -> Figure:
     require(bool(histories), "optimization_history needs at least one search")
     datasets = list(dict.fromkeys(history.dataset for history in histories))
     targets = sorted({history.target for history in histories})
-    size = (1.1 + 2.0 * len(targets), 0.7 + 1.9 * len(datasets))
-    figure = Figure(figsize=size, layout="constrained")
-    panels = figure.subplots(len(datasets), len(targets), sharex="row", sharey=True, squeeze=False)
-    for axes in panels.flat:
+    margins = Margins(left=0.9, bottom=0.55, across=0.12, down=0.55, legend=0.25)
+    figure, grid = panels(len(datasets), len(targets), (1.75, 1.35), margins, sharex="row", sharey=True)
+    for axes in grid.flat:
         axes.set_axis_off()
     for history in histories:
-        axes = panels[datasets.index(history.dataset), targets.index(history.target)]
+        axes = grid[datasets.index(history.dataset), targets.index(history.target)]
         axes.set_axis_on()
         _draw_history(axes, history)
     for row, dataset in enumerate(datasets):
-        panels[row, 0].set_ylabel(f"{dataset}\nREP (%)")
-    figure.supxlabel("sampled design, in order", size=9)
-    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, markerscale=3)
+        grid[row, 0].set_ylabel(f"{dataset}\nREP (%)")
+    figure.supxlabel("sampled design, in order", size=9, y=0.04)
+    head(figure, *grid[0, 0].get_legend_handles_labels(), ncols=3, markerscale=3)
     return figure
 
 
@@ -133,12 +145,13 @@ def _draw_strip(axes: Axes, sample: Achieved, position: int, methods: Sequence[s
         axes.hlines(np.median(known), centre - half, centre + half, color=colour, linewidth=1.2, zorder=4)
 
 
-def _method_handles(axes: Axes, methods: Sequence[str]) -> list[Artist]:
+def _looks(methods: Sequence[str]) -> tuple[list[str], list[str]]:
     colours, markers = method_colours(methods), method_markers(methods)
-    return [
-        axes.scatter([], [], s=28, color=colours[method], marker=markers[method], linewidths=0, label=method)
-        for method in methods
-    ]
+    return [colours[method] for method in methods], [markers[method] for method in methods]
+
+
+def _method_handle(method: str, colour: str, marker: str) -> Artist:
+    return Line2D([], [], color=colour, marker=marker, markersize=5.3, markeredgewidth=0, linestyle="", label=method)
 
 
 def _reading_handles() -> list[Artist]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from results.figures.style import FAINT, INK, require, styled
+from results.figures.style import FAINT, INK, Margins, panels, require, styled
 
 BUSY = "#0072B2"
+POINTS = 72.0  # in an inch
 MINUTE, HOUR = 60.0, 3600.0
 
 
@@ -33,19 +34,19 @@ def core_timeline(bars: Sequence[Bar], workers: int) -> Figure:
     require(bool(bars), "core_timeline needs at least one stage at work")
     scale, unit = _unit(max(bar.end for bar in bars))
     stages = list(dict.fromkeys(bar.stage for bar in bars))
-    heights = (1.2, 0.4 + 0.17 * len(stages))
-    figure = Figure(figsize=(7.2, 0.6 + sum(heights)), layout="constrained")
-    above, below = figure.subplots(2, 1, sharex=True, height_ratios=heights)
+    heights = (1.2, 0.2 + 0.17 * len(stages))
+    margins = Margins(left=0.3 + 0.058 * max(map(len, stages)), top=0.1, bottom=0.45, down=0.15)
+    figure, [[above], [below]] = panels(2, 1, (5.0, max(heights)), margins, sharex=True, height_ratios=heights)
     edges, cores = busy_cores(bars)
     above.stairs(cores, edges / scale, fill=True, color=BUSY, alpha=0.75)
     above.axhline(workers, color=INK, linewidth=0.9, linestyle="--")
     above.set(ylabel="cores at work", ylim=(0, 1.15 * max(workers, float(cores.max()))))
-    for bar in bars:
-        left, width = bar.start / scale, (bar.end - bar.start) / scale
-        height = 0.8 * min(1.0, bar.cores / workers)
-        row = stages.index(bar.stage)
-        below.barh(row, width, left=left, height=0.8, color=FAINT, alpha=0.25, linewidth=0)
-        below.barh(row, width, left=left, height=height, color=BUSY, linewidth=0)
+    rows = [stages.index(bar.stage) for bar in bars]
+    ends = [bar.start / scale for bar in bars], [bar.end / scale for bar in bars]
+    full = 0.8 * POINTS * heights[1] / (len(stages) + 1)  # of a bar's height, in points
+    below.hlines(rows, *ends, color=FAINT, alpha=0.25, linewidth=full)
+    below.hlines(rows, *ends, color=BUSY, linewidth=[full * min(1.0, bar.cores / workers) for bar in bars])
+    below.set_ylim(-1, len(stages))
     below.set(yticks=range(len(stages)), yticklabels=stages, xlabel=f"time since the first stage began ({unit})")
     below.tick_params(axis="y", labelsize=7)
     below.invert_yaxis()

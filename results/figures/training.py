@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from results.figures.style import FAINT, INK, method_colours, require, styled
+from results.figures.style import FAINT, INK, Margins, head, method_colours, panels, require, styled
 
 LOSS_COLOUR = "#0072B2"
 SMOOTHING = 50  # a smoothed curve averages over this fraction of its length: 1/50
@@ -34,9 +34,8 @@ def gan_losses(steps: np.ndarray, losses: Mapping[str, np.ndarray]) -> Figure:
         require(len(values) == len(steps), f"loss {name} has {len(values)} values for {len(steps)} steps")
     columns = 2 if len(losses) == 4 else min(3, len(losses))
     rows = -(-len(losses) // columns)
-    figure = Figure(figsize=(3.3 * columns, 2.3 * rows), layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False, sharex=True).flat
-    for axes, (name, values) in zip(panels, losses.items(), strict=False):
+    figure, grid = panels(rows, columns, (2.6, 1.5), Margins(across=0.8, legend=0.25), sharex=True)
+    for axes, (name, values) in zip(grid.flat, losses.items(), strict=False):
         axes.plot(steps, values, color=LOSS_COLOUR, alpha=0.3, linewidth=0.8, label="as trained")
         axes.plot(steps, _moving_mean(values), color=LOSS_COLOUR, label="moving mean")
         axes.set_title(name, loc="left")
@@ -44,7 +43,7 @@ def gan_losses(steps: np.ndarray, losses: Mapping[str, np.ndarray]) -> Figure:
         axes.set(xlabel="generator updates", ylabel="loss")
     for axes in figure.axes[len(losses) :]:
         axes.set_axis_off()
-    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    head(figure, *figure.axes[0].get_legend_handles_labels(), ncols=2)
     return figure
 
 
@@ -58,16 +57,15 @@ def mdn_training(curves: Sequence[TrainingCurve]) -> Figure:
     require(bool(curves), "mdn_training needs at least one curve")
     datasets = list(dict.fromkeys(curve.dataset for curve in curves))
     methods = list(dict.fromkeys(curve.method for curve in curves))
-    figure = Figure(figsize=(max(4.0, 2.9 * len(methods)), 0.5 + 2.3 * len(datasets)), layout="constrained")
-    panels = figure.subplots(len(datasets), len(methods), squeeze=False)
-    for axes in panels.flat:
+    figure, grid = panels(len(datasets), len(methods), (3.2 if len(methods) == 1 else 2.3, 1.6), Margins(across=0.75))
+    for axes in grid.flat:
         axes.set_axis_off()
     for dataset, method in dict.fromkeys((curve.dataset, curve.method) for curve in curves):
-        axes = panels[datasets.index(dataset), methods.index(method)]
+        axes = grid[datasets.index(dataset), methods.index(method)]
         axes.set_axis_on()
         own = [curve for curve in curves if (curve.dataset, curve.method) == (dataset, method)]
         _draw_curves(axes, own, method_colours(methods)[method])
-    for row in panels:
+    for row in grid:
         row[0].set_ylabel("negative log-likelihood")
     return figure
 

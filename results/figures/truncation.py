@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from results.figures.style import INK, require, styled
+from results.figures.style import INK, Margins, panels, require, styled
 from results.truncation import TruncationError
 
 
@@ -26,8 +26,8 @@ class TruncationSample:
 def truncation_error(samples: Sequence[TruncationSample]) -> Figure:
     """Per data set: property with more orders against the label, equal on the dashed line."""
     require(bool(samples), "truncation_error needs at least one data set")
-    figure = Figure(figsize=(0.4 + 3.6 * len(samples), 3.6), layout="constrained")
-    for axes, sample in zip(figure.subplots(1, len(samples), squeeze=False)[0], samples, strict=True):
+    figure, [row] = panels(1, len(samples), (2.8, 2.8), Margins(across=0.8))
+    for axes, sample in zip(row, samples, strict=True):
         known = np.isfinite(sample.again)
         axes.scatter(sample.labels[known], sample.again[known], s=14, color="#0072B2", alpha=0.7, linewidths=0)
         values = np.concatenate([sample.labels[known], sample.again[known]])
