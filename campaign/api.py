@@ -32,6 +32,8 @@ from campaign.run.prepare import CannotStartError, RunBusyError
 from campaign.slurm import submission
 from campaign.slurm.queue import queue_of, queues_of
 from campaign.slurm.submission import QueuedRun
+from campaign.spec.generator import ImagePreparation
+from campaign.spec.load import load_profile, load_spec
 from campaign.spec.profile import Profile, SlurmProfile
 from campaign.stages import KINDS
 
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from campaign.design.outcome import DesignOutcome
     from campaign.design.request import DesignRequest
     from campaign.run.replay import Replay
+    from campaign.run.simulate import SimulatedImages
     from results.query import Answer
     from results.store import SimulationStore
 
@@ -79,6 +82,7 @@ __all__ = [
     "query",
     "replay",
     "rewrite_report",
+    "simulate",
     "status",
     "statuses",
     "submit",
@@ -336,13 +340,55 @@ def export_store(store: Path, file: Path, *, authors: bool = False) -> int:
     return sum(rows.stop - rows.start for rows in map(opened.unit_rows, opened.done_units()))
 
 
-def import_data(data: Path, store: Path) -> tuple[int, int]:
-    """Make a store of an exported file or a published data set; rows with a label, and without."""
+def import_data(
+    data: Path,
+    store: Path,
+    preparation: ImagePreparation | None = None,
+    image_px: int | None = None,
+    y: str | None = None,
+) -> tuple[int, int, str]:
+    """Make a store of an exported file, a published data set, or images.
+
+    Rows with a label, and without, and what was done for images in words. How images become microstructures, their side
+    and their property are for those alone; see ``results.exchange.images``.
+    """
+    from results.designs.two_phases import Preparation, PreparationFacts
     from results.exchange.formats import import_store
+    from results.exchange.images import holds_images, import_images
     from results.layout import Status
 
-    status = import_store(data, store).read("status")["status"]
-    return int((status == Status.DONE).sum()), int((status == Status.FAILED).sum())
+    words = ""
+    if holds_images(data):
+        wanted = preparation or ImagePreparation()
+        how = Preparation(wanted.fit, wanted.threshold, wanted.white)
+        made = import_images(data, store, how, image_px, wanted.array, y)
+        words = PreparationFacts(**made.attributes["preparation"]).sentence()
+    elif preparation or image_px or y:
+        raise ValueError(f"{data} holds no images, so that nothing is to be said of how they are read")
+    else:
+        made = import_store(data, store)
+    status = made.read("status")["status"]
+    return int((status == Status.DONE).sum()), int((status == Status.FAILED).sum()), words
+
+
+def simulate(
+    spec: Path,
+    images: Path,
+    store: Path,
+    *,
+    profile: Profile | None = None,
+    preparation: ImagePreparation | None = None,
+    dataset: str | None = None,
+    progress: Progress = lambda done, total, what: None,
+) -> SimulatedImages:
+    """Simulate images of one's own by the physics of a spec into a store; see ``campaign.run.simulate``.
+
+    Raises ``campaign.spec.load.SpecError`` for a spec with mistakes, and whatever ``simulate_images`` raises.
+    """
+    from campaign.run.simulate import simulate_images
+
+    place = profile or load_profile()
+    return simulate_images(load_spec(spec).spec, images, store, place, preparation, dataset, progress)
 
 
 def replay(store: Path, row: int, profile: Profile) -> Replay:

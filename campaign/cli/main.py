@@ -186,6 +186,7 @@ app.command("validate-physics")(comparing.validate_physics)
 app.command("calibrate")(comparing.calibrate)
 app.command("import")(keeping.import_data)
 app.command("export")(keeping.export)
+app.command("simulate")(keeping.simulate)
 app.add_typer(keeping.app, name="store")
 
 

@@ -1,4 +1,4 @@
-"""Commands about one simulation store as a whole: verify it, export it, make one of a file."""
+"""Commands about one simulation store as a whole: verify it, export it, make one of a file or of images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from campaign import api
-from campaign.cli.options import BUSY, FAILED, Json, complain, console, errors_in_a_line, print_json, writing
+from campaign.cli.image_options import Array, Fitting, Threshold, White, Whites, preparation
+from campaign.cli.options import (
+    BUSY,
+    FAILED,
+    STOPPED,
+    Json,
+    ProfileFile,
+    SpecFile,
+    complain,
+    console,
+    errors_in_a_line,
+    located_errors,
+    print_json,
+    writing,
+)
 
 if TYPE_CHECKING:
     from results.verify import StoreCheck
@@ -61,15 +75,74 @@ def export(
 def import_data(
     data: Annotated[
         Path,
-        typer.Argument(help="what `campaign export` wrote, or a data set in the published layout (.hdf5: z, x, y)"),
+        typer.Argument(
+            help="what `campaign export` wrote, a data set in the published layout (.hdf5: z, x, y), or images: PNG, "
+            "TIFF, .npy, HDF5, Zarr, or a folder"
+        ),
     ],
     store: Annotated[Path, typer.Argument(help="the simulation store to make (.zarr)")],
+    y: Annotated[
+        str | None, typer.Option(help="property of each image: a .npy, .csv or .txt file, or an array beside them")
+    ] = None,
+    image_px: Annotated[int | None, typer.Option(help="side of the images; default: that of the first")] = None,
+    array: Array = None,
+    fit: Fitting = None,
+    threshold: Threshold = None,
+    white: Whites = White.BRIGHT,
 ) -> None:
-    """Make a simulation store of an exported file, or of a published data set."""
+    """Make a simulation store of an exported file, of a published data set, or of images."""
     with errors_in_a_line(), writing():
-        labelled, without = api.import_data(data, store)
+        how = preparation(array, fit, threshold, white)
+        labelled, without, words = api.import_data(data, store, how, image_px, y)
     beside = f", {without} without a label" if without else ""
+    if words:
+        console().print(words, soft_wrap=True, highlight=False)
     console().print(f"{labelled} labelled microstructures{beside} in {store}", soft_wrap=True)
+
+
+def simulate(
+    spec: SpecFile,
+    images: Annotated[
+        Path, typer.Argument(help="PNG, TIFF, .npy, HDF5 or Zarr, or a folder of pictures", metavar="IMAGES")
+    ],
+    store: Annotated[Path, typer.Argument(help="the simulation store to make (.zarr)", metavar="STORE")],
+    profile: ProfileFile = None,
+    dataset: Annotated[str | None, typer.Option(help="of the spec; default: the one of that image size")] = None,
+    array: Array = None,
+    fit: Fitting = None,
+    threshold: Threshold = None,
+    white: Whites = White.BRIGHT,
+    as_json: Json = False,
+) -> None:
+    """Simulate images of your own by a spec's physics; called again it goes on. Exit code 1: some failed."""
+    from campaign.cache.lease import LeaseBusyError
+    from campaign.record.display import counting
+    from campaign.spec.load import load_profile
+
+    with located_errors(), errors_in_a_line(), writing():
+        try:
+            with counting(console(stderr=True)) as progress:
+                made = api.simulate(
+                    spec,
+                    images,
+                    store,
+                    profile=load_profile(profile),
+                    preparation=preparation(array, fit, threshold, white),
+                    dataset=dataset,
+                    progress=progress,
+                )
+        except LeaseBusyError as error:
+            print(f"{store}: {error}", file=sys.stderr)
+            raise typer.Exit(BUSY) from None
+        except KeyboardInterrupt:
+            print("\nstopped; finished work is kept: the same command goes on", file=sys.stderr)
+            raise typer.Exit(STOPPED) from None
+    if as_json:
+        print_json({"store": str(store), "done": made.done, "failed": made.failed, "images": made.preparation})
+    else:
+        console().print(f"{made.preparation}\n{made.done} simulated, {made.failed} failed: {store}", soft_wrap=True)
+    if made.failed:
+        raise typer.Exit(FAILED)
 
 
 def _lines(check: StoreCheck, owner: str) -> list[str]:

@@ -32,7 +32,10 @@ def digest(value: Any) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """Hexadecimal content address of a file's bytes."""
+    """Hexadecimal content address of a file's bytes; of a folder, of the names and bytes of all files in it."""
+    if path.is_dir():
+        files = (file for file in sorted(path.rglob("*")) if file.is_file())
+        return digest([[file.relative_to(path).as_posix(), file_digest(file)] for file in files])
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()[:KEY_DIGITS]
 

@@ -20,6 +20,7 @@ from campaign.spec.load import LoadedSpec, load_profile, load_spec
 from campaign.spec.problems import suggestion
 from campaign.spec.profile import Profile
 from campaign.stages import KINDS
+from campaign.stages.microstructures import image_violations
 
 
 class UnknownStageError(LookupError):
@@ -49,7 +50,7 @@ class Campaign:
         """
         loaded_profile = load_profile(profile, on_cluster=on_cluster)
         cache = StageCache(loaded_profile.cache or runs / "cache")
-        return cls(load_spec(spec), loaded_profile, runs, cache)
+        return cls(load_spec(spec, image_violations), loaded_profile, runs, cache)
 
     @cached_property
     def pipeline(self) -> Pipeline:

@@ -123,15 +123,21 @@ def _with_copies(stage: Stage, pipeline: Pipeline, cache: StageCache) -> Stage:
 
 def _copied(path: Path, digest: str, cache: StageCache) -> Path:
     copy = cache.root / "inputs" / digest / path.name
-    if copy.is_file():
+    if copy.exists():
         return copy
     copy.parent.mkdir(parents=True, exist_ok=True)
     partial = copy.with_name(f".{copy.name}-{os.getpid()}.partial")
     try:
-        shutil.copyfile(path, partial)
+        if path.is_dir():
+            shutil.copytree(path, partial)
+        else:
+            shutil.copyfile(path, partial)
         if file_digest(partial) != digest:
             raise SourceChangedError(f"{path} was edited while the run was starting; submit again")
         partial.rename(copy)
     finally:
-        partial.unlink(missing_ok=True)
+        if partial.is_dir():
+            shutil.rmtree(partial, ignore_errors=True)
+        else:
+            partial.unlink(missing_ok=True)
     return copy

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from campaign.spec.base import NO_TEXT, Count, Model, NotNegative, Positive, Range, Real, Seed, share_violations
-from campaign.spec.paths import InputFile
+from campaign.spec.paths import InputFile, InputPath
 from campaign.spec.problems import Violation
 from ganmdn.limits import SAMPLES
 from ganmdn.microstructures import NYQUIST_PER_PX
@@ -57,7 +57,8 @@ class Microstructures(Model):
     fraction of the white phase are drawn per image from these ranges.
     """
 
-    count: Count = 2000
+    kind: Literal["random-fields"] = Field(default="random-fields", exclude=True, description="drawn by the campaign")
+    count: Count = Field(default=2000, description="images")
     # A GAN that learns from these makes textures as fine as the authors' published images.
     frequency_mean_per_px: Range = Range(low=0.09, high=0.14)
     frequency_std_per_px: Range = Range(low=0.005, high=0.02)
@@ -73,6 +74,43 @@ class Microstructures(Model):
             yield Violation(("frequency_mean_per_px",), rule, "for example [0.04, 0.10]")
         if deviation.low <= 0 or deviation.high >= NYQUIST_PER_PX:
             yield Violation(("frequency_std_per_px",), rule, "for example [0.005, 0.02]")
+
+
+class ImagePreparation(Model):
+    """How images of one's own become microstructures, square and of two phases."""
+
+    array: str | None = Field(default=None, description="name of the array, in a file or store that holds several")
+    fit: Literal["crop", "resize", "tile"] | None = Field(
+        default=None,
+        description="what becomes of images of another size: crop cuts the middle out, resize scales the largest "
+        "square in the middle, tile cuts as many as there is room for, side by side; default: they are refused",
+    )
+    threshold: Real | None = Field(
+        default=None,
+        description="grey level, in units of the file, above which a pixel is bright; default: between the values of "
+        "images that have two, else Otsu's threshold of each image",
+    )
+    white: Literal["bright", "dark"] = Field(default="bright", description="which pixels are 1")
+
+
+class OwnImages(ImagePreparation):
+    """Images of one's own, that the GAN learns from: each is one period of a pattern of two phases."""
+
+    kind: Literal["images"]
+    path: InputPath = Field(
+        description="PNG, TIFF, .npy, HDF5 or Zarr, or a folder of PNG, TIFF and .npy, relative to this file"
+    )
+
+
+def _microstructures_kind(value: Any) -> str:
+    kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
+    return kind or "random-fields"
+
+
+MicrostructuresBlock = Annotated[
+    Annotated[Microstructures, Tag("random-fields")] | Annotated[OwnImages, Tag("images")],
+    Discriminator(_microstructures_kind),
+]
 
 
 class RandomFeaturesBlock(Model):
@@ -133,14 +171,25 @@ class TrainedGenerator(Model):
 
     kind: Literal["train"]
     image_px: Count = Field(default=128, description="side of the training images; the authors used 128")
-    microstructures: Microstructures = Microstructures()
+    microstructures: MicrostructuresBlock = Field(default=Microstructures(), description="what the GAN learns from")
     training: GanTrainingBlock = GanTrainingBlock()
 
     def violations(self) -> Iterator[Violation]:
         """The training images fit the networks and fill a batch."""
         yield from _multiple_violations(self.image_px)
-        size, count = self.training.batch_size, self.microstructures.count
-        if count < SAMPLES:
+        if isinstance(self.microstructures, Microstructures):
+            yield from self.count_violations(self.microstructures.count)
+
+    def count_violations(self, count: int) -> Iterator[Violation]:
+        """So many images make a contact sheet, and fill a batch."""
+        size, is_own = self.training.batch_size, isinstance(self.microstructures, OwnImages)
+        if is_own and count < SAMPLES:
+            fix = "give more images, or larger ones and fit: tile"
+            yield Violation(("microstructures", "path"), f"must hold {SAMPLES} images or more", fix, str(count))
+        elif is_own and size > count:
+            rule = f"must not exceed the {count} images of microstructures.path"
+            yield Violation(("training", "batch_size"), rule, f"write {count} or less, or give more images", str(size))
+        elif count < SAMPLES:
             rule = f"must be at least {SAMPLES}, the images of a contact sheet"
             yield Violation(("microstructures", "count"), rule, f"write {SAMPLES} or more", str(count))
         elif size > count:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from campaign.spec.entry_points import (
     spec_type,
 )
 from campaign.spec.physics import Physics
-from campaign.spec.problems import Problem, SpecError, format_problems
+from campaign.spec.problems import Problem, SpecError, Violation, format_problems
 from campaign.spec.profile import LAPTOP, Profile, SlurmProfile
 from campaign.spec.reading.blanks import ODD_BLANK_FIX
 from campaign.spec.reading.tree import Node, key_text, node_at
@@ -72,8 +72,13 @@ class LoadedSpec:
     sources: tuple[Path, ...]
 
 
-def load_spec(path: str | Path) -> LoadedSpec:
+Check = Callable[[Spec], Iterable[Violation]]
+
+
+def load_spec(path: str | Path, check: Check = lambda spec: ()) -> LoadedSpec:
     """Read and check a campaign's YAML file; touches nothing else.
+
+    ``check`` gives what is wrong with a spec that keeps all rules: of files that it names.
 
     Relative paths in it start from its folder; ``include: FILE`` in any mapping lays the mapping's other keys over that
     file's.
@@ -86,6 +91,7 @@ def load_spec(path: str | Path) -> LoadedSpec:
     reader, root = _read(Path(path))
     kind, unjudged = _spec_type(reader, root)
     spec = _checked(reader, root, TypeAdapter(kind), unjudged)
+    _refuse(reader, problems_of_violations(check(spec), root, kind))
     return LoadedSpec(spec, Path(path), reader.texts[Path(path)], tuple(reader.texts))
 
 

@@ -73,6 +73,13 @@ def present_file(text: FileText, at: tuple[str, ...] = ()) -> Path:
     return path
 
 
+def _present_path(value: Any) -> Any:
+    if not isinstance(value, FileText):
+        return value
+    path = Path(os.path.normpath(value.folder / _expanded(value)))
+    return path if path.is_dir() else present_file(value)
+
+
 def _present_file(value: Any) -> Any:
     # Only text from a file is checked: a finished run's own record must load when its inputs have moved.
     return present_file(value) if isinstance(value, FileText) else value
@@ -96,6 +103,9 @@ ExpandedText = Annotated[str, BeforeValidator(_expanded_text)]
 
 InputFile = Annotated[Path, BeforeValidator(_present_file)]
 """A file that is read: relative to the file that names it, and there when a spec is loaded."""
+
+InputPath = Annotated[Path, BeforeValidator(_present_path)]
+"""A file or a folder that is read, likewise."""
 
 WorkFolder = Annotated[Path, BeforeValidator(_expanded_folder)]
 """A folder that is written: relative to the working directory, made when needed."""

@@ -13,7 +13,13 @@ from campaign.plan.footprint import Footprint
 from campaign.plan.kind import Stage, StageKind
 from campaign.spec.base import Count, Model, Seed
 from campaign.spec.campaign import Spec
-from campaign.spec.generator import AuthorsGenerator, GanTrainingBlock, TrainedGenerator, Vgg16FeaturesBlock
+from campaign.spec.generator import (
+    AuthorsGenerator,
+    GanTrainingBlock,
+    Microstructures,
+    TrainedGenerator,
+    Vgg16FeaturesBlock,
+)
 from campaign.stages.seeds import seed_for
 from results.designs.design_set import DesignSet
 
@@ -171,14 +177,18 @@ class GeneratorKind(StageKind[GeneratorConfig]):
 
 def _quality(results: StageResults) -> DataTable:
     """The generator's images of each data set beside held-out microstructures."""
-    from campaign.stages.generator_quality import MOST_IMAGES, judge, quality_table
+    from campaign.stages.generator_quality import MOST_IMAGES, judge, judge_beside, quality_table
 
     spec = results.spec
     assert isinstance(spec.generator, TrainedGenerator)
     qualities = {}
     for dataset in spec.datasets:
         latents = DesignSet.open(results.folder(f"latents/{dataset}"))
-        if len(latents) > 1:
-            images = latents.rows(slice(MOST_IMAGES))["image"]
-            qualities[dataset] = judge(images, spec.generator.microstructures, spec.seed)
+        if len(latents) < 2:
+            continue
+        images, wanted = latents.rows(slice(MOST_IMAGES))["image"], spec.generator.microstructures
+        if isinstance(wanted, Microstructures):
+            qualities[dataset] = judge(images, wanted, spec.seed)
+        elif quality := judge_beside(images, DesignSet.open(results.folder("microstructures")).images):
+            qualities[dataset] = quality
     return quality_table(qualities)

@@ -26,8 +26,21 @@ CAPTION = (
     "Distances between generated images and microstructures held out from the training: of volume fraction "
     "Kolmogorov-Smirnov, of curves Wasserstein-1 in standard deviations; in brackets as multiples of the floor, the "
     "distance between two held-out sets as large. Similarity: share of pixels in which two images agree, over that of "
-    "microstructures."
+    "microstructures. Images of one's own are those that were trained on."
 )
+
+
+def judge_beside(generated: np.ndarray, images: np.ndarray) -> GeneratorQuality | None:
+    """As ``judge``, beside images of one's own (m, h, w), which were trained on: none can be held out of so few.
+
+    They are cut to the size of the generated ones. None where they are smaller, or fewer than four.
+    """
+    from ganmdn.generator_quality import judge_generator
+
+    px, count = generated.shape[-1], min(len(generated), len(images) // 2, MOST_IMAGES)
+    if images.shape[-1] < px or count < 2:
+        return None
+    return judge_generator(generated[:count], images[: 2 * count, :px, :px])
 
 
 def judge(generated: np.ndarray, microstructures: Microstructures, seed: int) -> GeneratorQuality:

@@ -33,7 +33,12 @@ GRACE_S = 120.0  # for reading and writing, beside the simulations' own time
 
 
 def simulate_designs(
-    simulator: Simulator, physics: SimulatedPhysics, designs: Path, name: str, context: StageContext
+    simulator: Simulator,
+    physics: SimulatedPhysics,
+    designs: Path,
+    name: str,
+    context: StageContext,
+    attributes: Mapping[str, Any] | None = None,
 ) -> None:
     """Simulate every design of the folder ``designs`` into the store ``name``; does only what is missing.
 
@@ -49,6 +54,8 @@ def simulate_designs(
         File name of the store inside the stage's folder.
     context
         The running stage.
+    attributes
+        Further facts for the store to keep.
 
     Raises
     ------
@@ -61,7 +68,7 @@ def simulate_designs(
     """
     limit_s, shares_process = context.limits.simulation_s, context.shares_process
     job = SimulationJob(simulator, designs, context.folder / name, limit_s, shares_process)
-    store = _open_or_create(physics, job, context)
+    store = _open_or_create(physics, job, context, attributes or {})
     _prepare(store, context)
     _StoreFanOut(job, store, context).run()
     store.finish()
@@ -233,7 +240,9 @@ class BestRep:
             self._best = min(self._best, np.nanmin(rep, initial=np.inf))
 
 
-def _open_or_create(physics: SimulatedPhysics, job: SimulationJob, context: StageContext) -> SimulationStore:
+def _open_or_create(
+    physics: SimulatedPhysics, job: SimulationJob, context: StageContext, attributes: Mapping[str, Any]
+) -> SimulationStore:
     if job.store.is_dir():
         return SimulationStore.open(job.store, mode="r+")
     designs = DesignSet.open(job.designs)
@@ -241,13 +250,14 @@ def _open_or_create(physics: SimulatedPhysics, job: SimulationJob, context: Stag
     return SimulationStore.create(
         job.store,
         capacity=len(designs),
-        latent_shape=columns["z"].shape[1:],
+        latent_shape=columns["z"].shape[1:] if "z" in columns else None,
         image_px=designs.image_px,
         rows_per_unit=context.rows_per_unit,
         layers=job.simulator.layer_names,
         wavelengths_nm=job.simulator.wavelengths_nm,
         inputs={name: column.dtype for name, column in columns.items() if name not in STORE_COLUMNS},
         attributes={
+            **attributes,
             "physics": physics.model_dump(mode="json"),
             DESIGNS_ATTRIBUTE: os.path.relpath(job.designs, job.store.parent),
         },

@@ -52,6 +52,17 @@ def test_the_copy_holds_every_source_file_and_is_kept_while_it_is_right(pipeline
     assert (code / "ganmdn" / "gan.py").read_bytes() == (PROJECT / "ganmdn" / "gan.py").read_bytes()
 
 
+def test_an_input_folder_is_taken_from_a_copy(make_spec: Callable[..., Spec], tmp_path: Path) -> None:
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "a.png").write_bytes(b"first")
+    own = {"kind": "images", "path": tmp_path / "scans"}
+    spec = make_spec(generator={"kind": "train", "image_px": 32, "microstructures": own})
+    made = Pipeline.of(spec, KINDS)
+    copy = freeze(made, StageCache(tmp_path / "cache"), tmp_path / "run").pipeline["microstructures"].files["images"]
+    (tmp_path / "scans" / "a.png").write_bytes(b"edited")
+    assert [(each.name, each.read_bytes()) for each in copy.iterdir()] == [("a.png", b"first")]
+
+
 def test_input_files_are_taken_from_a_copy(pipeline: Pipeline, tmp_path: Path) -> None:
     frozen_run = freeze(pipeline, StageCache(tmp_path / "cache"), tmp_path / "run")
     (tmp_path / "weights.pickle").write_bytes(b"edited")

@@ -5,7 +5,7 @@ import pytest
 
 from campaign.spec.base import Range
 from campaign.spec.generator import Microstructures
-from campaign.stages.generator_quality import MOST_IMAGES, judge, quality_table
+from campaign.stages.generator_quality import MOST_IMAGES, judge, judge_beside, quality_table
 from campaign.stages.microstructures import ranges_of
 from campaign.stages.seeds import seed_for
 from ganmdn.microstructures import draw_microstructures
@@ -45,3 +45,18 @@ def test_the_table_gives_distances_as_multiples_of_the_floor() -> None:
     assert row["lineal path"] == f"{distance:.3f} ({distance / floor:.1f})"
     assert float(row["similarity"]) == pytest.approx(quality.similarity / quality.held_out_similarity, abs=1e-3)
     assert table.section == "microstructures"
+
+
+def test_images_of_one_s_own_are_judged_beside_themselves() -> None:
+    images = draw(ASKED)
+    quality = judge_beside(images, images)
+    assert quality is not None
+    assert (quality.images, quality.distance["volume_fraction"]) == (20, 0.0)
+    smaller = judge_beside(images[:, :16, :16], images)
+    assert smaller is not None
+    assert smaller.distance["volume_fraction"] == 0.0
+
+
+def test_too_few_or_too_small_images_judge_nothing() -> None:
+    assert judge_beside(draw(ASKED), draw(ASKED, 3)) is None
+    assert judge_beside(draw(ASKED), draw(ASKED)[:, :16, :16]) is None
