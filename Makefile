@@ -51,10 +51,11 @@ setup: .venv/.ready
 
 # Debian packages that some tests use; where they cannot be installed those tests skip and say why.
 debian:
-	@(for program in chromium sshfs ssh-keygen /usr/sbin/sshd; do command -v $$program || exit 1; done) >/dev/null || \
+	@(for program in chromium pdflatex sshfs ssh-keygen /usr/sbin/sshd; do command -v $$program || exit 1; done) >/dev/null || \
 	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-	    apt-get install -y -qq --no-install-recommends chromium openssh-client openssh-server sshfs; } >/dev/null 2>&1 || \
-	  echo "chromium or ssh are not here and could not be installed: tests that need them will skip"
+	    apt-get install -y -qq --no-install-recommends chromium openssh-client openssh-server sshfs \
+	    texlive-latex-recommended; } >/dev/null 2>&1 || \
+	  echo "chromium, ssh or LaTeX are not here and could not be installed: tests that need them will skip"
 	@PYTHONPATH=tests/slurm $(PYTHON) -m slurm_lab install || echo "tests on Slurm will skip"
 
 clean:

@@ -71,6 +71,11 @@ class JudgedRepeats:
         known = {name: part for name, part in parts.items() if all(each is not None for each in part)}
         return JudgedDesigns(**{name: np.concatenate(part) for name, part in known.items()})
 
+    def reps(self, target: float) -> list[np.ndarray]:
+        """REPs of each repeat's designs in percent, (n,), of those whose simulation succeeded."""
+        known = [each.y[np.isfinite(each.y)] for each in self.repeats]
+        return [100 * np.abs(y - target) / target for y in known]
+
     @property
     def distance(self) -> float | None:
         """Mean pairwise pixel distance within a repeat, mean of the repeats; None for single designs."""

@@ -20,6 +20,10 @@ REPEATED = (
     "Spread: standard deviation (ddof 1) of the mean REP, of a search of its best REP, between repeats with seeds of "
     "their own; the other REPs are over the designs of all repeats, times are means of the repeats."
 )
+BOOTSTRAPPED = (
+    "95 % interval: of the mean REP, by drawing repeats, and designs within them, again with replacement; with one "
+    "repeat it says nothing of other seeds."
+)
 COPIES = (
     f"* near-copies: designs of which some are identical, or which lie less than {NEAR_COPIES:g} times as far apart as "
     "the labels nearest to the target."
@@ -35,22 +39,26 @@ class Column:
     is_paper: bool = False
     is_mean: bool = False
     is_of_repeats: bool = False
+    is_interval: bool = False
 
 
 def columns(groups: Sequence[MethodGroup]) -> list[Column]:
-    """All columns right of the method; those of the paper and of repeats where any line has a figure for them."""
+    """All columns right of the method; of the paper, intervals and repeats where any line has a figure for them."""
     lines = [line for group in groups for line in group.lines]
     has_paper, has_repeats = any(line.paper for line in lines), any(len(line.repeat_reps) > 1 for line in lines)
+    has_intervals = any(line.interval for line in lines)
     wanted = [column for column in _all_columns() if has_paper or not column.is_paper]
+    wanted = [column for column in wanted if has_intervals or not column.is_interval]
     return [column for column in wanted if has_repeats or not column.is_of_repeats]
 
 
 def narrow_columns(groups: Sequence[MethodGroup]) -> list[Column]:
-    """Those that fit a terminal: of the paper the mean REP alone, failed designs instead of all.
+    """Those that fit a terminal: of the paper the mean REP alone, no intervals, failed designs instead of all.
 
     The spread between repeats, where there are some, takes the place of that between designs.
     """
     shown = [column for column in columns(groups) if not column.is_paper or column.heading == "mean REP, paper"]
+    shown = [column for column in shown if not column.is_interval]
     if any(column.is_of_repeats for column in shown):
         shown = [column for column in shown if column.heading != "std REP"]
     failed = Column("failed", lambda line: str(line.failed or ""))
@@ -78,13 +86,16 @@ def explanations(rows: Sequence[TableRow]) -> Iterator[str]:
     if any(len(row.repeat_reps) > 1 for row in rows):
         yield REPEATED
     yield JUDGED
+    if any(row.mean_rep_interval for row in rows):
+        yield BOOTSTRAPPED
     if any(row.are_near_copies for row in rows):
         yield COPIES
 
 
 def _all_columns() -> Iterator[Column]:
     yield from _pair("min REP", lambda figures: format_figure(figures.minimum_rep))
-    yield from _pair("mean REP", lambda figures: format_figure(figures.mean_rep))
+    ours, papers = _pair("mean REP", lambda figures: format_figure(figures.mean_rep))
+    yield from (ours, Column("95 % interval", lambda line: line.interval_cell, is_interval=True), papers)
     yield Column("spread", lambda line: format_figure(line.spread_rep), is_of_repeats=True)
     yield Column("oracle", lambda line: format_figure(line.standing.oracle_rep))
     yield Column("random label", lambda line: format_figure(line.standing.random_rep))

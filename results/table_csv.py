@@ -7,6 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, fields
 
+from results.bootstrap import Interval
 from results.paper import PaperRow
 from results.reach import Reach, TargetReach
 from results.tables import TableRow
@@ -20,6 +21,10 @@ TRUNCATION_COLUMNS = tuple(
 UNKNOWN = "-"  # among several figures of one cell
 TRUNCATION_COUNTS = 4  # the first columns hold whole numbers
 OWN_COLUMNS = (
+    "mean_rep_low_percent",
+    "mean_rep_high_percent",
+    "average_mean_rep_low_percent",
+    "average_mean_rep_high_percent",
     "spread_rep_percent",
     "seeds",
     "repeat_reps_percent",
@@ -87,8 +92,9 @@ def _own(row: TableRow) -> list[object]:
     of_repeats = " ".join(UNKNOWN if rep is None else str(rep) for rep in row.repeat_reps)
     spent = [row.labels, row.simulations, row.label_equivalents]
     tries = " ".join(map(str, row.rep_at_tries))
-    images = [row.mean_achieved, row.distance, row.copies, row.within_interval]
-    return [row.spread_rep, seeds, of_repeats, *spent, *images, tries]
+    intervals = [*(row.mean_rep_interval or (None, None)), *(row.average_interval or (None, None))]
+    judged = [row.mean_achieved, row.distance, row.copies, row.within_interval]
+    return [*intervals, row.spread_rep, seeds, of_repeats, *spent, *judged, tries]
 
 
 def _of_labels(row: TableRow) -> list[object]:
@@ -124,6 +130,8 @@ def _row(line: Mapping[str, str], reach: Reach | None) -> TableRow:
         copies=_count(line["copies"]),
         within_interval=_number(line["within_90_percent_interval"]),
         rep_at_tries=tuple(map(float, line["rep_at_tries_percent"].split())),
+        mean_rep_interval=_interval(line, "mean_rep"),
+        average_interval=_interval(line, "average_mean_rep"),
         published=bool(line["paper_seconds"]),
     )
 
@@ -161,6 +169,11 @@ def _truncation(line: Mapping[str, str]) -> TruncationError | None:
         return None
     counts, figures = cells[:TRUNCATION_COUNTS], cells[TRUNCATION_COUNTS:]
     return TruncationError(*map(int, counts), *map(_number, figures))
+
+
+def _interval(line: Mapping[str, str], name: str) -> Interval | None:
+    low, high = (line[f"{name}_{end}_percent"] for end in ("low", "high"))
+    return (float(low), float(high)) if low else None
 
 
 def _number(cell: str) -> float | None:

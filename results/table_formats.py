@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -18,6 +19,22 @@ from results.table_lines import Line, MethodGroup, method_groups
 from results.tables import TableRow
 from results.verdict import verdict
 
+LATEX_HEAD = r"""% needs \usepackage{booktabs,longtable}
+\begingroup
+\scriptsize
+\setlength{\tabcolsep}{3pt}
+\begin{longtable}{l*{COLUMNS}{r}}
+\caption{CAPTION} \\
+\toprule
+HEADINGS \\
+\midrule
+\endfirsthead
+\toprule
+HEADINGS \\
+\midrule
+\endhead
+\bottomrule
+\endlastfoot"""
 LATEX_SPECIAL = {character: f"\\{character}" for character in "&%$#_{}"} | {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -46,32 +63,24 @@ def to_markdown(rows: Sequence[TableRow]) -> str:
 
 
 def to_latex(rows: Sequence[TableRow]) -> str:
-    """LaTeX table for the package booktabs; what could be reached stands in its caption."""
+    """LaTeX table by booktabs and longtable, over as many pages as it needs; its caption says what could be reached."""
     groups = method_groups(rows)
     shown = columns(groups)
     body: list[str] = []
     for group in groups:
         title = _latex(f"{group.dataset} · {group.method}" + (" (baseline)" if group.is_baseline else ""))
-        body.append(rf"\midrule \multicolumn{{{len(shown) + 1}}}{{l}}{{\textbf{{{title}}}}} \\")
+        body.append(r"\midrule" if body else "%")
+        body.append(rf"\multicolumn{{{len(shown) + 1}}}{{l}}{{\textbf{{{title}}}}} \\*")
         for line in group.printed:
             cells = _cells(shown, group, line, r"\textbf{{{}}}".format, _latex)
             body.append(" & ".join([_latex(line.label), *cells]) + r" \\")
-    return "\n".join(
-        [
-            "% needs \\usepackage{booktabs}",
-            r"\begin{table}",
-            r"\centering",
-            rf"\caption{{{_latex(' '.join([*_reach_lines(rows), caption(rows)]))}}}",
-            rf"\begin{{tabular}}{{l*{{{len(shown)}}}{{r}}}}",
-            r"\toprule",
-            " & ".join(["target", *(_latex(column.heading) for column in shown)]) + r" \\",
-            *body,
-            r"\bottomrule",
-            r"\end{tabular}",
-            r"\end{table}",
-            "",
-        ]
-    )
+    parts = {
+        "COLUMNS": str(len(shown)),
+        "CAPTION": _latex(" ".join([*_reach_lines(rows), caption(rows)])),
+        "HEADINGS": " & ".join(["target", *(_latex_heading(column.heading) for column in shown)]),
+    }
+    head = re.sub("|".join(parts), lambda found: parts[found[0]], LATEX_HEAD)
+    return "\n".join([head, *body, r"\end{longtable}", r"\endgroup", ""])
 
 
 def to_rich(rows: Sequence[TableRow]) -> RichGroup:
@@ -141,6 +150,12 @@ def _markdown_line(cells: Sequence[str]) -> str:
 
 def _latex(text: str) -> str:
     return "".join(LATEX_SPECIAL.get(character, character) for character in text)
+
+
+def _latex_heading(text: str) -> str:
+    """Its words above each other, which leaves room for all columns."""
+    words = _latex(text).replace(r" \%", r"~\%").split()
+    return r"\shortstack[r]{" + r"\\".join(words) + "}"
 
 
 def _rich_table(groups: Sequence[MethodGroup]) -> RichTable:

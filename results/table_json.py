@@ -7,8 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from results.bootstrap import Interval
 from results.cost import TRIES
 from results.reach import Reach
+from results.table_lines import Line, method_groups
 from results.tables import TableRow
 from results.truncation import TruncationError
 
@@ -31,12 +33,16 @@ class JsonRow(_Part):
     min_rep: Percent | None = Field(description="REP of the best design of all repeats, in per cent of the target")
     mean_rep: Percent | None = Field(description="mean REP of the designs, in per cent; null for searches")
     std_rep: Percent | None = Field(description="standard deviation (ddof 0) of the designs' REP, in per cent")
+    mean_rep_interval: Interval | None = Field(
+        description="ends of the 95 % bootstrap interval of mean_rep, over designs and repeats"
+    )
     spread_rep: Percent | None = Field(
         default=None, description="standard deviation (ddof 1) of repeat_reps; null with fewer than two repeats"
     )
     repeat_reps: tuple[Percent | None, ...] = Field(
         default=(), description="mean REP of each repeat, in the order of seeds; of a search its best REP"
     )
+    designs: Number = Field(description="of all repeats, those that failed included; of a search its simulations")
     oracle_rep: Percent | None = Field(description="mean REP of as many labels as designs, the nearest to the target")
     rep_at_tries: dict[str, Percent] = Field(
         default_factory=dict,
@@ -52,6 +58,17 @@ class JsonRow(_Part):
     label_equivalents: float | None = Field(description="cost of those, in units of the cost of one label", ge=0)
     labels: Number | None = Field(description="that the method learnt or started from")
     failed: Number = Field(description="designs whose simulation failed; they count in no REP")
+
+
+class JsonAverage(_Part):
+    """One method on one data set: the mean over its targets, null where one of them has no figure."""
+
+    dataset: str = Field(description="name of the data set")
+    method: str = Field(description="name of the method")
+    min_rep: Percent | None = Field(description="mean of min_rep")
+    mean_rep: Percent | None = Field(description="mean of mean_rep")
+    mean_rep_interval: Interval | None = Field(description="ends of the 95 % bootstrap interval of that mean")
+    spread_rep: Percent | None = Field(description="standard deviation (ddof 1) of the repeats' means over targets")
 
 
 class JsonReach(_Part):
@@ -77,6 +94,7 @@ class JsonTable(_Part):
     """``table1.json`` of a run."""
 
     rows: tuple[JsonRow, ...]
+    averages: tuple[JsonAverage, ...]
     reach: dict[str, JsonReach] = Field(description="by data set")
     truncation: dict[str, JsonTruncation] = Field(description="by data set")
     utilisation: Share | None = Field(description="share of the workers' time in work; null for a run from the cache")
@@ -105,6 +123,7 @@ def json_table(
     """
     return JsonTable(
         rows=tuple(_row(row) for row in rows),
+        averages=tuple(_average(group.dataset, group.method, group.average) for group in method_groups(rows)),
         reach={reach.dataset: _reach(reach) for reach in reaches},
         truncation={reach.dataset: _truncation(truncations.get(reach.dataset)) for reach in reaches},
         utilisation=utilisation,
@@ -123,7 +142,7 @@ def from_json(text: str) -> JsonTable:
 
 
 def json_table_schema() -> dict[str, Any]:
-    """JSON Schema of ``table1.json``."""
+    """JSON Schema of ``table1.json``, as it lies in ``results/data/table1.schema.json``."""
     return JsonTable.model_json_schema()
 
 
@@ -136,8 +155,10 @@ def _row(row: TableRow) -> JsonRow:
         min_rep=row.minimum_rep,
         mean_rep=row.mean_rep,
         std_rep=row.std_rep,
+        mean_rep_interval=row.mean_rep_interval,
         spread_rep=row.spread_rep,
         repeat_reps=row.repeat_reps,
+        designs=row.designs,
         oracle_rep=row.at_target.oracle_rep,
         rep_at_tries={str(tries): rep for tries, rep in zip(TRIES, row.rep_at_tries, strict=False)},
         diversity=row.diversity,
@@ -146,6 +167,17 @@ def _row(row: TableRow) -> JsonRow:
         label_equivalents=row.label_equivalents,
         labels=row.labels,
         failed=row.failed,
+    )
+
+
+def _average(dataset: str, method: str, average: Line) -> JsonAverage:
+    return JsonAverage(
+        dataset=dataset,
+        method=method,
+        min_rep=average.ours.minimum_rep,
+        mean_rep=average.ours.mean_rep,
+        mean_rep_interval=average.interval,
+        spread_rep=average.spread_rep,
     )
 
 

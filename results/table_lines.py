@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from results.bootstrap import Interval
 from results.paper import PaperRow
 from results.reach import format_target
 from results.repeats import spread
@@ -44,7 +45,7 @@ class Standing:
 class Line:
     """One printed line: a target or the average over targets; ``paper`` is None without a published counterpart.
 
-    ``repeat_reps`` are the mean REPs of the repeats, see ``TableRow``.
+    ``repeat_reps`` are the mean REPs of the repeats, ``interval`` is the mean REP's own, see ``TableRow``.
     """
 
     label: str
@@ -54,11 +55,17 @@ class Line:
     failed: int
     standing: Standing = Standing()
     repeat_reps: tuple[float | None, ...] = ()
+    interval: Interval | None = None
 
     @property
     def spread_rep(self) -> float | None:
         """Standard deviation between repeats of the mean REP; None with fewer than two."""
         return spread(self.repeat_reps)
+
+    @property
+    def interval_cell(self) -> str:
+        """Both ends of the mean REP's 95 % interval."""
+        return NOT_APPLICABLE if self.interval is None else "–".join(map(format_figure, self.interval))
 
     @property
     def designs_cell(self) -> str:
@@ -113,7 +120,8 @@ def method_groups(rows: Sequence[TableRow]) -> list[MethodGroup]:
     datasets = list(dict.fromkeys(row.dataset for row in rows))
     keys = sorted(dict.fromkeys((row.dataset, row.method) for row in rows), key=lambda key: datasets.index(key[0]))
     lines = {key: tuple(_line(row) for row in rows if (row.dataset, row.method) == key) for key in keys}
-    averages = {key: _average(lines[key]) for key in keys}
+    intervals = {(row.dataset, row.method): row.average_interval for row in rows}
+    averages = {key: _average(lines[key], intervals[key]) for key in keys}
     best = {dataset: _best(averages, dataset) for dataset, _ in keys}
     return [
         MethodGroup(dataset, method, lines[dataset, method], averages[dataset, method], best[dataset] == method)
@@ -131,10 +139,11 @@ def _line(row: TableRow) -> Line:
         failed=row.failed,
         standing=Standing(reach.oracle_rep, reach.random_rep, row.diversity, row.are_near_copies),
         repeat_reps=row.repeat_reps,
+        interval=row.mean_rep_interval,
     )
 
 
-def _average(lines: Sequence[Line]) -> Line:
+def _average(lines: Sequence[Line], interval: Interval | None) -> Line:
     published = [line.paper for line in lines if line.paper]
     standings = [line.standing for line in lines]
     return Line(
@@ -151,6 +160,7 @@ def _average(lines: Sequence[Line]) -> Line:
             any(each.near_copies for each in standings),
         ),
         repeat_reps=_mean_repeats(lines),
+        interval=interval,
     )
 
 

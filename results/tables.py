@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from results.bootstrap import Interval
 from results.paper import PaperRow, published_row
 from results.reach import Reach, TargetReach
 from results.repeats import mean_known, spread
@@ -53,6 +54,9 @@ class TableRow:
         Least REP to expect of 1, 3, 10 and 30 designs of a repeat (``results.cost.rep_at_tries``), mean of the repeats.
     within_interval
         Share of the designs whose property lies in the 90 % interval that was predicted; None without predictions.
+    mean_rep_interval, average_interval
+        95 % bootstrap intervals of ``mean_rep``, and of the average over the targets of all rows of the method and data
+        set; see ``results.bootstrap``.
     published
         Whether data set and property are those of the paper, so that its figures may stand beside.
     """
@@ -78,6 +82,8 @@ class TableRow:
     copies: int | None = None
     within_interval: float | None = None
     rep_at_tries: tuple[float, ...] = ()
+    mean_rep_interval: Interval | None = None
+    average_interval: Interval | None = None
     published: bool = True
 
     def __post_init__(self) -> None:

@@ -18,6 +18,7 @@ from campaign.stages.simulator import SimulationConfig, Simulator
 if TYPE_CHECKING:
     from campaign.plan.spent import SpentByRepeats
     from campaign.work.context import StageContext
+    from results.bootstrap import Interval
     from results.figures.gallery import MethodDesigns
     from results.figures.targets import Achieved
     from results.judged import JudgedRepeats
@@ -70,6 +71,7 @@ class VerificationKind(StageKind[VerificationConfig]):
     def report(self, stages: Sequence[Stage[VerificationConfig]], results: StageResults) -> Iterator[object]:
         """Rows of the table, the best designs, and where all of them landed."""
         from campaign.plan.spent import SpentByRepeats
+        from results.bootstrap import mean_intervals
         from results.figures.targets import Achieved, achieved_against_target, in_band
         from results.judged import COLUMNS, PREDICTION, JudgedDesigns, JudgedRepeats
         from results.report import Picture
@@ -82,10 +84,14 @@ class VerificationKind(StageKind[VerificationConfig]):
             spent = SpentByRepeats.of(repeats, results)
             seeds = tuple(seed_of(results.spec, stage.repeat) for stage in repeats)
             dataset, method = repeats[0].dataset, repeats[0].method
-            for target in results.spec.targets:
-                designs = JudgedRepeats(tuple(JudgedDesigns.of(each, target) for each in columns))
+            judged = {
+                target: JudgedRepeats(tuple(JudgedDesigns.of(each, target) for each in columns))
+                for target in results.spec.targets
+            }
+            intervals, average = mean_intervals([designs.reps(target) for target, designs in judged.items()])
+            for (target, designs), interval in zip(judged.items(), intervals, strict=True):
                 achieved.append(Achieved(dataset, method, target, designs.together.y))
-                yield self._row(achieved[-1], designs, spent, seeds)
+                yield self._row(achieved[-1], designs, spent, seeds, interval, average)
             yield self._best(dataset, method, stores, results.spec)
         caption = (
             "Simulated absorption of every design beside the absorption that was asked for. A method works where its "
@@ -94,7 +100,13 @@ class VerificationKind(StageKind[VerificationConfig]):
         yield Picture("achieved", "achieved", achieved_against_target(achieved), caption)
 
     def _row(
-        self, achieved: Achieved, designs: JudgedRepeats, spent: SpentByRepeats, seeds: tuple[int, ...]
+        self,
+        achieved: Achieved,
+        designs: JudgedRepeats,
+        spent: SpentByRepeats,
+        seeds: tuple[int, ...],
+        interval: Interval | None,
+        average: Interval | None,
     ) -> TableRow:
         from ganmdn.metrics import RepSummary, residual_error_percentage
         from results.cost import mean_at_tries, rep_at_tries
@@ -123,6 +135,8 @@ class VerificationKind(StageKind[VerificationConfig]):
             copies=designs.copies,
             within_interval=together.within_interval,
             rep_at_tries=mean_at_tries([rep_at_tries(rep) for rep in reps]),
+            mean_rep_interval=interval,
+            average_interval=average,
         )
 
     def _best(self, dataset: str, method: str, stores: Sequence[SimulationStore], spec: Spec) -> MethodDesigns:

@@ -33,6 +33,8 @@ WHOLE = TableRow(
     copies=1,
     within_interval=0.9,
     rep_at_tries=(5.0, 2.0),
+    mean_rep_interval=(4.5, 5.5),
+    average_interval=(4.75, 5.25),
 )
 SEARCH = TableRow("data-ii", "bayesian-optimization", 0.6, 0.5, None, None, 911.0, 1, truncation=ERROR, reach=REACH)
 BARE = TableRow("mine", "other", 0.6, 0.5, 1.0, 1.0, 911.0, 1, published=False)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
+import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,6 +43,8 @@ def rows() -> list[TableRow]:
             failed=3 if (method, target) == ("pca-mdn", 0.75) else 0,
             reach=REACH,
             distance=None if method in searches else 0.14 if method == "direct-mdn" else 0.36,
+            mean_rep_interval=None if method in searches else (4.5 + number, 5.75 + number),
+            average_interval=None if method in searches else (4.75 + number, 5.5 + number),
         )
         for number, method in enumerate([*METHODS, "my_method", "nearest-labels"])
         for target in TARGETS
@@ -55,9 +60,9 @@ def shown(rows: list[TableRow], width: int) -> str:
 def test_markdown_has_equal_columns_and_a_caption(rows: list[TableRow]) -> None:
     text = to_markdown(rows)
     table = [line for line in text.splitlines() if line.startswith("|")]
-    assert {line.count("|") for line in table} == {16}
+    assert {line.count("|") for line in table} == {17}
     assert len(table) == 2 + 6 * 6
-    assert "| data-ii | gan-mdn | average | 0.12 | 0.53 | **5.00** | 9.20 | 1.17 | 9.00 | 3.00 |" in text
+    assert "| data-ii | gan-mdn | average | 0.12 | 0.53 | **5.00** | 4.75–5.50 | 9.20 | 1.17 | 9.00 | 3.00 |" in text
     assert text.count("**") == 2
     assert "| data-ii | *nearest-labels* | 0.55 |" in text
     assert "30 (3 failed)" in text
@@ -89,11 +94,31 @@ def test_columns_of_the_paper_stand_beside_its_own_data_alone(rows: list[TableRo
 
 def test_latex_is_booktabs_and_escaped(rows: list[TableRow]) -> None:
     text = to_latex(rows)
-    for command in (r"\toprule", r"\midrule", r"\bottomrule", r"\end{tabular}", r"\textbf{5.00}", r"my\_method"):
+    for command in (r"\toprule", r"\midrule", r"\bottomrule", r"\end{longtable}", r"\textbf{5.00}", r"my\_method"):
         assert command in text
     body = [line for line in text.splitlines() if line.endswith(r"\\") and " & " in line]
-    assert {line.count(" & ") for line in body if "multicolumn" not in line} == {12}
-    assert "%" not in text.replace(r"\%", "").replace("% needs", "")
+    assert {line.count(" & ") for line in body if "multicolumn" not in line} == {13}
+    assert "%" not in text.replace(r"\%", "").replace("% needs", "").replace("\n%\n", "\n")
+
+
+def test_latex_compiles_and_fits_the_page(rows: list[TableRow], tmp_path: Path) -> None:
+    latex = shutil.which("pdflatex")
+    if latex is None or subprocess.run(["kpsewhich", "booktabs.sty"], capture_output=True).returncode:
+        pytest.skip("needs LaTeX with booktabs: `make debian` installs Debian's texlive-latex-recommended")
+    odd = [replace(row, method="a_b%&#$~^{}|<>", repeat_reps=(4.0, 6.0)) for row in rows[:5]]
+    (tmp_path / "table1.tex").write_text(to_latex([*rows, *odd]), encoding="utf-8")
+    packages = r"\usepackage[a4paper,margin=2cm]{geometry}\usepackage{booktabs,longtable}"
+    body = r"\input{table1}\typeout{line is \the\linewidth}"
+    (tmp_path / "paper.tex").write_text(rf"\documentclass{{article}}{packages}\begin{{document}}{body}\end{{document}}")
+    command = [latex, "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
+    for _ in range(2):  # longtable measures its columns in the first pass
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stdout
+    assert (tmp_path / "paper.pdf").read_bytes().startswith(b"%PDF")
+    widths = re.findall(r"LT@entry\s*{\d+}{([\d.]+)pt}", (tmp_path / "paper.aux").read_text())
+    [line] = re.findall(r"line is ([\d.]+)pt", done.stdout)
+    assert len(widths) == 15
+    assert sum(map(float, widths)) <= float(line)
 
 
 @pytest.mark.parametrize("repeat_reps", [(), (4.0, 6.0, 5.0)])

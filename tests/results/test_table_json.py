@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from importlib.resources import files
 from pathlib import Path
 
 import jsonschema
@@ -26,6 +27,8 @@ ROWS = [
         reach=REACH,
         seeds=(7, 8, 9, 10),
         repeat_reps=(4.5, 5.5, None, 5.0),
+        mean_rep_interval=(4.0, 6.0),
+        average_interval=(4.25, 5.75),
         labels=59,
         simulations=0,
         label_equivalents=0.0,
@@ -48,8 +51,10 @@ def test_it_holds_what_its_schema_says() -> None:
                 "min_rep": 0.12,
                 "mean_rep": 5.0,
                 "std_rep": 3.0,
+                "mean_rep_interval": [4.0, 6.0],
                 "spread_rep": pytest.approx(0.5),
                 "repeat_reps": [4.5, 5.5, None, 5.0],
+                "designs": 30,
                 "oracle_rep": 0.4,
                 "rep_at_tries": {"1": 5.0, "3": 2.0},
                 "diversity": pytest.approx(0.75),
@@ -67,8 +72,10 @@ def test_it_holds_what_its_schema_says() -> None:
                 "min_rep": None,
                 "mean_rep": None,
                 "std_rep": None,
+                "mean_rep_interval": None,
                 "spread_rep": None,
                 "repeat_reps": [],
+                "designs": 1,
                 "oracle_rep": None,
                 "rep_at_tries": {},
                 "diversity": None,
@@ -77,6 +84,24 @@ def test_it_holds_what_its_schema_says() -> None:
                 "label_equivalents": None,
                 "labels": None,
                 "failed": 1,
+            },
+        ],
+        "averages": [
+            {
+                "dataset": "data-ii",
+                "method": "gan-mdn",
+                "min_rep": 0.12,
+                "mean_rep": 5.0,
+                "mean_rep_interval": [4.25, 5.75],
+                "spread_rep": pytest.approx(0.5),
+            },
+            {
+                "dataset": "data-i",
+                "method": "bayesian-optimization",
+                "min_rep": None,
+                "mean_rep": None,
+                "mean_rep_interval": None,
+                "spread_rep": None,
             },
         ],
         "reach": {
@@ -120,11 +145,22 @@ def test_what_is_not_of_the_schema_is_refused(change: dict[str, object]) -> None
 
 
 def test_every_field_of_a_row_says_what_it_is() -> None:
-    fields = json_table_schema()["$defs"]["JsonRow"]["properties"]
-    assert all(field.get("description") for field in fields.values())
+    for part in ("JsonRow", "JsonAverage"):
+        fields = json_table_schema()["$defs"][part]["properties"]
+        assert all(field.get("description") for field in fields.values())
+
+
+def test_the_schema_lies_in_the_package() -> None:
+    shipped = files("results").joinpath("data/table1.schema.json").read_text(encoding="utf-8")
+    assert json.loads(shipped) == json_table_schema(), "write json_table_schema() into it again"
 
 
 def test_the_example_in_the_documents_is_of_the_schema() -> None:
     document = Path(__file__).parents[2] / "docs" / "tables.md"
     (example,) = re.findall(r"```json\n(.*?)```", document.read_text(encoding="utf-8"), re.DOTALL)
     assert from_json(example).rows[0].mean_rep == 4.5
+    text = document.read_text(encoding="utf-8")
+    named = {part: set(json_table_schema()["$defs"][part]["properties"]) for part in ("JsonRow", "JsonAverage")}
+    shown = json.loads(example)
+    assert named == {"JsonRow": set(shown["rows"][0]), "JsonAverage": set(shown["averages"][0])}
+    assert "results/data/table1.schema.json" in text
