@@ -16,6 +16,7 @@ from campaign.stages.designs import DESIGNS_FOLDER
 from campaign.stages.simulator import SimulationConfig, Simulator
 
 if TYPE_CHECKING:
+    from campaign.plan.finished import StageRows
     from campaign.plan.spent import SpentByRepeats
     from campaign.work.context import StageContext
     from results.bootstrap import Interval
@@ -68,6 +69,17 @@ class VerificationKind(StageKind[VerificationConfig]):
     def cores(self, config: VerificationConfig) -> None:
         """All."""
 
+    def rows_behind(
+        self, stage: Stage[VerificationConfig], results: StageResults
+    ) -> Iterator[tuple[float, tuple[StageRows, ...]]]:
+        """The designs for each target."""
+        from campaign.plan.finished import StageRows
+        from results.store import SimulationStore
+
+        targets = SimulationStore.open(results.folder(stage.name) / STORE).read("target")["target"]
+        for target in results.spec.targets:
+            yield target, (StageRows(stage.name, tuple((targets == target).nonzero()[0].tolist())),)
+
     def report(self, stages: Sequence[Stage[VerificationConfig]], results: StageResults) -> Iterator[object]:
         """Rows of the table, the best designs, and where all of them landed."""
         from campaign.plan.spent import SpentByRepeats
@@ -108,12 +120,11 @@ class VerificationKind(StageKind[VerificationConfig]):
         interval: Interval | None,
         average: Interval | None,
     ) -> TableRow:
-        from ganmdn.metrics import RepSummary, residual_error_percentage
+        from ganmdn.metrics import RepSummary
         from results.cost import mean_at_tries, rep_at_tries
         from results.tables import TableRow, if_finite
 
         together = designs.together
-        reps = [residual_error_percentage(each.y, achieved.target) for each in designs.repeats]
         summary = RepSummary.of(together.y, achieved.target)
         return TableRow(
             achieved.dataset,
@@ -134,7 +145,7 @@ class VerificationKind(StageKind[VerificationConfig]):
             distance=designs.distance,
             copies=designs.copies,
             within_interval=together.within_interval,
-            rep_at_tries=mean_at_tries([rep_at_tries(rep) for rep in reps]),
+            rep_at_tries=mean_at_tries([rep_at_tries(rep) for rep in designs.reps(achieved.target)]),
             mean_rep_interval=interval,
             average_interval=average,
         )
