@@ -11,10 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from campaign.cache.stage_cache import StageCache
 from campaign.plan.again import ask_again as remember_again
 from campaign.plan.again import followers
-from campaign.plan.pipeline import Pipeline
 from campaign.plan.plan import run_folder_of
 from campaign.published.compare import calibrate, validate_physics, verify_authors
 from campaign.record import needs
@@ -22,8 +20,9 @@ from campaign.record.cancel_request import CancelRequest
 from campaign.record.events import EventLog, Listener
 from campaign.record.liveness import Follower, run_status
 from campaign.record.needs import DiskUsage, Unneeded
-from campaign.record.run_folder import DEFAULT_RUNS, Submission, find_runs, latest_spec
+from campaign.record.run_folder import DEFAULT_RUNS, find_runs, latest_spec
 from campaign.record.status import RunStatus
+from campaign.review.finished_run import NotFinishedError, cell_names, finished_results, read_table
 from campaign.run.campaign import Campaign, CodeChangedError, UnknownStageError, frozen_campaign
 from campaign.run.check_store import StoreBusyError, check_store
 from campaign.run.drive import FinishedRun, drive
@@ -35,7 +34,6 @@ from campaign.slurm.submission import QueuedRun
 from campaign.spec.generator import ImagePreparation
 from campaign.spec.load import load_profile, load_spec
 from campaign.spec.profile import Profile, SlurmProfile
-from campaign.stages import KINDS
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -43,6 +41,8 @@ if TYPE_CHECKING:
     from campaign.design.make import Progress
     from campaign.design.outcome import DesignOutcome
     from campaign.design.request import DesignRequest
+    from campaign.review.receipt import Receipt
+    from campaign.review.verify_table import TableCheck
     from campaign.run.replay import Replay
     from campaign.run.simulate import SimulatedImages
     from results.query import Answer
@@ -68,6 +68,7 @@ __all__ = [
     "ask_again",
     "calibrate",
     "cancel",
+    "cells",
     "check_store",
     "design",
     "disk_usage",
@@ -80,6 +81,7 @@ __all__ = [
     "latest_spec",
     "prune",
     "query",
+    "receipt",
     "replay",
     "rewrite_report",
     "simulate",
@@ -90,12 +92,9 @@ __all__ = [
     "unneeded",
     "validate_physics",
     "verify_authors",
+    "verify_table",
     "warnings",
 ]
-
-
-class NotFinishedError(Exception):
-    """A run has no results yet where they are needed."""
 
 
 def submit(
@@ -272,14 +271,10 @@ def rewrite_report(run_folder: Path, *, pdf: bool = False) -> Path:
     NotFinishedError
         Some of its stages have no result.
     """
-    submitted = Submission.read(run_folder)
-    pipeline, cache = Pipeline.of(submitted.spec, KINDS, submitted.keys), StageCache(submitted.cache)
-    missing = [stage.name for stage in pipeline.stages if not cache.has(stage.kind, pipeline.keys[stage.name])]
-    if missing:
-        raise NotFinishedError(f"{run_folder}: no results of {', '.join(missing)}; `campaign submit` its spec first")
+    _, results = finished_results(run_folder)
     from campaign.report.write import write_report
 
-    return write_report(run_folder, pipeline, cache, pdf=pdf)
+    return write_report(run_folder, results.pipeline, results.cache, pdf=pdf)
 
 
 def table(run_folder: Path) -> RenderableType:
@@ -298,6 +293,48 @@ def warnings(run_folder: Path) -> tuple[str, ...]:
     rows = from_csv((run_folder / "tables" / "table1.csv").read_text(encoding="utf-8"))
     reaches = {row.dataset: row.reach for row in rows if row.reach is not None}
     return verdict(rows, list(reaches.values())).warnings
+
+
+def receipt(run_folder: Path, cell: str) -> Receipt:
+    """What one cell of a finished run's Table 1 rests on, and its number computed again; see ``campaign.review``.
+
+    Raises
+    ------
+    FileNotFoundError
+        No run lies there.
+    NotFinishedError
+        It has not come to its table.
+    ValueError
+        The table has no such cell, or is of another version.
+    """
+    from campaign.review.finished_table import FinishedTable
+    from campaign.review.receipt import receipt as receipt_of
+
+    return receipt_of(FinishedTable.of_run(run_folder), cell)
+
+
+def cells(run_folder: Path) -> list[str]:
+    """Names of the cells of a finished run's table that have a receipt, by that table alone."""
+    return list(cell_names(read_table(run_folder)))
+
+
+def verify_table(
+    run_folder: Path,
+    sample: int,
+    *,
+    seed: int = 0,
+    tolerance: float | None = None,
+    profile: Profile | None = None,
+    progress: Progress = lambda done, total, what: None,
+) -> TableCheck:
+    """Compute a finished run's Table 1 again from its rows, and simulate some of them again.
+
+    Parameters and errors are those of ``campaign.review.verify_table.verify_table`` and of :func:`receipt`.
+    """
+    from campaign.review.finished_table import FinishedTable
+    from campaign.review.verify_table import verify_table as check
+
+    return check(FinishedTable.of_run(run_folder), sample, seed, tolerance, profile, progress)
 
 
 def query(store: Path, expression: str, limit: int | None = None) -> Sequence[dict[str, Any]]:

@@ -91,9 +91,10 @@ def _own(row: TableRow) -> list[object]:
     seeds = " ".join(map(str, row.seeds))
     of_repeats = " ".join(UNKNOWN if rep is None else str(rep) for rep in row.repeat_reps)
     spent = [row.labels, row.simulations, row.label_equivalents]
+    tries = " ".join(map(str, row.rep_at_tries))
     intervals = [*(row.mean_rep_interval or (None, None)), *(row.average_interval or (None, None))]
-    judged = [row.mean_achieved, row.distance, row.copies, row.within_interval, " ".join(map(str, row.rep_at_tries))]
-    return [*intervals, row.spread_rep, seeds, of_repeats, *spent, *judged]
+    judged = [row.mean_achieved, row.distance, row.copies, row.within_interval]
+    return [*intervals, row.spread_rep, seeds, of_repeats, *spent, *judged, tries]
 
 
 def _of_labels(row: TableRow) -> list[object]:

@@ -21,6 +21,7 @@ from campaign.cli import follow as following
 from campaign.cli import plan as explaining
 from campaign.cli import published as comparing
 from campaign.cli import query as asking
+from campaign.cli import review as reviewing
 from campaign.cli import store as keeping
 from campaign.cli import submit as submitting
 from campaign.cli.options import (
@@ -59,6 +60,8 @@ for command in (
     room.prune,
     designing.design,
     asking.query,
+    reviewing.receipt,
+    reviewing.verify_table,
 ):
     app.command()(command)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from campaign.plan.why import Difference, Explanation
     from campaign.published.agreement import Agreement
     from campaign.record.needs import DiskUsage
+    from campaign.review.receipt import Receipt
     from campaign.run.replay import Replay
 
 
@@ -35,6 +36,7 @@ STATE_STYLES = {
 CHECK_STYLES = {"ok": "green", "warning": "yellow", "failure": "bold red"}
 MAX_COLUMNS = 10
 WIDEST_VALUE = 40  # characters of a value in a table
+MOST_ROWS = 30  # of one store in a receipt, which --json tells whole
 NAMES_TOLD = 4  # stages that share a reason
 
 
@@ -192,6 +194,35 @@ def replay_table(again: Replay) -> Table:
         for position, (name, value) in enumerate(facts.items()):
             table.add_row(title if position == 0 else "", name, Text(_cell(value)))
     return table
+
+
+def receipt_table(found: Receipt) -> Group:
+    """A figure, as it stands in the table and as its rows make it; these rows, and the stages behind them."""
+    state = "the same" if found.agrees else Text("which is another", style=CHECK_STYLES["failure"])
+    told = [
+        Text(f"{found.cell} is {_figure(found.value)}"),
+        Text.assemble(f"computed again from its rows: {_figure(found.again)}, ", state),
+        Text(f"seeds {', '.join(map(str, found.seeds))}; git commit {found.git_commit or 'not known'}"),
+    ]
+    rows = _table(("rows of", "left"), ("target", "right"), ("row", "right"), ("y", "right"), ("REP %", "right"))
+    for each in found.rows:
+        for row, y, rep in list(zip(each.rows, each.y, each.rep, strict=True))[:MOST_ROWS]:
+            rows.add_row(each.stage, f"{each.target:g}", str(row), f"{y:.6f}", f"{rep:.4f}")
+        if len(each.rows) > MOST_ROWS:
+            left = f"{len(each.rows) - MOST_ROWS} more, to row {max(each.rows)}"
+            rows.add_row(each.stage, f"{each.target:g}", left, "", "")
+    stages = _table(("stage", "left"), ("key", "left"), ("code", "left"), ("schema", "right"), ("seed", "right"))
+    for stage in found.stages:
+        seed = "" if stage.seed is None else str(stage.seed)
+        stages.add_row(stage.name, stage.key, stage.code, str(stage.schema), seed)
+    stores = dict.fromkeys(str(each.store) for each in found.rows)
+    return Group(*told, Text(), rows, Text(), stages, Text(), *(Text(f"store: {each}") for each in stores))
+
+
+def _figure(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_figure, value))}]"
+    return "nothing" if value is None else f"{value:.6g}"
 
 
 def checks_table(checks: Sequence[Check]) -> Table:

@@ -69,7 +69,8 @@ def make_designs(
         progress(done, most, "simulations at most")
 
     rounds, tolerance = request.simulations, request.tolerance
-    with simulating(source.physics, profile, report) as simulate:
+    with simulating(profile, report) as simulate_by:
+        simulate = partial(simulate_by, source.physics)
         found = {
             key: verify(first[key], each.take, simulate, key[1], rounds, tolerance, source.reach)
             for key, each in sources.items()

@@ -20,31 +20,29 @@ from campaign.work.simulations import simulate_apart
 
 Row = Mapping[str, Any]
 Simulate = Callable[[Sequence[np.ndarray]], list[Row]]
+SimulateBy = Callable[[SimulatedPhysics, Sequence[np.ndarray]], list[Row]]
 
 
 @contextmanager
-def simulating(physics: SimulatedPhysics, profile: Profile | None, report: Callable[[int], None]) -> Iterator[Simulate]:
-    """What turns images (H, W) into rows of a store, in the same order; workers start with the first image.
+def simulating(profile: Profile | None, report: Callable[[int], None]) -> Iterator[SimulateBy]:
+    """What turns physics and images (H, W) into rows of a store, in the same order; workers start with the first image.
 
     Parameters
     ----------
-    physics
-        By which the images are simulated.
     profile
         Where; None for this process.
     report
         Called with the number of simulations that have ended since the last call.
     """
-    simulator = Simulator.from_config(physics)
     resources = Resources(profile or InProcessProfile(kind="in-process"))
     with tempfile.TemporaryDirectory(prefix="design-") as folder, closing(resources):
         progress = StageProgress("design", lambda *_, **__: None)
         context = StageContext(Path(folder), resources, progress, 1, Path(folder) / "logs", "design")
 
-        def simulate(images: Sequence[np.ndarray]) -> list[Row]:
+        def simulate(physics: SimulatedPhysics, images: Sequence[np.ndarray]) -> list[Row]:
             if not images:
                 return []
-            columns = simulate_apart(simulator, np.stack(images), context, lambda done: report(1))
+            columns = simulate_apart(Simulator.from_config(physics), np.stack(images), context, lambda done: report(1))
             return [{name: column[place] for name, column in columns.items()} for place in range(len(images))]
 
         yield simulate

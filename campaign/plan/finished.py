@@ -11,6 +11,14 @@ from campaign.spec.campaign import Spec
 
 
 @dataclass(frozen=True)
+class StageRows:
+    """Some rows of the store of a finished stage."""
+
+    stage: str
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class StageResults:
     """Finished stages of one pipeline, by name."""
 

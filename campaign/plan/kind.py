@@ -16,7 +16,7 @@ from campaign.spec.campaign import Spec
 from campaign.spec.entry_points import Provider
 
 if TYPE_CHECKING:
-    from campaign.plan.finished import StageResults
+    from campaign.plan.finished import StageResults, StageRows
 
 StageConfig = TypeVar("StageConfig", bound=Model)
 
@@ -150,6 +150,12 @@ class StageKind(ABC, Generic[StageConfig]):
 
     def warnings(self, stages: Sequence[Stage[StageConfig]], results: StageResults) -> Iterator[str]:
         """What finished stages of this kind tell against running the campaign as it stands, a sentence each."""
+        return iter(())
+
+    def rows_behind(
+        self, stage: Stage[StageConfig], results: StageResults
+    ) -> Iterator[tuple[float, tuple[StageRows, ...]]]:
+        """Simulations that lines of Table 1 rest on, by target; none of a stage that gives the table no line."""
         return iter(())
 
     def report(self, stages: Sequence[Stage[StageConfig]], results: StageResults) -> Iterator[object]:

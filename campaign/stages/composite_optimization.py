@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from campaign.plan.config import searches
-from campaign.plan.finished import StageResults
+from campaign.plan.finished import StageResults, StageRows
 from campaign.plan.kind import Stage, StageKind
 from campaign.plan.repeats import repeats_of
 from campaign.plan.search_stage import search_stage
@@ -119,6 +119,14 @@ class CompositeOptimizationKind(StageKind[CompositeOptimizationConfig]):
     def rows_per_unit(self, config: CompositeOptimizationConfig, usual: int) -> int:
         """One batch."""
         return config.batch
+
+    def rows_behind(
+        self, stage: Stage[CompositeOptimizationConfig], results: StageResults
+    ) -> Iterator[tuple[float, tuple[StageRows, ...]]]:
+        """Starting pairs and all simulations of the search."""
+        from campaign.stages.search_report import rows_behind
+
+        yield from rows_behind(stage, stage.config.targets)
 
     def report(self, stages: Sequence[Stage[CompositeOptimizationConfig]], results: StageResults) -> Iterator[object]:
         """Rows of the table, the best designs, and how every search went."""

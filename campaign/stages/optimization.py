@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from campaign.plan.config import PluggedPart, searches
-from campaign.plan.finished import StageResults
+from campaign.plan.finished import StageResults, StageRows
 from campaign.plan.kind import Stage, StageKind
 from campaign.plan.repeats import repeats_of
 from campaign.plan.search_stage import search_stage
@@ -185,6 +185,14 @@ class OptimizationKind(StageKind[OptimizationConfig]):
     def rows_per_unit(self, config: OptimizationConfig, usual: int) -> int:
         """One batch."""
         return config.batch
+
+    def rows_behind(
+        self, stage: Stage[OptimizationConfig], results: StageResults
+    ) -> Iterator[tuple[float, tuple[StageRows, ...]]]:
+        """Starting pairs and all simulations of the search."""
+        from campaign.stages.search_report import rows_behind
+
+        yield from rows_behind(stage, (stage.config.target,))
 
     def report(self, stages: Sequence[Stage[OptimizationConfig]], results: StageResults) -> Iterator[object]:
         """Rows of the table, the best designs, and how every search went."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from campaign.plan.config import searches
-from campaign.plan.finished import StageResults
+from campaign.plan.finished import StageResults, StageRows
 from campaign.plan.footprint import Footprint, images_footprint
 from campaign.plan.kind import Stage, StageKind
 from campaign.plan.repeats import repeats_of
@@ -89,6 +89,14 @@ class SampledSearchKind(StageKind[SampledSearchConfig]):
     def footprint(self, config: SampledSearchConfig) -> Footprint:
         """Latents and images."""
         return images_footprint(config.iterations, config.image_px)
+
+    def rows_behind(
+        self, stage: Stage[SampledSearchConfig], results: StageResults
+    ) -> Iterator[tuple[float, tuple[StageRows, ...]]]:
+        """Starting pairs and all simulations of the search."""
+        from campaign.stages.search_report import rows_behind
+
+        yield from rows_behind(stage, results.spec.targets)
 
     def report(self, stages: Sequence[Stage[SampledSearchConfig]], results: StageResults) -> Iterator[object]:
         """Rows of the table, the best designs, and how every search went."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from campaign.plan.finished import StageResults
+from campaign.plan.finished import StageResults, StageRows
 from campaign.plan.kind import Stage, by_repeats
 from campaign.stages.labels import STORE as LABELS
 
@@ -60,6 +60,13 @@ def search_pieces(
             best.setdefault((first.dataset, first.method), []).append(design)
     for (dataset, method), designs in best.items():
         yield MethodDesigns(dataset, method, tuple(designs))
+
+
+def rows_behind(stage: Stage[Any], targets: Sequence[float]) -> Iterator[tuple[float, tuple[StageRows, ...]]]:
+    """The starting pairs of a search and all its simulations, for every target that it served."""
+    labels = StageRows(stage.inputs["labels"], tuple(range(stage.config.initial)))
+    for target in targets:
+        yield target, (labels, StageRows(stage.name, tuple(range(stage.simulations))))
 
 
 def _found(stage: Stage[Any], results: StageResults, target: float, served: int, store: str) -> Found:

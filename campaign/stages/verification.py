@@ -16,6 +16,7 @@ from campaign.stages.designs import DESIGNS_FOLDER
 from campaign.stages.simulator import SimulationConfig, Simulator
 
 if TYPE_CHECKING:
+    from campaign.plan.finished import StageRows
     from campaign.plan.spent import SpentByRepeats
     from campaign.work.context import StageContext
     from results.bootstrap import Interval
@@ -67,6 +68,17 @@ class VerificationKind(StageKind[VerificationConfig]):
 
     def cores(self, config: VerificationConfig) -> None:
         """All."""
+
+    def rows_behind(
+        self, stage: Stage[VerificationConfig], results: StageResults
+    ) -> Iterator[tuple[float, tuple[StageRows, ...]]]:
+        """The designs for each target."""
+        from campaign.plan.finished import StageRows
+        from results.store import SimulationStore
+
+        targets = SimulationStore.open(results.folder(stage.name) / STORE).read("target")["target"]
+        for target in results.spec.targets:
+            yield target, (StageRows(stage.name, tuple((targets == target).nonzero()[0].tolist())),)
 
     def report(self, stages: Sequence[Stage[VerificationConfig]], results: StageResults) -> Iterator[object]:
         """Rows of the table, the best designs, and where all of them landed."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -20,7 +22,7 @@ from campaign.cache.owner import Owner
 from campaign.cache.stage_cache import StageCache
 from campaign.plan.finished import StageResults
 from campaign.plan.pipeline import Pipeline
-from campaign.plan.plan import make_plan
+from campaign.plan.plan import PLAN_FILE, make_plan
 from campaign.record.driver import OWNER_NAME
 from campaign.record.run_folder import keep_submission
 from campaign.spec.campaign import Spec
@@ -223,6 +225,27 @@ def finished_run(finished: tuple[StageResults, Path]) -> Path:
     plan = make_plan(results.pipeline, folder.parent, results.cache, workers=1)
     keep_submission(folder, loaded, InProcessProfile(kind="in-process"), results.cache.root, plan)
     return folder
+
+
+@pytest.fixture(scope="session")
+def reported_run(finished: tuple[StageResults, Path], finished_run: Path) -> Path:
+    """That run with its tables, figures and report; for all tests, so none may change it."""
+    from campaign.report.write import write_report
+
+    results, _ = finished
+    write_report(finished_run, results.pipeline, results.cache)
+    return finished_run
+
+
+@pytest.fixture
+def own_run(reported_run: Path, tmp_path: Path) -> Path:
+    """A copy of it with a cache of its own, for a test to change."""
+    shutil.copytree(reported_run, tmp_path / "own" / "run", symlinks=True)
+    shutil.copytree(reported_run.parent / "cache", tmp_path / "own" / "cache", symlinks=True)
+    plan = tmp_path / "own" / "run" / PLAN_FILE
+    changed = json.loads(plan.read_text()) | {"cache": str(tmp_path / "own" / "cache")}
+    plan.write_text(json.dumps(changed))
+    return plan.parent
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Finished runs: traced to their simulations, checked, compared, packed."""

@@ -1,0 +1,86 @@
+"""Finished runs as the shell sees them: receipts and checks of their tables."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from command import campaign
+
+from campaign.cli.review import _cells
+
+CELL = "data-ii/gan-mdn/0.6/mean_rep"
+
+
+@pytest.fixture
+def wrong_run(reported_run: Path, tmp_path: Path) -> Path:
+    """The run with a first figure that its rows do not make."""
+    run = tmp_path / "wrong"
+    shutil.copytree(reported_run, run, symlinks=True)
+    table = json.loads((run / "tables" / "table1.json").read_text())
+    table["rows"][0]["mean_rep"] = 1.5
+    (run / "tables" / "table1.json").write_text(json.dumps(table))
+    return run
+
+
+def test_a_receipt_for_people_and_for_programs(reported_run: Path) -> None:
+    done = campaign("receipt", reported_run, CELL)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(campaign("receipt", reported_run, CELL, "--json").stdout)
+    assert done.stdout.splitlines()[:2] == [
+        f"{CELL} is {told['value']:.6g}",
+        f"computed again from its rows: {told['value']:.6g}, the same",
+    ]
+    assert [stage["key"] in done.stdout for stage in told["stages"]] == [True] * len(told["stages"])
+    assert f"{told['rows'][0]['y'][0]:.6f}" in done.stdout
+
+
+def test_a_figure_that_comes_out_different_ends_with_1(wrong_run: Path) -> None:
+    done = campaign("receipt", wrong_run, CELL)
+    assert done.returncode == 1
+    assert "is 1.5" in done.stdout
+    assert "which is another" in done.stdout
+
+
+def test_a_table_is_verified_or_refused(reported_run: Path, wrong_run: Path) -> None:
+    done = campaign("verify-table", reported_run, "--sample", "2")
+    assert done.returncode == 0, done.stderr
+    assert "2 of 2 designs come out as stored" in done.stdout
+    assert done.stdout.endswith("the table is as its designs are\n")
+    refused = campaign("verify-table", wrong_run, "--sample", "0")
+    assert refused.returncode == 1
+    assert f"  {CELL}: the table says 1.5, its rows " in refused.stdout
+    assert refused.stdout.endswith("the table is refused\n")
+    told = json.loads(campaign("verify-table", wrong_run, "--sample", "1", "--json").stdout)
+    assert (told["is_true"], told["wrong"][0]["cell"], told["simulated"][0]["agrees"]) == (False, CELL, True)
+
+
+@pytest.mark.parametrize("command", [("receipt", CELL), ("verify-table",)])
+def test_what_is_no_finished_run_is_said_in_a_line(
+    command: tuple[str, ...], finished_run: Path, tmp_path: Path
+) -> None:
+    name, *more = command
+    missing = campaign(name, tmp_path, *more)
+    assert (missing.returncode, missing.stderr) == (2, f"{tmp_path}: not a run's folder (no spec.json)\n")
+    without = tmp_path / "run"
+    shutil.copytree(finished_run, without, symlinks=True)
+    shutil.rmtree(without / "tables", ignore_errors=True)
+    done = campaign(name, without, *more)
+    assert done.returncode == 2
+    assert done.stderr == f"{without}: has no tables/table1.json; `campaign resume {without}` goes on\n"
+
+
+def test_a_wrong_tolerance_is_refused(reported_run: Path) -> None:
+    done = campaign("verify-table", reported_run, "--tolerance", "-1")
+    assert (done.returncode, done.stderr) == (2, "--tolerance must be a number from 0 on, got -1\n")
+
+
+def test_cells_are_completed_part_by_part(reported_run: Path, tmp_path: Path) -> None:
+    context = SimpleNamespace(params={"run": str(reported_run)})
+    assert _cells(context, "da") == ["data-ii/"]
+    assert _cells(context, "data-ii/gan") == ["data-ii/gan-mdn/"]
+    assert "data-ii/gan-mdn/0.6/mean_rep" in _cells(context, "data-ii/gan-mdn/0.6/m")
+    assert _cells(SimpleNamespace(params={"run": str(tmp_path)}), "") == []
