@@ -58,6 +58,7 @@ class StageContext:
     def tasks(self, function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Run one function on the workers for each tuple of arguments, and wait for all results, in order."""
         kind, pool = self._kind(function), self.resources.pool
+        self.progress.flush()  # what was found of an earlier run goes by at once, and this may take minutes
         self.resources.raise_unless_admitted(kind, rounds=math.ceil(len(arguments) / pool.workers))
         remote = self._remote(function)
         futures = [pool.submit(remote, *each) for each in arguments]
