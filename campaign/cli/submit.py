@@ -29,6 +29,7 @@ from campaign.cli.options import (
     print_json,
 )
 from campaign.record.display import display, format_seconds
+from campaign.record.run_folder import DamagedRunError
 from campaign.run.freeze import CODE_FOLDER
 from campaign.run.interrupt import ctrl_c
 from campaign.spec.entry_points import PluginError
@@ -104,7 +105,7 @@ def _frozen(run: Path, profile: Path | None) -> api.Campaign:
     try:
         with located_errors():
             return api.frozen_campaign(run, profile)
-    except (FileNotFoundError, PluginError) as error:
+    except (FileNotFoundError, PluginError, DamagedRunError) as error:
         complain(str(error))
     except api.CodeChangedError as error:
         if restart.is_frozen() or not (run / CODE_FOLDER).is_dir():
