@@ -17,6 +17,7 @@ SCHEMA = "ganmdn-simulations"
 SCHEMA_VERSION = 3
 RESERVED_ATTRIBUTES = ("schema", "schema_version", "layout", "finished", "columns")
 GROUP_FILE = "zarr.json"
+STORE_HINT = "RUN/stages/labels/DATASET/labels.zarr"
 MEND = "copy it again, or remove the run's report.html and `campaign submit` its spec, which computes what is lost"
 
 
@@ -38,7 +39,9 @@ def open_group(path: Path, mode: Literal["r", "r+"]) -> tuple[zarr.Group, StoreL
             or f"{path} is not a simulation store: its attribute schema is {schema!r}, not {SCHEMA!r}"
         )
     if version != SCHEMA_VERSION:
-        raise StoreError(f"{path} has schema version {version}, this program reads {SCHEMA_VERSION}; compute it again")
+        is_newer = isinstance(version, int) and version > SCHEMA_VERSION
+        fix = "read it with the program that wrote it, or a newer one" if is_newer else "compute it again"
+        raise StoreError(f"{path} has schema version {version}, this program reads {SCHEMA_VERSION}; {fix}")
     try:
         return group, StoreLayout.from_attributes(attributes["layout"])
     except (ValueError, TypeError, KeyError) as error:
@@ -76,7 +79,7 @@ def _why_no_store(path: Path) -> str:
         return ""
     if path.is_dir() and (path / "status").is_dir():
         return f"{path} is not a whole simulation store: its {GROUP_FILE} is missing; {MEND}"
-    return f"{path} is not a simulation store: it holds no Zarr v3 group"
+    return f"{path} is not a simulation store: it holds no Zarr v3 group; name a folder such as {STORE_HINT}"
 
 
 def is_store(folder: Path) -> bool:

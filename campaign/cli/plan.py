@@ -24,6 +24,7 @@ from campaign.cli.options import (
     print_json,
     writing,
 )
+from campaign.record.run_folder import DamagedRunError
 
 
 class Drawing(StrEnum):
@@ -91,7 +92,7 @@ def why(
     as_json = as_json or style is Style.JSON
     try:
         explanation = open_campaign(spec or api.latest_spec(runs), profile, runs, as_json).why(stage)
-    except (FileNotFoundError, api.UnknownStageError) as error:
+    except (FileNotFoundError, DamagedRunError, api.UnknownStageError) as error:
         complain(str(error))
     if as_json:
         print_json(explanation.to_dict())

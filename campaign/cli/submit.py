@@ -29,12 +29,14 @@ from campaign.cli.options import (
     print_json,
 )
 from campaign.record.display import display, format_seconds
+from campaign.record.run_folder import DamagedRunError
 from campaign.run.freeze import CODE_FOLDER
 from campaign.run.interrupt import ctrl_c
 from campaign.spec.entry_points import PluginError
 from campaign.spec.profile import SlurmProfile
 
 Wait = Annotated[bool, typer.Option("--wait", help="under Slurm: follow the run until it ends")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="only say where the run lies, and what went wrong")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="under Slurm: show the sbatch script and send nothing")]
 
 
@@ -44,6 +46,7 @@ def submit(
     runs: Runs = api.DEFAULT_RUNS,
     wait: Wait = False,
     dry_run: DryRun = False,
+    quiet: Quiet = False,
     as_json: Json = False,
     style: Format = Style.TEXT,
 ) -> None:
@@ -52,9 +55,9 @@ def submit(
     with ctrl_c():
         campaign = open_campaign(spec, profile, runs, as_json, on_cluster=True)
         if not dry_run:
-            run = _submitted(campaign, f"campaign submit {spec}", as_json)
+            run = _submitted(campaign, f"campaign submit {spec}", as_json, quiet)
     if not dry_run:
-        return _show(run, time.monotonic() - started, wait, as_json)
+        return _show(run, time.monotonic() - started, wait, as_json, quiet)
     try:
         print(api.dry_run(campaign))
     except ValueError as error:
@@ -65,13 +68,14 @@ def resume(
     run: Annotated[Path, typer.Argument(help="a run's folder")],
     profile: Annotated[Path | None, typer.Option("--profile", help="where to go on; default: as before")] = None,
     wait: Wait = False,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Go on with a run by the spec and the code that it froze, under the same profile or another one."""
     started = time.monotonic()
     with ctrl_c():
-        going_on = _submitted(_frozen(run, profile), f"campaign resume {run}", as_json)
-    _show(going_on, time.monotonic() - started, wait, as_json)
+        going_on = _submitted(_frozen(run, profile), f"campaign resume {run}", as_json, quiet)
+    _show(going_on, time.monotonic() - started, wait, as_json, quiet)
 
 
 def rerun(
@@ -79,6 +83,7 @@ def rerun(
     stage: Annotated[str, typer.Argument(help="for example labels/data-i, or a kind of stages")],
     profile: Annotated[Path | None, typer.Option("--profile", help="where; default: as before")] = None,
     wait: Wait = False,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Compute a stage of a run again, and all that follows from it; what there is stays until the new is whole."""
@@ -92,15 +97,15 @@ def rerun(
                 complain(str(error))
             print(error, file=sys.stderr)
             raise typer.Exit(BUSY) from None
-        going_on = _submitted(campaign, f"campaign resume {run}", as_json)
-    _show(going_on, time.monotonic() - started, wait, as_json)
+        going_on = _submitted(campaign, f"campaign resume {run}", as_json, quiet)
+    _show(going_on, time.monotonic() - started, wait, as_json, quiet)
 
 
 def _frozen(run: Path, profile: Path | None) -> api.Campaign:
     try:
         with located_errors():
             return api.frozen_campaign(run, profile)
-    except (FileNotFoundError, PluginError) as error:
+    except (FileNotFoundError, PluginError, DamagedRunError) as error:
         complain(str(error))
     except api.CodeChangedError as error:
         if restart.is_frozen() or not (run / CODE_FOLDER).is_dir():
@@ -108,18 +113,20 @@ def _frozen(run: Path, profile: Path | None) -> api.Campaign:
         restart.with_frozen_source(run / CODE_FOLDER)
 
 
-def _submitted(campaign: api.Campaign, again: str, as_json: bool) -> api.FinishedRun | api.QueuedRun:
+def _submitted(campaign: api.Campaign, again: str, as_json: bool, quiet: bool) -> api.FinishedRun | api.QueuedRun:
     """Submit, with a display of what happens here; the command ``again`` goes on when it stops before its end."""
     is_sent = isinstance(campaign.profile, SlurmProfile)
     try:
-        with nullcontext() if is_sent else display(console(stderr=as_json)) as listener, endings(again):
+        with nullcontext() if is_sent or quiet else display(console(stderr=as_json)) as listener, endings(again):
             return api.submit(campaign, listener, is_successor=restart.is_successor())
     except api.ClusterGoneError as gone:
         restart.with_new_ray(gone, again, as_json)
 
 
-def _show(run: api.FinishedRun | api.QueuedRun, seconds: float, wait: bool, as_json: bool) -> None:
+def _show(run: api.FinishedRun | api.QueuedRun, seconds: float, wait: bool, as_json: bool, quiet: bool) -> None:
     """Say what came of a submission after so many seconds; follow one that was sent to Slurm, if that is wanted."""
+    if quiet and not as_json and not (wait and isinstance(run, api.QueuedRun)):
+        return print(run.folder)
     if isinstance(run, api.FinishedRun):
         return _show_finished(run, seconds, as_json)
     if as_json and not wait:

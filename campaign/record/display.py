@@ -182,7 +182,7 @@ def status_table(status: RunStatus, now: float, most: int | None = None) -> Tabl
     for title in ("", "stage"):
         table.add_column(title, no_wrap=True)
     for title in ("progress", "rate", "time", "memory", "left"):
-        table.add_column(title, justify="right", no_wrap=True)
+        table.add_column(title, justify="right", no_wrap=True, min_width=len(title))
     shown = status.stages
     if most is not None and len(shown) > most:
         shown = {name: stage for name, stage in shown.items() if stage.state in {"running", "failed", "interrupted"}}

@@ -158,7 +158,8 @@ def run_status(run_folder: Path, queue: RunQueue | None = None) -> RunStatus:
 def _note_removed(run_folder: Path, status: RunStatus) -> None:
     """Results that a run had and that are gone, as by hand or on another disk."""
     ended = [(name, stage) for name, stage in status.stages.items() if stage.state in {"done", "cached"}]
-    removed = [stage for name, stage in ended if not (run_folder / "stages" / name / RECORD_FILE).is_file()]
+    links = [(run_folder / "stages" / name, stage) for name, stage in ended]
+    removed = [stage for link, stage in links if link.is_symlink() and not (link / RECORD_FILE).is_file()]
     for stage in removed:
         stage.state = "removed"
     if removed and status.state == "done":

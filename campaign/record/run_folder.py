@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from campaign.cache.contents import register
 from campaign.plan.plan import PLAN_FILE, Plan
@@ -32,6 +32,10 @@ def find_runs(runs: Path = DEFAULT_RUNS) -> list[Path]:
     return sorted(folders, key=lambda folder: (folder / EVENT_FILE).stat().st_mtime, reverse=True)
 
 
+class DamagedRunError(ValueError):
+    """A run's folder holds what this program cannot read; the text says which file, and what to do."""
+
+
 def latest_spec(runs: Path = DEFAULT_RUNS) -> Path:
     """File of the spec that was submitted last.
 
@@ -43,7 +47,7 @@ def latest_spec(runs: Path = DEFAULT_RUNS) -> Path:
     for folder in find_runs(runs):
         plan = folder / PLAN_FILE
         if plan.is_file():
-            return Path(json.loads(plan.read_text(encoding="utf-8"))["spec"])
+            return Path(_read_json(plan, "spec")["spec"])
     raise FileNotFoundError(f"no run below {runs} says what its spec was; name it: campaign why SPEC --stage STAGE")
 
 
@@ -92,12 +96,17 @@ class Submission:
         ------
         FileNotFoundError
             No run lies there.
+        DamagedRunError
+            Something there is damaged, or of another version of this program.
         """
         frozen = folder / SPEC_FILE
         if not frozen.is_file():
             raise FileNotFoundError(f"{folder}: not a run's folder (no {SPEC_FILE})")
-        plan = json.loads((folder / PLAN_FILE).read_text(encoding="utf-8"))
-        return cls(folder, read_spec(json.loads(frozen.read_text(encoding="utf-8"))), plan)
+        plan, data = _read_json(folder / PLAN_FILE, "stages", "cache", "spec"), _read_json(frozen, "campaign")
+        try:
+            return cls(folder, read_spec(data), plan)
+        except ValidationError as error:
+            raise _of_another_version(frozen, error) from error
 
     @property
     def keys(self) -> dict[str, str]:
@@ -112,9 +121,37 @@ class Submission:
     @property
     def profile(self) -> Profile:
         """Where it ran last."""
-        return TypeAdapter(Profile).validate_json((self.folder / PROFILE_FILE).read_text(encoding="utf-8"))
+        path = self.folder / PROFILE_FILE
+        try:
+            return TypeAdapter(Profile).validate_python(_read_json(path, "kind"))
+        except ValidationError as error:
+            raise _of_another_version(path, error) from error
 
     def loaded(self) -> LoadedSpec:
         """The spec with its text and the file that it was read from."""
         text = (self.folder / SOURCE_FILE).read_text(encoding="utf-8")
         return LoadedSpec(self.spec, Path(self.plan["spec"]), text, ())
+
+
+def _read_json(path: Path, *needed: str) -> dict[str, Any]:
+    """A file of a run's folder with the entries that are needed of it; DamagedRunError if it is not that."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        missing = [name for name in needed if name not in data]
+        reason = f"lacks {', '.join(missing)}" if missing else ""
+    except FileNotFoundError:
+        reason = "is missing"
+    except (ValueError, TypeError) as error:
+        reason = f"is damaged ({error})"
+    if reason:
+        raise DamagedRunError(f"{path} {reason}; copy it again, or `campaign submit` the spec, which writes it anew")
+    return data  # type: ignore[no-any-return]
+
+
+def _of_another_version(path: Path, error: ValidationError) -> DamagedRunError:
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"])) or "it"
+    return DamagedRunError(
+        f"{path}: {where}: {first['msg'].lower()}; another version of this program wrote it: use that one, or "
+        "`campaign submit` the spec for a run of this one"
+    )

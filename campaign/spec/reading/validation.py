@@ -79,7 +79,9 @@ def _problems(error: ErrorDetails, root: Node, schema: Any) -> Iterator[Problem]
     elif kind == "extra_forbidden":
         known = place.owner.model_fields if place.owner else {}
         at_key = replace(place, mark=place.key_mark or place.mark)
-        advice = Advice("is not a known key", suggestion(place.name, known))
+        fix = suggestion(place.name, known)
+        newer = "; a spec for a newer version of this program needs that version" * fix.startswith("known")
+        advice = Advice("is not a known key", fix + newer)
         yield _problem(at_key, advice, f"'{place.name}'")
     elif kind in {"union_tag_invalid", "union_tag_not_found"}:
         if place.node is None or not place.node.incomplete:

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from campaign.cache.stage_cache import RECORD_FILE
 from campaign.record import liveness
 from campaign.record.events import EventLog
 from campaign.record.liveness import Follower, JobPhase, JobReport, judge, run_status
+from campaign.record.run_folder import link_stage
 from campaign.record.status import RunStatus
 
 Drive = Callable[..., Path]
+GONE = "results of 1 stage were removed since: `campaign resume {}` computes what is needed again"
 WAITING = JobReport(JobPhase.WAITING, "job 17 waits")
 RUNNING = JobReport(JobPhase.RUNNING, "job 17 runs on node1")
 ENDED = JobReport(JobPhase.ENDED, "job 17 was cancelled in Slurm")
@@ -135,3 +138,20 @@ def test_events_come_until_the_end(tmp_path: Path, drive: Drive, monkeypatch: py
 def test_a_driver_that_dies_is_the_last_that_is_seen(tmp_path: Path) -> None:
     begun(tmp_path)
     assert [event["event"] for event in Follower(tmp_path).events()] == ["run-started", "status"]
+
+
+def test_a_result_that_is_no_longer_there_is_told(tmp_path: Path) -> None:
+    folder, result = tmp_path / "run", tmp_path / "cache" / "labels" / "key"
+    folder.mkdir()
+    result.mkdir(parents=True)
+    (result / RECORD_FILE).write_text("{}")
+    with begun(folder) as log:
+        log.write("stage-ended", stage="labels/a", state="done", peak_bytes=7)
+        log.write("run-ended", state="done")
+    link_stage(folder, "labels/a", result)
+    status = run_status(folder)
+    assert (status.state, status.message, status.stages["labels/a"].state) == ("done", "", "done")
+    assert status.stages["labels/a"].peak_bytes == 7
+    (result / RECORD_FILE).unlink()
+    status = run_status(folder)
+    assert (status.message, status.stages["labels/a"].state) == (GONE.format(folder), "removed")

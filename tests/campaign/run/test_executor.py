@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from campaign.cache.stage_cache import StageCache
+from campaign.plan.again import ask_again, followers, stages_again
 from campaign.plan.keys import KeyParts
 from campaign.plan.kind import Stage, StageKind
 from campaign.plan.pipeline import Pipeline
@@ -25,13 +26,14 @@ from campaign.record.events import read_events
 from campaign.record.liveness import run_status
 from campaign.run import executor as run_module
 from campaign.run import stop
-from campaign.run.endings import CampaignFailedError, RunCancelledError
+from campaign.run.endings import CampaignFailedError, OutOfTimeError, RunCancelledError
 from campaign.run.executor import Executor
 from campaign.run.interrupt import Interrupt, ctrl_c
 from campaign.spec.base import Model
 from campaign.spec.campaign import Spec
 from campaign.spec.profile import LAPTOP
 from campaign.work.context import StageContext
+from campaign.work.resources import InterruptedRunError
 from results.files import write_json
 from results.layout import StoreError
 from results.store import SimulationStore
@@ -166,7 +168,7 @@ def test_progress_reaches_the_log(tmp_path: Path, stages: Any) -> None:
         context.facts["failed"] = 2
 
     executor = execute(tmp_path, stages(a=(counts, [])))
-    assert executor.outcomes["a"].facts == {"failed": 2, "work": 0.0}
+    assert executor.outcomes["a"].facts == {"failed": 2, "work": 0.0, "files": {}}
     progress = [event for event in read_events(tmp_path / "run") if event["event"] == "progress"]
     assert [(event["done"], event["total"], event["failed"]) for event in progress] == [(5, 5, 2)]
 
@@ -476,6 +478,47 @@ def test_what_is_damaged_again_and_again_is_given_up(tmp_path: Path, stages: Any
         execute(tmp_path, made, write_report)
     assert written == [0, 1, 2, 1]
     assert run_status(tmp_path / "run").state == "failed"
+
+
+def test_a_file_that_was_overwritten_in_the_cache_is_read_by_nobody(tmp_path: Path, stages: Any) -> None:
+    def interrupted(config: Model, inputs: Mapping[str, Path], context: StageContext) -> None:
+        raise InterruptedRunError
+
+    with pytest.raises(OutOfTimeError):
+        execute(tmp_path, stages(a=(writes("1"), []), b=(interrupted, ["a"])))
+    (tmp_path / "run" / "stages" / "a" / "out").write_text("overwritten")
+    execute(tmp_path, stages(a=(writes("1"), []), b=(writes("2"), ["a"])))
+    assert (tmp_path / "run" / "stages" / "a" / "out").read_text() == "1"
+    assert (tmp_path / "run" / "stages" / "b" / "out").read_text() == "12"
+    reopened = [event["stage"] for event in read_events(tmp_path / "run") if event["event"] == "stage-reopened"]
+    assert sorted(reopened) == ["a", "b"]
+
+
+def test_what_is_asked_for_again_is_computed_though_cached(tmp_path: Path, stages: Any) -> None:
+    made = stages(a=(writes("1"), []), b=(writes("2"), ["a"]), c=(writes("3"), []))
+    execute(tmp_path, made)
+    assert followers(made, "a") == ["a", "b"]
+    ask_again(tmp_path / "run", ["a", "b"])
+    again = execute(tmp_path, stages(a=(writes("4"), []), b=(writes("5"), ["a"]), c=(fails, [])))
+    assert {name: outcome.state for name, outcome in again.outcomes.items()} == {
+        "a": "done",
+        "b": "done",
+        "c": "cached",
+    }
+    assert (tmp_path / "run" / "stages" / "b" / "out").read_text() == "45"
+    assert stages_again(tmp_path / "run") == frozenset()
+    assert [path.name for path in (tmp_path / "cache" / "a").iterdir()] == ["a"]
+
+
+def test_the_earlier_result_stays_until_the_new_one_is_whole(tmp_path: Path, stages: Any) -> None:
+    execute(tmp_path, stages(a=(writes("1"), [])))
+    ask_again(tmp_path / "run", ["a"])
+    with pytest.raises(CampaignFailedError):
+        execute(tmp_path, stages(a=(fails, [])))
+    assert (tmp_path / "run" / "stages" / "a" / "out").read_text() == "1"
+    assert stages_again(tmp_path / "run") == {"a"}  # whoever goes on tries again
+    execute(tmp_path, stages(a=(writes("2"), [])))
+    assert (tmp_path / "run" / "stages" / "a" / "out").read_text() == "2"
 
 
 def test_a_stage_that_was_taken_over_waits_for_its_new_owner(tmp_path: Path, stages: Any) -> None:

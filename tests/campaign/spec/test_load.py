@@ -74,12 +74,13 @@ TOP_KEYS = (
     "campaign, seed, datasets, latent, generator, physics, labels, mdn, methods, tune, targets, designs_per_target, "
     "repeats"
 )
+NEWER = "; a spec for a newer version of this program needs that version"
 
 # what stands in VALID, what stands there instead, the lines that must be printed (each after "spec.yaml:")
 MISTAKES = [
     # keys
     ("seed: 7", "sede: 7", "2:1: sede: is not a known key, got 'sede'; did you mean 'seed'?"),
-    ("seed: 7", "colour: 7", f"2:1: colour: is not a known key, got 'colour'; known: {TOP_KEYS}"),
+    ("seed: 7", "colour: 7", f"2:1: colour: is not a known key, got 'colour'; known: {TOP_KEYS}{NEWER}"),
     ("seed: 7", "seed: 7\nseed: 8", "3:1: seed: must stand once, stands first at 2:1; remove one of them"),
     (
         "labels: {count: 600}",
@@ -133,7 +134,8 @@ MISTAKES = [
     (
         "  - pca-mdn",
         "  - {kind: pca-mdn, width: 4}",
-        "40:21: methods[1].width: is not a known key, got 'width'; known: kind, name, datasets, repeats, verify",
+        "40:21: methods[1].width: is not a known key, got 'width'; known: kind, name, datasets, repeats, verify"
+        + NEWER,
     ),
     (
         "  - pca-mdn",
