@@ -34,7 +34,14 @@ def test_plan_shows_the_shipped_specs_and_writes_nothing(name: str, tmp_path: Pa
     done = campaign("plan", PROJECT / "specs" / f"{name}.yaml", "--json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     plan = json.loads(done.stdout)
-    assert plan["counts"] == {"cached": 0, "rerun": 0, "interrupted": 0, "failed": 0, "changed": 0, "new": len(plan["stages"])}
+    assert plan["counts"] == {
+        "cached": 0,
+        "rerun": 0,
+        "interrupted": 0,
+        "failed": 0,
+        "changed": 0,
+        "new": len(plan["stages"]),
+    }
     assert {"generator", "labels/data-i", "verification/gan-mdn/data-ii"} <= {stage["name"] for stage in plan["stages"]}
     assert plan["simulations"] == sum(stage["simulations"] for stage in plan["stages"])
     assert plan["core_seconds"] >= plan["wall_seconds"] > 0
