@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from campaign.design.make import Progress
     from campaign.design.outcome import DesignOutcome
     from campaign.design.request import DesignRequest
+    from campaign.review.bundle import Bundle
+    from campaign.review.compare import Comparison
     from campaign.review.receipt import Receipt
     from campaign.review.verify_table import TableCheck
     from campaign.run.replay import Replay
@@ -66,10 +68,12 @@ __all__ = [
     "UnknownStageError",
     "ask",
     "ask_again",
+    "bundle",
     "calibrate",
     "cancel",
     "cells",
     "check_store",
+    "compare",
     "design",
     "disk_usage",
     "dry_run",
@@ -92,6 +96,7 @@ __all__ = [
     "unneeded",
     "validate_physics",
     "verify_authors",
+    "verify_bundle",
     "verify_table",
     "warnings",
 ]
@@ -316,6 +321,28 @@ def receipt(run_folder: Path, cell: str) -> Receipt:
 def cells(run_folder: Path) -> list[str]:
     """Names of the cells of a finished run's table that have a receipt, by that table alone."""
     return list(cell_names(read_table(run_folder)))
+
+
+def bundle(run_folder: Path, output: Path, progress: Progress = lambda done, total, what: None) -> Bundle:
+    """Pack a finished run into one archive; see ``campaign.review.bundle.write_bundle``."""
+    from campaign.review.bundle import write_bundle
+    from campaign.review.finished_table import FinishedTable
+
+    return write_bundle(FinishedTable.of_run(run_folder), output, progress)
+
+
+def verify_bundle(file: Path, progress: Progress = lambda done, total, what: None) -> Bundle:
+    """Compare an archive with its own checksums; see ``campaign.review.bundle.verify_bundle``."""
+    from campaign.review.bundle import verify_bundle as check
+
+    return check(file, progress)
+
+
+def compare(run_folders: Sequence[Path]) -> Comparison:
+    """Settings and tables of finished runs side by side; see ``campaign.review.compare.compare_runs``."""
+    from campaign.review.compare import compare_runs
+
+    return compare_runs(run_folders)
 
 
 def verify_table(

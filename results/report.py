@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from results.figures.style import RC
 from results.files import write_atomically
-from results.reach import Reach, format_target
+from results.page import render_page
+from results.reach import Reach
 from results.table_columns import Column, caption, columns
-from results.table_lines import MethodGroup, format_figure, format_seconds, method_groups
+from results.table_lines import MethodGroup, method_groups
 from results.tables import TableRow
 from results.truncation import TruncationError
 from results.verdict import verdict
@@ -146,20 +145,9 @@ class Report:
 
 def render_report(report: Report) -> str:
     """The report as HTML text."""
-    environment = Environment(
-        loader=PackageLoader("results"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    script, _, _ = PackageLoader("results").get_source(environment, "report.js")
-    environment.filters |= {"duration": format_seconds, "figure": format_figure, "target": format_target}
-    return environment.get_template("report.html").render(
+    return render_page(
+        "report.html",
         report=report,
-        script=script,
-        # The page runs this script and no other, whatever a spec or an error message holds.
-        script_hash=f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
         verdict=verdict(report.table, report.reach, report.truncation),
         datasets=_by_dataset(report.table),
         table_caption=caption(report.table),

@@ -15,6 +15,8 @@ import typer
 
 from campaign import api
 from campaign.cache.lease import release_all
+from campaign.cli import bundle as packing
+from campaign.cli import compare as comparing_runs
 from campaign.cli import design as designing
 from campaign.cli import disk as room
 from campaign.cli import follow as following
@@ -62,6 +64,7 @@ for command in (
     asking.query,
     reviewing.receipt,
     reviewing.verify_table,
+    comparing_runs.compare,
 ):
     app.command()(command)
 
@@ -191,6 +194,7 @@ app.command("import")(keeping.import_data)
 app.command("export")(keeping.export)
 app.command("simulate")(keeping.simulate)
 app.add_typer(keeping.app, name="store")
+app.add_typer(packing.app, name="bundle")
 
 
 def main() -> None:

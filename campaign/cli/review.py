@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +42,7 @@ def run_errors() -> Iterator[None]:
         except (api.NotFinishedError, PluginError) as error:
             complain(str(error))
         except KeyboardInterrupt:
+            print("\nstopped", file=sys.stderr)
             raise typer.Exit(STOPPED) from None
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from campaign.cache.stage_cache import RecordIndex, StageRecord
+from campaign.plan.changes import changes
 from campaign.plan.keys import KeyParts
 from campaign.plan.kind import Stage
 from campaign.plan.pipeline import Pipeline
@@ -136,7 +137,7 @@ def _some(words: list[str]) -> list[str]:
 
 
 def _own_differences(record: StageRecord, parts: KeyParts) -> Iterator[Difference]:
-    for path, before, now in _changes(record.config, parts.config):
+    for path, (before, now) in changes([record.config, parts.config]):
         yield Difference("field", key_text(path), before, now)
     yield from _named("input", record.input_keys, parts.inputs)
     yield from _named("file", record.file_keys, parts.files)
@@ -151,22 +152,6 @@ def _named(
     for name in sorted({*before, *now}):
         if before.get(name) != now.get(name):
             yield Difference(item, name, before.get(name), now.get(name))
-
-
-def _changes(before: Any, now: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[Any, Any, Any]]:
-    """Paths at which two plain JSON values differ, with both values; None where one has none."""
-    if isinstance(before, Mapping) and isinstance(now, Mapping):
-        for name in [*now, *(name for name in before if name not in now)]:
-            yield from _changes(before.get(name), now.get(name), (*path, name))
-    elif isinstance(before, list | tuple) and isinstance(now, list | tuple) and len(before) == len(now):
-        for index, (old, new) in enumerate(zip(before, now, strict=True)):
-            yield from _changes(old, new, (*path, index))
-    elif _plain(before) != _plain(now):
-        yield path, before, now
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def shown(value: Any) -> str:

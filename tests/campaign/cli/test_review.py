@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -84,3 +85,58 @@ def test_cells_are_completed_part_by_part(reported_run: Path, tmp_path: Path) ->
     assert _cells(context, "data-ii/gan") == ["data-ii/gan-mdn/"]
     assert "data-ii/gan-mdn/0.6/mean_rep" in _cells(context, "data-ii/gan-mdn/0.6/m")
     assert _cells(SimpleNamespace(params={"run": str(tmp_path)}), "") == []
+
+
+def test_runs_are_compared_as_text_page_and_json(reported_run: Path, wrong_run: Path, tmp_path: Path) -> None:
+    done = campaign("compare", reported_run, wrong_run)
+    assert done.returncode == 0, done.stderr
+    assert f"A  {reported_run}\nB  {wrong_run}\n\nsettings that differ: none" in done.stdout
+    [line] = [each for each in done.stdout.splitlines() if "1.50 (" in each]
+    assert line.split()[0] == "0.6"
+    told = json.loads(campaign("compare", reported_run, wrong_run, "--format", "json").stdout)
+    assert (told["settings"], told["only"], told["runs"]) == ([], [], [str(reported_run), str(wrong_run)])
+    page = tmp_path / "page.html"
+    written = campaign("compare", reported_run, wrong_run, "--format", "html", "--output", page)
+    assert (written.returncode, written.stdout, written.stderr) == (0, "", f"comparison: {page}\n")
+    assert page.read_text().startswith("<!doctype html>")
+    text = tmp_path / "told.txt"
+    campaign("compare", reported_run, wrong_run, "--output", text)
+    assert text.read_text().strip() == done.stdout.strip()
+
+
+def test_what_cannot_be_compared_is_said_in_a_line(reported_run: Path, tmp_path: Path) -> None:
+    one = campaign("compare", reported_run)
+    assert (one.returncode, one.stderr) == (2, "a comparison takes from 2 to 26 runs, got 1; name other folders\n")
+    nowhere = tmp_path / "missing" / "page.html"
+    done = campaign("compare", reported_run, reported_run, "--output", nowhere)
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"cannot write {nowhere}: its folder does not exist; create it first\n",
+    )
+
+
+def test_a_run_is_packed_and_its_archive_verified(own_run: Path, tmp_path: Path) -> None:
+    (own_run / "code").mkdir()
+    done = campaign("bundle", own_run, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    archive = tmp_path / "run.zip"
+    assert re.fullmatch(r"\d+ files of [\d.]+ MB in run.zip; list of checksums [0-9a-f]{64}\n", done.stdout)
+    verified = campaign("bundle", "verify", archive)
+    assert (verified.returncode, verified.stderr) == (0, "")
+    assert ", all as they were packed; list of checksums" in verified.stdout
+    again = campaign("bundle", own_run, "--output", archive)
+    assert again.returncode == 2
+    assert again.stderr == f"{archive} exists already; name another file with --output, or remove it first\n"
+    data = archive.read_bytes()
+    archive.write_bytes(data.replace(b'"campaign": "small"', b'"campaign": "SMALL"', 1))
+    changed = campaign("bundle", "verify", archive)
+    assert changed.returncode == 1
+    assert changed.stderr.startswith(f"{archive}: spec.json: cannot be read (Bad CRC-32")
+    assert json.loads(campaign("bundle", "verify", archive, "--json").stdout)["wrong"].startswith("spec.json")
+
+
+def test_an_archive_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
+    done = campaign("bundle", "verify", tmp_path / "none.zip")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"{tmp_path / 'none.zip'}: No such file or directory")
+    assert campaign("bundle", tmp_path).stderr == f"{tmp_path}: not a run's folder (no spec.json)\n"
