@@ -12,18 +12,21 @@ import torch
 from torch import nn
 
 from ganmdn.density_config import EarlyStopping
+from ganmdn.targets import Target
 
 EpochReport = Callable[[int, dict[str, float]], None]
 """Called after every epoch (from 1) with ``train_loss`` and ``validation_loss``; what it raises ends the fit."""
 
-Labels = tuple[torch.Tensor, torch.Tensor]  # y (n,) and targets (n, M)
+Labels = tuple[torch.Tensor, torch.Tensor]  # y (n,) or (n, D), and targets (n, M)
 
 
 class ConditionalDensity(nn.Module):
-    """A network p(targets | y)."""
+    """A network p(targets | y); ``known`` are the properties that it was fitted to, (n,) or (n, D), None if unknown."""
+
+    known: torch.Tensor | None = None
 
     def log_prob(self, y: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Log-likelihood of ``targets`` (B, M) given ``y`` (B,), in nats; (B,)."""
+        """Log-likelihood of ``targets`` (B, M) given ``y`` (B,) or (B, D), in nats; (B,)."""
         raise NotImplementedError
 
 
@@ -67,7 +70,7 @@ def fit_density(
     make_network
         From the source of its initial weights.
     y
-        (n,), properties.
+        (n,) or (n, D), properties.
     targets
         (n, M), what the network learns to predict from them.
     seed
@@ -90,7 +93,34 @@ def fit_density(
     initial = torch.Generator().manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1))
     network = make_network(initial).to(device)
     held_out = (y_all[validation], targets_all[validation])
+    network.known = torch.as_tensor(y, dtype=torch.float64)
     return _descend(network, (y_all[train], targets_all[train]), held_out, config, seed, report)
+
+
+def conditions(
+    network: ConditionalDensity, target: float | Target, count: int, seed: np.random.SeedSequence
+) -> np.ndarray:
+    """The properties to ask a network for: (1,) or (1, D) for values, ``count`` rows where a range is wanted.
+
+    p(targets | range) is the mean of p(targets | y) over what the network knows of the range: each row is one of the
+    ``count`` labels nearest to it or of all within, drawn at random, moved to the nearest point of the range.
+
+    Raises
+    ------
+    ValueError
+        The network has not so many properties, or knows no labels to take a range from.
+    """
+    target = Target.of(target)
+    if target.are_values:
+        values = np.array(target.low)
+        return values if target.size == 1 else values[None]
+    if network.known is None:
+        raise ValueError(f"target must be a value for a network whose labels are not known, got {target}")
+    known = network.known.numpy()
+    distance = target.distance(known)
+    pool = np.flatnonzero(distance <= np.sort(distance)[min(count, len(distance)) - 1])
+    rng = np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, 0)))
+    return target.nearest(known[rng.choice(pool, count, replace=len(pool) < count)])
 
 
 def split_labels(count: int, config: EarlyStopping, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -174,8 +204,8 @@ def mean_loss(network: ConditionalDensity, y: torch.Tensor, targets: torch.Tenso
 
 def _check(y: np.ndarray, targets: np.ndarray) -> None:
     """Refuse labels that do not pair up or hold a value that is not finite."""
-    if y.ndim != 1 or targets.ndim != 2 or len(y) != len(targets):
-        raise ValueError(f"y must have shape (n,) and targets (n, M), got {y.shape} and {targets.shape}")
+    if y.ndim not in (1, 2) or targets.ndim != 2 or len(y) != len(targets):
+        raise ValueError(f"y must have shape (n,) or (n, D) and targets (n, M), got {y.shape} and {targets.shape}")
     for name, values in (("y", y), ("targets", targets)):
         finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
         if not finite.all():

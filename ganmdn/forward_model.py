@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 
@@ -76,6 +77,32 @@ def process_inputs(z: np.ndarray | None, images: np.ndarray, orders: Diffraction
     """Latents, where there are any, and diffraction features side by side, float64 (B, F)."""
     features = diffraction_features(images, orders)
     return features if z is None else np.concatenate([z.reshape(len(z), -1).astype(np.float64), features], axis=1)
+
+
+Predict = Callable[[np.ndarray | None, np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""As ``ForwardModel.predict``, (B, D) each of several properties."""
+
+
+def fit_forward_models(
+    labels: LabelTable, config: ForwardConfig, seed: np.random.SeedSequence, report: ProgressReport | None = None
+) -> tuple[Predict, ForwardQuality]:
+    """What predicts the property, or several, each by a model of its own; the quality is the mean of theirs."""
+    if labels.y.ndim == 1:
+        model, quality = fit_forward_model(labels, config, seed, report)
+        return model.predict, quality
+    steps, fitted = config.training.members * config.training.epochs, []
+    for place, y in enumerate(labels.y.T):
+        key = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, place))
+        before = place * steps
+        heard = None if report is None else (lambda done, total, before=before: report(before + done, total))
+        fitted.append(fit_forward_model(replace(labels, y=y), config, key, heard))
+    models, qualities = zip(*fitted, strict=True)
+
+    def predict(z: np.ndarray | None, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        mean, deviation = zip(*(model.predict(z, images) for model in models), strict=True)
+        return np.column_stack(mean), np.column_stack(deviation)
+
+    return predict, ForwardQuality(*np.mean([astuple(quality) for quality in qualities], axis=0).tolist())
 
 
 def fit_forward_model(

@@ -13,10 +13,11 @@ import numpy as np
 from ganmdn.candidate_bank import CandidateBank
 from ganmdn.candidate_search import screen_candidates
 from ganmdn.forward_config import ForwardSearchConfig
-from ganmdn.forward_model import ForwardQuality, fit_forward_model
+from ganmdn.forward_model import ForwardQuality, fit_forward_models
 from ganmdn.image_ensemble import ProgressReport
 from ganmdn.inverse import Designs, Generate
 from ganmdn.label_table import LabelTable
+from ganmdn.targets import Target
 
 SCREENED_PER_STEP = 50  # candidates that take about as long as a label in each of four networks' epochs
 
@@ -31,7 +32,7 @@ class ForwardSearch:
         """Designs that it can choose from."""
         return len(self.bank.z)
 
-    def design(self, target: float, count: int, seed: np.random.SeedSequence) -> Designs:
+    def design(self, target: float | Target, count: int, seed: np.random.SeedSequence) -> Designs:
         """Pick from the bank, whatever the seed; see ``InverseModel.design`` and ``CandidateBank.choose``."""
         return self.bank.choose(target, count)
 
@@ -61,7 +62,7 @@ def fit_forward_search(
     Parameters
     ----------
     y, z, images
-        Properties (n,), latents (n, h, w) and images, uint8 0/1 (n, H, H), of the labels.
+        Properties (n,) or (n, D), latents (n, h, w) and images, uint8 0/1 (n, H, H), of the labels.
     generate
         The generator; it makes the candidates.
     prior
@@ -82,17 +83,18 @@ def fit_forward_search(
         If shapes disagree, a value is not finite, or labels are too few.
     """
     labels = LabelTable(y, images, z)
-    training = config.forward.training.members * config.forward.training.epochs
+    properties = y.shape[1] if y.ndim == 2 else 1
+    training = config.forward.training.members * config.forward.training.epochs * properties
     search = config.search
     total = training + (search.pool + search.rounds * search.children) // SCREENED_PER_STEP
     keys = [np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, key)) for key in (0, 1)]
-    model, quality = fit_forward_model(
+    predict, quality = fit_forward_models(
         labels, config.forward, keys[0], None if report is None else lambda done, _: report(done, total)
     )
     bank = screen_candidates(
         labels,
         generate,
-        model.predict,
+        predict,
         prior,
         search,
         keys[1],

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from results.figures.style import RC
 from results.files import write_atomically
-from results.reach import Reach, format_target
+from results.reach import Reach
 from results.table_columns import Column, caption, columns
 from results.table_lines import MethodGroup, format_figure, format_seconds, method_groups
 from results.tables import TableRow
@@ -22,7 +22,7 @@ from results.truncation import TruncationError
 from results.verdict import verdict
 
 HEADINGS = {  # of sections by anchor, in their order; another section comes before the cores, under its own name
-    "achieved": "Achieved absorption",
+    "achieved": "Achieved property",
     "gallery": "Best designs",
     "history": "Optimisation history",
     "microstructures": "Microstructures and GAN",
@@ -93,11 +93,12 @@ class Section:
     anchor: str
     figures: tuple[ReportFigure, ...] = ()
     tables: tuple[DataTable, ...] = ()
+    title: str = ""
 
     @property
     def heading(self) -> str:
         """What stands above it."""
-        return HEADINGS.get(self.anchor, self.anchor.replace("-", " ").capitalize())
+        return self.title or HEADINGS.get(self.anchor, self.anchor.replace("-", " ").capitalize())
 
     @property
     def place(self) -> int:
@@ -147,7 +148,7 @@ def render_report(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"duration": format_seconds, "figure": format_figure, "target": format_target}
+    environment.filters |= {"duration": format_seconds, "figure": format_figure}
     return environment.get_template("report.html").render(
         report=report,
         verdict=verdict(report.table, report.reach, report.truncation),

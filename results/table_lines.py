@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from results.paper import PaperRow
-from results.reach import format_target
 from results.repeats import spread
 from results.tables import BASELINES, TableRow
 
@@ -124,7 +123,7 @@ def method_groups(rows: Sequence[TableRow]) -> list[MethodGroup]:
 def _line(row: TableRow) -> Line:
     reach = row.at_target
     return Line(
-        label=format_target(row.target),
+        label=row.target.label,
         ours=Measures.of(row),
         paper=Measures.of(row.paper) if row.paper else None,
         designs=row.designs,

@@ -114,7 +114,7 @@ def run_table(status: RunStatus) -> Group:
 
 
 def agreement_table(found: Mapping[str, Agreement]) -> Table:
-    """How simulated absorption compares with the published one, a line for each set of pairs."""
+    """How a simulated property compares with the published one, a line for each set of pairs."""
     table = _table(
         ("", "left"), ("r", "right"), ("rmse", "right"), ("bias", "right"), ("std ratio", "right"), ("pairs", "right")
     )

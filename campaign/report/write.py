@@ -25,6 +25,7 @@ from campaign.report.composed import (
 from campaign.report.cores import cores
 from campaign.report.failures import failed_simulations, failure_table
 from campaign.report.pieces import Pieces
+from campaign.spec.campaign import Spec
 from results.figures.style import save_figure
 from results.files import write_atomically
 from results.reach import Reach
@@ -63,7 +64,7 @@ def write_report(folder: Path, pipeline: Pipeline, cache: StageCache, check: Cal
         table=tuple(rows),
         reach=tuple(reaches),
         truncation=truncations,
-        sections=tuple(_sections(_checked(pictures, check), others, folder / FIGURES_FOLDER)),
+        sections=tuple(_sections(_checked(pictures, check), others, folder / FIGURES_FOLDER, spec)),
         failures=failure_table(list(failed_simulations(results))),
         stages=tuple(_stage_lines(folder)),
         provenance={
@@ -80,7 +81,7 @@ def _checked(pictures: Iterable[Picture], check: Callable[[], None]) -> Iterator
         yield picture
 
 
-def _sections(pictures: Iterable[Picture], tables: Iterable[DataTable], folder: Path) -> Iterator[Section]:
+def _sections(pictures: Iterable[Picture], tables: Iterable[DataTable], folder: Path, spec: Spec) -> Iterator[Section]:
     """Pictures, saved in ``folder``, and tables by the section that shows them."""
     folder.mkdir(exist_ok=True)
     figures: dict[str, list[ReportFigure]] = {}
@@ -91,7 +92,8 @@ def _sections(pictures: Iterable[Picture], tables: Iterable[DataTable], folder: 
     for table in tables:
         others.setdefault(table.section, []).append(table)
     for anchor in dict.fromkeys([*figures, *others]):
-        yield Section(anchor, tuple(figures.get(anchor, ())), tuple(others.get(anchor, ())))
+        title = f"Achieved {spec.property_name}" if anchor == "achieved" else ""
+        yield Section(anchor, tuple(figures.get(anchor, ())), tuple(others.get(anchor, ())), title)
 
 
 def _stage_lines(folder: Path) -> Iterator[StageLine]:

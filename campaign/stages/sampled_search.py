@@ -72,7 +72,7 @@ class SampledSearchKind(StageKind[SampledSearchConfig]):
     """One search a sampler and data set: the best simulation for each target is its design."""
 
     name = "sampled_search"
-    schema_version = 1
+    schema_version = 2
     store = STORE
 
     def stages(self, spec: Spec) -> Iterator[Stage[SampledSearchConfig]]:

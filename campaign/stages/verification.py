@@ -18,8 +18,8 @@ from campaign.stages.simulator import SimulationConfig, Simulator
 if TYPE_CHECKING:
     from campaign.plan.spent import SpentByRepeats
     from campaign.work.context import StageContext
+    from ganmdn.targets import Target
     from results.figures.gallery import MethodDesigns
-    from results.figures.targets import Achieved
     from results.judged import JudgedRepeats
     from results.store import SimulationStore
     from results.tables import TableRow
@@ -43,7 +43,7 @@ class VerificationKind(StageKind[VerificationConfig]):
     """What a method's designs achieve."""
 
     name = "verification"
-    schema_version = 4
+    schema_version = 5
     store = STORE
 
     def stages(self, spec: Spec) -> Iterator[Stage[VerificationConfig]]:
@@ -85,34 +85,41 @@ class VerificationKind(StageKind[VerificationConfig]):
             for target in results.spec.targets:
                 designs = JudgedRepeats(tuple(JudgedDesigns.of(each, target) for each in columns))
                 achieved.append(Achieved(dataset, method, target, designs.together.y))
-                yield self._row(achieved[-1], designs, spent, seeds)
+                yield self._row(dataset, method, target, designs, spent, seeds)
             yield self._best(dataset, method, stores, results.spec)
-        caption = "Simulated absorption of every design against the absorption that was asked for."
-        yield Picture("achieved", "achieved", achieved_against_target(achieved), caption)
+        name, axes = results.spec.property_name, [each.axis for each in results.spec.physics.properties()]
+        caption = f"Simulated {name} of every design against the {name} that was asked for."
+        yield Picture("achieved", "achieved", achieved_against_target(achieved, axes), caption)
 
     def _row(
-        self, achieved: Achieved, designs: JudgedRepeats, spent: SpentByRepeats, seeds: tuple[int, ...]
+        self,
+        dataset: str,
+        method: str,
+        target: Target,
+        designs: JudgedRepeats,
+        spent: SpentByRepeats,
+        seeds: tuple[int, ...],
     ) -> TableRow:
         from ganmdn.metrics import RepSummary
         from results.tables import TableRow, if_finite
 
         together = designs.together
-        summary = RepSummary.of(together.y, achieved.target)
+        summary = RepSummary.of(together.y, target)
         return TableRow(
-            achieved.dataset,
-            achieved.method,
-            achieved.target,
+            dataset,
+            method,
+            target,
             if_finite(summary.minimum),
             if_finite(summary.mean),
             if_finite(summary.standard_deviation),
-            seconds=spent.seconds(achieved.target),
+            seconds=spent.seconds(target),
             designs=len(together.y),
             failed=summary.failed,
             seeds=seeds,
-            repeat_reps=tuple(if_finite(RepSummary.of(each.y, achieved.target).mean) for each in designs.repeats),
+            repeat_reps=tuple(if_finite(RepSummary.of(each.y, target).mean) for each in designs.repeats),
             labels=spent.labels,
-            simulations=spent.simulations(achieved.target),
-            label_equivalents=spent.label_equivalents(achieved.target),
+            simulations=spent.simulations(target),
+            label_equivalents=spent.label_equivalents(target),
             mean_achieved=together.mean_achieved,
             distance=designs.distance,
             copies=designs.copies,
