@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from campaign.run.simulate import SimulatedImages
     from results.query import Answer
     from results.store import SimulationStore
+    from results.tables import TableRow
 
 __all__ = [
     "DEFAULT_RUNS",
@@ -284,20 +285,25 @@ def rewrite_report(run_folder: Path, *, pdf: bool = False) -> Path:
 
 def table(run_folder: Path) -> RenderableType:
     """The finished run's Table 1 for the terminal, with what could be reached and whether it is good."""
-    from results.table_csv import from_csv
     from results.table_formats import to_rich
 
-    return to_rich(from_csv((run_folder / "tables" / "table1.csv").read_text(encoding="utf-8")))
+    return to_rich(_table_rows(run_folder))
 
 
 def warnings(run_folder: Path) -> tuple[str, ...]:
     """What is held against the result of a finished run, a sentence or two each; see ``results.verdict``."""
-    from results.table_csv import from_csv
     from results.verdict import verdict
 
-    rows = from_csv((run_folder / "tables" / "table1.csv").read_text(encoding="utf-8"))
+    rows = _table_rows(run_folder)
     reaches = {row.dataset: row.reach for row in rows if row.reach is not None}
     return verdict(rows, list(reaches.values())).warnings
+
+
+def _table_rows(run_folder: Path) -> list[TableRow]:
+    from ganmdn.targets import Target
+    from results.table_csv import from_csv
+
+    return from_csv((run_folder / "tables" / "table1.csv").read_text(encoding="utf-8"), Target.parse)
 
 
 def receipt(run_folder: Path, cell: str) -> Receipt:

@@ -33,7 +33,7 @@ from campaign.spec.entry_points import (
     find_plugin,
     provider_of,
 )
-from campaign.spec.plugin import LabelledImages, OptimizerConfig, PluginConfig, implementation_of
+from campaign.spec.plugin import LabelledImages, OptimizerConfig, PluginConfig, SimulatorConfig, implementation_of
 from campaign.stages.simulator import PluggedSimulator
 
 HEAVY = ("torch", "ray", "zarr", "ax", "matplotlib", "sklearn")  # what reading a spec must not load
@@ -104,7 +104,10 @@ def check_implementation(group: str, config: PluginConfig) -> None:
 
 
 def _check_simulator(config: PluginConfig) -> None:
-    simulator = PluggedSimulator(config.implementation, config.options(), IMAGE_PX)
+    assert isinstance(config, SimulatorConfig)
+    names = tuple(each.name for each in config.properties())
+    assert names, "a simulator must name what it returns"
+    simulator = PluggedSimulator(config.implementation, config.options(), IMAGE_PX, names)
     images = _labels().image
     before = images.copy()
     values = [simulator.row(image)["y"] for image in images]

@@ -13,6 +13,7 @@ from campaign.spec.plugin import (
     Suggest,
     implementation_of,
 )
+from campaign.spec.property import Property
 
 __all__ = [
     "FittedModel",
@@ -22,6 +23,7 @@ __all__ = [
     "LabelledImages",
     "OptimizerConfig",
     "PluginConfig",
+    "Property",
     "SimulatorConfig",
     "SimulatorFactory",
     "Suggest",

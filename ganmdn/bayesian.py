@@ -29,6 +29,8 @@ from ax.generation_strategy.generator_spec import GeneratorSpec
 from botorch.exceptions.warnings import InputDataWarning
 from linear_operator.utils.warnings import NumericalWarning
 
+from ganmdn.targets import Target
+
 ERROR = "error"
 # Half and less of Ax's defaults (1024 and 20): quicker, and no farther from the target after 96 simulations.
 RAW_SAMPLES = 512  # points at which the acquisition function is evaluated first
@@ -54,13 +56,13 @@ class Suggestions:
 def suggest(
     z: np.ndarray,
     y: np.ndarray,
-    target: float,
+    target: float | Target,
     count: int,
     seed: np.random.SeedSequence,
     low: float = -1.0,
     high: float = 1.0,
 ) -> Suggestions:
-    """Suggest the next ``count`` latents in the search for |y - target| = 0.
+    """Suggest the next ``count`` latents in the search for |y - target| = 0, or for a distance of 0 to other targets.
 
     A Gaussian process with Ax's defaults models the error; points maximise log noisy expected improvement, each
     given the ones before it. Draws are keyed by ``seed`` and the number of known simulations. Python's, NumPy's
@@ -71,7 +73,7 @@ def suggest(
     z
         (n, M), latents simulated so far, flattened, in the order they were simulated.
     y
-        (n,), their properties; NaN where the simulation failed. Ax keeps away from those, as from points that
+        (n,) or (n, D), their properties; NaN where the simulation failed. Ax keeps away from those, as from points that
         are still running.
     low, high
         The search box, the same in every dimension.
@@ -82,13 +84,15 @@ def suggest(
         If shapes disagree, ``z`` or ``target`` is not finite, ``y`` is infinite, ``count`` is below 1, or ``low`` is
         not below ``high``.
     """
-    _check(z, y, target, count, low, high)
+    target = Target.of(target)
+    _check(z, y, count, low, high)
     key = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, len(y)))
     state = int(key.generate_state(1, np.uint32)[0])
     points = np.empty((0, z.shape[1]))
-    if np.isfinite(y).any():
+    error = target.distance(y)
+    if np.isfinite(error).any():
         with _quiet():
-            points = _ask_ax(z, np.abs(y - target), count, state, (low, high))
+            points = _ask_ax(z, error, count, state, (low, high))
     missing = count - len(points)
     if missing:
         sobol = torch.quasirandom.SobolEngine(z.shape[1], scramble=True, seed=state)
@@ -171,20 +175,18 @@ def _quiet() -> Iterator[None]:
             handler.setLevel(level)
 
 
-def _check(z: np.ndarray, y: np.ndarray, target: float, count: int, low: float, high: float) -> None:
-    if z.ndim != 2 or y.shape != (len(z),):
+def _check(z: np.ndarray, y: np.ndarray, count: int, low: float, high: float) -> None:
+    if z.ndim != 2 or y.ndim not in (1, 2) or len(y) != len(z):
         raise ValueError(f"z must have shape (n, M) and y (n,), got {z.shape} and {y.shape}; flatten z first")
     if (bad := ~np.isfinite(z).all(axis=1)).any():
         row = int(np.flatnonzero(bad)[0])
         raise ValueError(f"z must be finite, {int(bad.sum())} of {len(z)} rows are not (first: {row}, {z[row]})")
-    if (bad := np.isinf(y)).any():
+    if (bad := np.isinf(y.reshape(len(y), -1)).any(axis=1)).any():
         row = int(np.flatnonzero(bad)[0])
         raise ValueError(
             f"y must be finite, or NaN where the simulation failed, {int(bad.sum())} of {len(y)} are infinite "
             f"(first: {row}, {y[row]})"
         )
-    if not np.isfinite(target):
-        raise ValueError(f"target must be finite, got {target}")
     if count < 1:
         raise ValueError(f"count must be at least 1, got {count}")
     if not (np.isfinite([low, high]).all() and low < high):

@@ -10,6 +10,8 @@ import numpy as np
 from ganmdn.candidate_choice import choose_spread, expected_error, mean_distance, pixel_distances
 from ganmdn.inverse import Designs
 from ganmdn.label_table import LabelTable
+from ganmdn.ladder import rungs
+from ganmdn.targets import Target
 
 BANK = "bank.npz"
 CANDIDATES_PER_DESIGN = 10  # the best, among which the spread is looked for
@@ -24,7 +26,7 @@ class SpreadCurve:
     Attributes
     ----------
     y
-        (g,), properties, rising.
+        (g,), properties, rising; (g, D) of several, all over those of the labels.
     distance
         (g,), mean pixel distance of the ``NEIGHBOURS`` labels nearest to each.
     """
@@ -35,14 +37,18 @@ class SpreadCurve:
     @classmethod
     def of(cls, labels: LabelTable, points: int = 65) -> SpreadCurve:
         """From labels, at ``points`` properties over their range."""
-        y = np.linspace(labels.y.min(), labels.y.max(), points)
+        y = rungs(labels.y, points)
         count = min(NEIGHBOURS, len(labels.y))
         images = (labels.images[labels.nearest(value, count)] for value in y)
         return cls(y, np.array([mean_distance(pixel_distances(each)) for each in images]))
 
-    def wanted(self, target: float) -> float:
+    def wanted(self, target: float | Target) -> float:
         """Mean pixel distance that designs for ``target`` should have."""
-        return KEPT_SPREAD * float(np.interp(target, self.y, self.distance))
+        target = Target.of(target)
+        if target.number is not None:
+            return KEPT_SPREAD * float(np.interp(target.number, self.y, self.distance))
+        away = target.distance(self.y)
+        return KEPT_SPREAD * float(self.distance[away == away.min()].mean())
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class CandidateBank:
     images
         uint8 0/1, (n, H, W).
     predicted, deviation
-        (n,), expected property and standard deviation of its error.
+        (n,) or (n, D), expected property and standard deviation of its error.
     spread
         What the spread of designs is measured by.
     """
@@ -67,16 +73,15 @@ class CandidateBank:
     deviation: np.ndarray
     spread: SpreadCurve
 
-    def choose(self, target: float, count: int) -> Designs:
+    def choose(self, target: float | Target, count: int) -> Designs:
         """The ``count`` candidates of least expected error that keep their spread; see ``choose_spread``.
 
         Raises
         ------
         ValueError
-            If ``count`` is not between 1 and the number of candidates, or ``target`` is not finite.
+            If ``count`` is not between 1 and the number of candidates, or the target is not finite.
         """
-        if not np.isfinite(target):
-            raise ValueError(f"target must be finite, got {target}")
+        target = Target.of(target)
         if not 1 <= count <= len(self.z):
             raise ValueError(f"count must lie between 1 and the {len(self.z)} candidates, got {count}")
         errors = expected_error(self.predicted, self.deviation, target)

@@ -5,18 +5,31 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import erf
 
+from ganmdn.targets import Target
+
 # Least distance between two designs, as a share of the wanted mean distance: tried in turn until the mean is kept.
 # The first already rules out near-copies; the last takes what there is.
 LEAST_DISTANCES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
-def expected_error(predicted: np.ndarray, deviation: np.ndarray, target: float) -> np.ndarray:
-    """E |y - target| for y normally distributed about ``predicted`` with standard deviation ``deviation``.
+def expected_error(predicted: np.ndarray, deviation: np.ndarray, target: float | Target) -> np.ndarray:
+    """Expected distance from a target, (n,), for y normally distributed about ``predicted`` with a ``deviation``.
 
-    The mean of a folded normal distribution (Leone et al., Technometrics 3, 543 (1961), equation 2).
+    Of one value the mean of a folded normal distribution (Leone et al., Technometrics 3, 543 (1961), equation 2). Both
+    may be (n,) or (n, D).
     """
-    distance = np.abs(predicted - target)
+    target = Target.of(target)
     sigma = np.maximum(deviation, 1e-12)
+    if target.number is not None:
+        return _folded_mean(np.abs(predicted - target.number), sigma)
+    rows, sigma = predicted.reshape(len(predicted), -1), sigma.reshape(len(predicted), -1)
+    low, high = np.array(target.low), np.array(target.high)
+    misses = np.where(np.isfinite(low), low - rows, 0.0), np.where(np.isfinite(high), rows - high, 0.0)
+    below, above = ((_folded_mean(np.abs(miss), sigma) + miss) / 2 for miss in misses)  # E max(miss, 0)
+    return (target.weights[0] * below + target.weights[1] * above).sum(axis=1)
+
+
+def _folded_mean(distance: np.ndarray, sigma: np.ndarray) -> np.ndarray:
     ratio = distance / (np.sqrt(2) * sigma)
     return sigma * np.sqrt(2 / np.pi) * np.exp(-(ratio**2)) + distance * erf(ratio)
 

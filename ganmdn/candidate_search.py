@@ -11,10 +11,11 @@ from ganmdn.candidate_choice import expected_error
 from ganmdn.forward_config import KEPT_EACH, CandidateSearch
 from ganmdn.inverse import Generate
 from ganmdn.label_table import LabelTable
+from ganmdn.ladder import rungs
 from ganmdn.latents import draw_latents
 
 Predict = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
-"""From latents (B, h, w) and their images (B, H, W) to expected properties and standard deviations, (B,) each."""
+"""From latents (B, h, w) and their images (B, H, W) to expected properties and deviations, (B,) or (B, D) each."""
 RoundReport = Callable[[int, int], None]
 """Called with the number of candidates screened so far and of all that will be."""
 
@@ -77,12 +78,12 @@ def screen_candidates(
     rng = np.random.default_rng(move_seed)
     for _ in range(search.rounds):
         z, _, predicted, deviation = screening.columns()
-        parents = z[_parents(predicted, deviation, _rungs(labels.y, RUNGS), search.children, rng)]
+        parents = z[_parents(predicted, deviation, rungs(labels.y, RUNGS, BEYOND), search.children, rng)]
         steps = half * rng.choice(STEPS, size=(len(parents), *(1,) * len(shape)))
         moved = parents + steps * rng.standard_normal(parents.shape)
         screening.add(middle + half * search.reach * np.clip((moved - middle) / (half * search.reach), -1, 1))
     columns = screening.columns()
-    kept = _worth_keeping(columns[2], columns[3], _rungs(labels.y, KEPT_PROPERTIES))
+    kept = _worth_keeping(columns[2], columns[3], rungs(labels.y, KEPT_PROPERTIES, BEYOND))
     z, images, predicted, deviation = (column[kept] for column in columns)
     return CandidateBank(z, images, predicted, deviation, SpreadCurve.of(labels))
 
@@ -93,20 +94,14 @@ def _latent_shape(labels: LabelTable) -> tuple[int, int]:
     return labels.z.shape[1], labels.z.shape[2]
 
 
-def _rungs(y: np.ndarray, count: int) -> np.ndarray:
-    """Properties over the labels' range and a little beyond."""
-    margin = BEYOND * np.ptp(y)
-    return np.linspace(y.min() - margin, y.max() + margin, count)
-
-
 def _parents(
-    predicted: np.ndarray, deviation: np.ndarray, rungs: np.ndarray, count: int, rng: np.random.Generator
+    predicted: np.ndarray, deviation: np.ndarray, aims: np.ndarray, count: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Indices of ``count`` candidates, as many for each rung, drawn from the best for it."""
-    shares = np.diff(np.linspace(0, count, len(rungs) + 1).astype(int))
+    """Indices of ``count`` candidates, as many for each aim, drawn from the best for it."""
+    shares = np.diff(np.linspace(0, count, len(aims) + 1).astype(int))
     chosen = []
-    for rung, share in zip(rungs, shares, strict=True):
-        best = np.argsort(expected_error(predicted, deviation, rung), kind="stable")[:PARENTS]
+    for aim, share in zip(aims, shares, strict=True):
+        best = np.argsort(expected_error(predicted, deviation, aim), kind="stable")[:PARENTS]
         chosen.append(rng.choice(best, share))
     return np.concatenate(chosen)
 

@@ -15,15 +15,18 @@ from ganmdn.density_config import EarlyStopping
 from ganmdn.epochs import ALONE, EpochReport, check_workers, share_of, sum_over_workers, train_epochs
 from ganmdn.limits import LEAST_BATCH, check_mdn_split, held_out
 from ganmdn.session import TrainingSession
+from ganmdn.targets import Target
 
-Labels = tuple[Tensor, Tensor]  # y (n,) and targets (n, M)
+Labels = tuple[Tensor, Tensor]  # y (n,) or (n, D), and targets (n, M)
 
 
 class ConditionalDensity(nn.Module):
-    """A network p(targets | y)."""
+    """A network p(targets | y); ``known`` are the properties that it was fitted to, (n,) or (n, D), None if unknown."""
+
+    known: Tensor | None = None
 
     def log_prob(self, y: Tensor, targets: Tensor) -> Tensor:
-        """Log-likelihood of ``targets`` (B, M) given ``y`` (B,), in nats; (B,)."""
+        """Log-likelihood of ``targets`` (B, M) given ``y`` (B,) or (B, D), in nats; (B,)."""
         raise NotImplementedError
 
 
@@ -71,7 +74,7 @@ def fit_density(
     make_network
         From the source of its initial weights.
     y
-        (n,), properties.
+        (n,) or (n, D), properties.
     targets
         (n, M), what the network learns to predict from them.
     seed
@@ -94,7 +97,35 @@ def fit_density(
     _check(y, targets)
     descent = _Descent(make_network, y, targets, config, seed, session)
     train_epochs(descent, session, report)
-    return descent.fit()
+    fit = descent.fit()
+    fit.network.known = torch.as_tensor(y, dtype=torch.float64)
+    return fit
+
+
+def conditions(
+    network: ConditionalDensity, target: float | Target, count: int, seed: np.random.SeedSequence
+) -> np.ndarray:
+    """The properties to ask a network for: (1,) or (1, D) for values, ``count`` rows where a range is wanted.
+
+    p(targets | range) is the mean of p(targets | y) over what the network knows of the range: each row is one of the
+    ``count`` labels nearest to it or of all within, drawn at random, moved to the nearest point of the range.
+
+    Raises
+    ------
+    ValueError
+        The network has not so many properties, or knows no labels to take a range from.
+    """
+    target = Target.of(target)
+    if target.are_values:
+        values = np.array(target.low)
+        return values if target.size == 1 else values[None]
+    if network.known is None:
+        raise ValueError(f"target must be a value for a network whose labels are not known, got {target}")
+    known = network.known.numpy()
+    distance = target.distance(known)
+    pool = np.flatnonzero(distance <= np.sort(distance)[min(count, len(distance)) - 1])
+    rng = np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, 0)))
+    return target.nearest(known[rng.choice(pool, count, replace=len(pool) < count)])
 
 
 def split_labels(count: int, config: EarlyStopping, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -229,8 +260,8 @@ class _Descent(Generic[Network]):
 
 def _check(y: np.ndarray, targets: np.ndarray) -> None:
     """Refuse labels that do not pair up or hold a value that is not finite."""
-    if y.ndim != 1 or targets.ndim != 2 or len(y) != len(targets):
-        raise ValueError(f"y must have shape (n,) and targets (n, M), got {y.shape} and {targets.shape}")
+    if y.ndim not in (1, 2) or targets.ndim != 2 or len(y) != len(targets):
+        raise ValueError(f"y must have shape (n,) or (n, D) and targets (n, M), got {y.shape} and {targets.shape}")
     for name, values in (("y", y), ("targets", targets)):
         finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
         if not finite.all():

@@ -12,6 +12,7 @@ from ganmdn.inverse import Designs, binarise_keeping_fraction, binary_rows
 from ganmdn.mdn import MixtureDensityNetwork, load_mdn, sample, save_mdn
 from ganmdn.mdn_training import MdnFit, MdnTraining, fit_mdn
 from ganmdn.session import TrainingSession
+from ganmdn.targets import Target
 
 WEIGHTS = "mdn.pt"
 
@@ -40,7 +41,7 @@ class DirectMdn:
                 f"image_shape must hold the network's {self.mdn.shape.dimension} pixels, got {self.image_shape}"
             )
 
-    def design(self, target: float, count: int, seed: np.random.SeedSequence) -> Designs:
+    def design(self, target: float | Target, count: int, seed: np.random.SeedSequence) -> Designs:
         """Draw grey images for ``target`` and binarise them; see ``InverseModel.design``."""
         grey = sample(self.mdn, target, count, seed).reshape(count, *self.image_shape)
         return Designs(binarise_keeping_fraction(grey))

@@ -15,10 +15,11 @@ import zuko
 from torch import Tensor
 
 from ganmdn.density_config import FlowTraining
-from ganmdn.density_training import ConditionalDensity, DensityFit, fit_density
+from ganmdn.density_training import ConditionalDensity, DensityFit, conditions, fit_density
 from ganmdn.epochs import ALONE
 from ganmdn.inverse import Designs, Generate
 from ganmdn.session import TrainingSession
+from ganmdn.targets import Target
 
 WEIGHTS = "flow.pt"
 EDGE = 1e-6  # of the box's width: nearer to an edge a latent is moved inwards, where its normal variable is finite
@@ -34,8 +35,8 @@ class FlowShape:
     width: int
     low: float
     high: float
-    y_mean: float
-    y_scale: float
+    y_mean: tuple[float, ...]
+    y_scale: tuple[float, ...]
 
 
 class LatentFlow(ConditionalDensity):
@@ -56,11 +57,11 @@ class LatentFlow(ConditionalDensity):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(generator.initial_seed())
             self.flow = zuko.flows.NSF(
-                shape.dimension, 1, bins=shape.bins, transforms=shape.transforms, hidden_features=hidden
+                shape.dimension, len(shape.y_mean), bins=shape.bins, transforms=shape.transforms, hidden_features=hidden
             )
 
     def log_prob(self, y: Tensor, targets: Tensor) -> Tensor:
-        """Log density of latents ``targets`` (B, M), flattened, given properties ``y`` (B,); (B,)."""
+        """Log density of latents ``targets`` (B, M), flattened, given properties ``y`` (B,) or (B, D); (B,)."""
         low, width = self.shape.low, self.shape.high - self.shape.low
         share = ((targets - low) / width).clamp(EDGE, 1 - EDGE)
         normal = torch.special.ndtri(share)
@@ -68,14 +69,15 @@ class LatentFlow(ConditionalDensity):
         stretched = 0.5 * (normal.square() + np.log(2 * np.pi)).sum(-1) - targets.shape[-1] * np.log(width)
         return self.flow(self._condition(y)).log_prob(normal) + stretched
 
-    def latents(self, y: float, noise: Tensor) -> Tensor:
-        """Latents for a property, from standard normal ``noise``; both (n, M)."""
-        condition = self._condition(torch.full((len(noise),), y, dtype=noise.dtype))
+    def latents(self, y: Tensor, noise: Tensor) -> Tensor:
+        """Latents for properties, a row each or one for all, from standard normal ``noise``; both (n, M)."""
+        condition = self._condition(y.expand(len(noise), *y.shape[1:]))
         normal = self.flow(condition).transform.inv(noise)
         return self.shape.low + (self.shape.high - self.shape.low) * torch.special.ndtr(normal)
 
     def _condition(self, y: Tensor) -> Tensor:
-        return ((y - self.shape.y_mean) / self.shape.y_scale)[:, None]
+        mean, scale = (torch.tensor(part, dtype=y.dtype) for part in (self.shape.y_mean, self.shape.y_scale))
+        return (y.reshape(len(y), -1) - mean) / scale
 
 
 @dataclass(frozen=True)
@@ -103,20 +105,22 @@ class FlowPosterior:
             )
         self.flow.double().eval()
 
-    def design(self, target: float, count: int, seed: np.random.SeedSequence) -> Designs:
+    def design(self, target: float | Target, count: int, seed: np.random.SeedSequence) -> Designs:
         """Draw latents for ``target`` and generate their images; see ``InverseModel.design``."""
-        if not np.isfinite(target) or count < 1:
-            raise ValueError(f"target must be finite and count at least 1, got target {target}, count {count}")
+        if count < 1:
+            raise ValueError(f"count must be at least 1, got {count}")
+        wanted = torch.from_numpy(conditions(self.flow, target, count, seed))
         noise = np.random.default_rng(seed).standard_normal((count, self.flow.shape.dimension))
         with torch.no_grad():
-            latents = self.flow.latents(target, torch.from_numpy(noise))
+            latents = self.flow.latents(wanted, torch.from_numpy(noise))
         z = latents.numpy().astype(np.float32).reshape(count, *self.latent_shape)
         return Designs(self.generate(z), z)
 
     def save(self, folder: Path) -> None:
         """See ``InverseModel.save``."""
         folder.mkdir(parents=True, exist_ok=True)
-        torch.save({"shape": asdict(self.flow.shape), "state": self.flow.state_dict()}, folder / WEIGHTS)
+        content = {"shape": asdict(self.flow.shape), "state": self.flow.state_dict(), "known": self.flow.known}
+        torch.save(content, folder / WEIGHTS)
 
     @classmethod
     def load(cls, folder: Path, latent_shape: tuple[int, int], generate: Generate) -> FlowPosterior:
@@ -124,6 +128,7 @@ class FlowPosterior:
         content = torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True)
         flow = LatentFlow(FlowShape(**content["shape"]), torch.Generator()).double()
         flow.load_state_dict(content["state"])
+        flow.known = content["known"]
         return cls(flow, latent_shape, generate)
 
 
@@ -137,7 +142,7 @@ def fit_flow_posterior(
     *,
     session: TrainingSession = ALONE,
 ) -> tuple[FlowPosterior, DensityFit[LatentFlow]]:
-    """Fit p(z | y) on properties ``y`` (n,) of latents ``z`` (n, h, w); see ``fit_density`` for the rest.
+    """Fit p(z | y) on properties ``y`` (n,) or (n, D) of latents ``z`` (n, h, w); see ``fit_density`` for the rest.
 
     Parameters
     ----------
@@ -155,6 +160,8 @@ def fit_flow_posterior(
     if not low <= z.min() <= z.max() <= high:
         raise ValueError(f"z must lie in the prior's box from {low} to {high}, got {z.min()} to {z.max()}")
     sizes = (z[0].size, config.transforms, config.bins, config.width)
-    shape = FlowShape(*sizes, float(low), float(high), float(np.mean(y)), float(np.std(y)) or 1.0)
+    columns = y.reshape(len(y), -1).T
+    means, scales = (tuple(float(part(column)) for column in columns) for part in (np.mean, np.std))
+    shape = FlowShape(*sizes, float(low), float(high), means, tuple(scale or 1.0 for scale in scales))
     fit = fit_density(lambda source: LatentFlow(shape, source), y, z.reshape(len(z), -1), config, seed, session=session)
     return FlowPosterior(fit.network, (z.shape[1], z.shape[2]), generate), fit

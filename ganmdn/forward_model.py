@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from ganmdn.diffraction import DiffractionOrders, diffraction_features
 from ganmdn.epochs import ALONE
 from ganmdn.feature_process import FeatureProcess
 from ganmdn.forward_config import ForwardConfig
-from ganmdn.image_ensemble import ImageEnsemble, fit_ensemble
+from ganmdn.image_ensemble import ImageEnsemble, fit_ensembles
 from ganmdn.label_table import LabelTable
 from ganmdn.session import TrainingSession
 
@@ -80,6 +81,35 @@ def process_inputs(z: np.ndarray | None, images: np.ndarray, orders: Diffraction
     return features if z is None else np.concatenate([z.reshape(len(z), -1).astype(np.float64), features], axis=1)
 
 
+Predict = Callable[[np.ndarray | None, np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""As ``ForwardModel.predict``, (B, D) each of several properties."""
+
+
+def fit_forward_models(
+    labels: LabelTable,
+    config: ForwardConfig,
+    seed: np.random.SeedSequence,
+    session: TrainingSession = ALONE,
+    steps_after: int = 0,
+) -> tuple[Predict, ForwardQuality]:
+    """What predicts the property, or several, each by a model of its own; the quality is the mean of theirs.
+
+    ``session`` and ``steps_after`` are those of ``fit_ensembles``.
+    """
+    if labels.y.ndim == 1:
+        model, quality = fit_forward_model(labels, config, seed, session, steps_after)
+        return model.predict, quality
+    seeds = [np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, p)) for p in range(labels.y.shape[1])]
+    fitted = _fit(labels, list(labels.y.T), config, seeds, session, steps_after)
+    models, qualities = zip(*fitted, strict=True)
+
+    def predict(z: np.ndarray | None, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        mean, deviation = zip(*(model.predict(z, images) for model in models), strict=True)
+        return np.column_stack(mean), np.column_stack(deviation)
+
+    return predict, ForwardQuality(*np.mean([astuple(quality) for quality in qualities], axis=0).tolist())
+
+
 def fit_forward_model(
     labels: LabelTable,
     config: ForwardConfig,
@@ -87,16 +117,39 @@ def fit_forward_model(
     session: TrainingSession = ALONE,
     steps_after: int = 0,
 ) -> tuple[ForwardModel, ForwardQuality]:
-    """Fit both parts to the labels, and from predictions of labels that they did not see, how to weigh them.
+    """Fit both parts to the labels of one property, and from predictions of labels that they did not see their weights.
 
     Each label is predicted by the one network that left it out and by the process without it. For a new image the
     networks' mean is taken, whose error is smaller: by what they differ, less what is left of that in the mean.
-    ``session`` and ``steps_after`` are those of ``fit_ensemble``.
+    ``session`` and ``steps_after`` are those of ``fit_ensembles``.
     """
-    keys = [np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, key)) for key in (0, 1)]
-    training = config.network, config.training
-    networks, folds = fit_ensemble(labels.images, labels.y, *training, keys[0], session, steps_after)
-    process = FeatureProcess(process_inputs(labels.z, labels.images, config.orders), labels.y, config.process, keys[1])
+    (fitted,) = _fit(labels, [labels.y], config, [seed], session, steps_after)
+    return fitted
+
+
+def _fit(
+    labels: LabelTable,
+    properties: Sequence[np.ndarray],
+    config: ForwardConfig,
+    seeds: Sequence[np.random.SeedSequence],
+    session: TrainingSession,
+    steps_after: int,
+) -> list[tuple[ForwardModel, ForwardQuality]]:
+    """A model of each property (n,), with a seed of its own; the networks of all of them are one training."""
+    keys = [
+        [np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, key)) for key in (0, 1)] for seed in seeds
+    ]
+    training, first = (config.network, config.training), [each for each, _ in keys]
+    ensembles = fit_ensembles(labels.images, properties, *training, first, session, steps_after)
+    parts = zip(properties, ensembles, keys, strict=True)
+    return [_stacked(replace(labels, y=y), config, *ensemble, key) for y, ensemble, (_, key) in parts]
+
+
+def _stacked(
+    labels: LabelTable, config: ForwardConfig, networks: ImageEnsemble, folds: np.ndarray, seed: np.random.SeedSequence
+) -> tuple[ForwardModel, ForwardQuality]:
+    """Networks and a process, weighed by how they predict the labels (n,) that they did not see."""
+    process = FeatureProcess(process_inputs(labels.z, labels.images, config.orders), labels.y, config.process, seed)
     by_network, without = networks.predict_left_out(labels.images, folds), process.leave_one_out()
     disagreement = float(networks.predict(labels.images).var(axis=0, ddof=1).mean())
     errors = np.stack([by_network, without.predicted]) - labels.y

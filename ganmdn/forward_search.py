@@ -14,10 +14,11 @@ from ganmdn.candidate_bank import CandidateBank
 from ganmdn.candidate_search import screen_candidates
 from ganmdn.epochs import ALONE, TrainingPausedError
 from ganmdn.forward_config import ForwardSearchConfig
-from ganmdn.forward_model import ForwardQuality, fit_forward_model
+from ganmdn.forward_model import ForwardQuality, fit_forward_models
 from ganmdn.inverse import Designs, Generate
 from ganmdn.label_table import LabelTable
 from ganmdn.session import TrainingSession
+from ganmdn.targets import Target
 
 SCREENED_PER_STEP = 50  # candidates that take about as long as a label in each of four networks' epochs
 
@@ -32,7 +33,7 @@ class ForwardSearch:
         """Designs that it can choose from."""
         return len(self.bank.z)
 
-    def design(self, target: float, count: int, seed: np.random.SeedSequence) -> Designs:
+    def design(self, target: float | Target, count: int, seed: np.random.SeedSequence) -> Designs:
         """Pick from the bank, whatever the seed; see ``InverseModel.design`` and ``CandidateBank.choose``."""
         return self.bank.choose(target, count)
 
@@ -62,7 +63,7 @@ def fit_forward_search(
     Parameters
     ----------
     y, z, images
-        Properties (n,), latents (n, h, w) and images, uint8 0/1 (n, H, H), of the labels.
+        Properties (n,) or (n, D), latents (n, h, w) and images, uint8 0/1 (n, H, H), of the labels.
     generate
         The generator; it makes the candidates.
     prior
@@ -85,7 +86,8 @@ def fit_forward_search(
         The session asked to stop.
     """
     labels = LabelTable(y, images, z)
-    training = config.forward.training.members * config.forward.training.epochs
+    properties = y.shape[1] if y.ndim == 2 else 1
+    training = config.forward.training.members * config.forward.training.epochs * properties
     search = config.search
     screening = (search.pool + search.rounds * search.children) // SCREENED_PER_STEP
 
@@ -96,6 +98,6 @@ def fit_forward_search(
             raise TrainingPausedError  # the networks are kept
 
     keys = [np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, key)) for key in (0, 1)]
-    model, quality = fit_forward_model(labels, config.forward, keys[0], session, max(1, screening))
-    bank = screen_candidates(labels, generate, model.predict, prior, search, keys[1], screened)
+    predict, quality = fit_forward_models(labels, config.forward, keys[0], session, max(1, screening))
+    bank = screen_candidates(labels, generate, predict, prior, search, keys[1], screened)
     return ForwardSearch(bank), quality

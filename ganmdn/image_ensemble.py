@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -73,23 +73,23 @@ class ImageEnsemble:
         return self.y_mean + self.y_scale * torch.cat(parts).double().numpy()
 
 
-def fit_ensemble(
+def fit_ensembles(
     images: np.ndarray,
-    y: np.ndarray,
+    properties: Sequence[np.ndarray],
     shape: NetworkShape,
     training: EnsembleTraining,
-    seed: np.random.SeedSequence,
+    seeds: Sequence[np.random.SeedSequence],
     session: TrainingSession = ALONE,
     steps_after: int = 0,
-) -> tuple[ImageEnsemble, np.ndarray]:
-    """Fit networks to labelled images (n, H, H) and properties (n,), each leaving out its fold.
+) -> list[tuple[ImageEnsemble, np.ndarray]]:
+    """Fit networks to labelled images (n, H, H) and each of several properties (n,), each leaving out its fold.
 
     Several workers each take a share of every batch; ``session`` and ``steps_after`` are those of ``train_epochs``.
 
     Returns
     -------
-    tuple
-        The ensemble, and for each label the member that did not see it, (n,).
+    list
+        For each property the ensemble, and for each label the member that did not see it, (n,).
 
     Raises
     ------
@@ -100,18 +100,40 @@ def fit_ensemble(
     TrainingPausedError
         The session asked to stop.
     """
-    if len(y) < 2 * training.members:
+    count = len(images)
+    if count < 2 * training.members:
         raise ValueError(
-            f"there must be at least {2 * training.members} labels for {training.members} members, got {len(y)}"
+            f"there must be at least {2 * training.members} labels for {training.members} members, got {count}"
         )
-    folds = np.random.default_rng(seed).permutation(len(y)) % training.members
     grids = low_passed(images, shape.cell_px)
-    scales = float(grids.mean()), float(grids.std()) or 1.0, float(y.mean()), float(y.std()) or 1.0
-    inputs = torch.from_numpy((grids - scales[0]) / scales[1])[:, None]
-    values = torch.from_numpy((y - scales[2]) / scales[3]).float()
-    members = _Members((inputs, values), folds, shape, training, seed, session)
+    of_pixels = float(grids.mean()), float(grids.std()) or 1.0
+    inputs = torch.from_numpy((grids - of_pixels[0]) / of_pixels[1])[:, None]
+    of_y = [(float(y.mean()), float(y.std()) or 1.0) for y in properties]
+    folds = [np.random.default_rng(seed).permutation(count) % training.members for seed in seeds]
+    tasks = [
+        _Task(
+            torch.from_numpy((y - mean) / scale).float(),
+            torch.from_numpy(np.flatnonzero(fold != member)),
+            np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, member)),
+        )
+        for y, (mean, scale), fold, seed in zip(properties, of_y, folds, seeds, strict=True)
+        for member in range(training.members)
+    ]
+    members = _Members(inputs, tasks, shape, training, session)
     train_epochs(members, session, steps_after=steps_after)
-    return ImageEnsemble([network.cpu() for network in members.networks], shape.cell_px, *scales), folds
+    networks = [network.cpu() for network in members.networks]
+    return [
+        (ImageEnsemble(networks[first : first + training.members], shape.cell_px, *of_pixels, *scales), fold)
+        for first, scales, fold in zip(range(0, len(networks), training.members), of_y, folds, strict=True)
+    ]
+
+
+class _Task(NamedTuple):
+    """What one network learns: standardised properties of all labels (n,), the rows that it sees, and its seed."""
+
+    values: Tensor
+    rows: Tensor
+    seed: np.random.SeedSequence
 
 
 class _Member:
@@ -182,25 +204,23 @@ class _Members:
 
     def __init__(
         self,
-        labels: tuple[Tensor, Tensor],
-        folds: np.ndarray,
+        inputs: Tensor,
+        tasks: Sequence[_Task],
         shape: NetworkShape,
         training: EnsembleTraining,
-        seed: np.random.SeedSequence,
         session: TrainingSession,
     ) -> None:
         check_workers(training.workers, session)
-        self.epochs = training.members * training.epochs
+        self.epochs = len(tasks) * training.epochs
         self.networks: list[ImageNetwork] = []
-        self._labels, self._folds, self._seed = labels, folds, seed
+        self._inputs, self._tasks = inputs, tasks
         self._shape, self._training, self._session = shape, training, session
         self._member, self._done = self._begun(0), 0
 
     def _begun(self, number: int) -> _Member:
-        rows = torch.from_numpy(np.flatnonzero(self._folds != number))
-        key = np.random.SeedSequence(self._seed.entropy, spawn_key=(*self._seed.spawn_key, number))
-        labels = self._labels[0][rows], self._labels[1][rows]
-        return _Member(labels, self._shape, self._training, key, self._session)
+        values, rows, seed = self._tasks[number]
+        labels = self._inputs[rows], values[rows]
+        return _Member(labels, self._shape, self._training, seed, self._session)
 
     def epoch(self) -> dict[str, float]:
         """One pass of the network whose turn it is."""

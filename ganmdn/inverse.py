@@ -9,6 +9,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from ganmdn.targets import Target
+
 Generate = Callable[[np.ndarray], np.ndarray]
 """From latents z, float32 (B, h, w), to images, uint8 0/1 (B, H, W)."""
 
@@ -24,8 +26,9 @@ class Designs:
     z
         The latents that the generator turned into ``images``, float32 (n, h, w); None where there are none.
     predicted, deviation
-        (n,), the property that the model expects of each image and the standard deviation of its error; None for a
-        model that predicts none. A share of 0.9 of the simulated properties should lie within 1.645 deviations.
+        (n,), or (n, D) of several, the property that the model expects of each image and the standard deviation of its
+        error; None for a model that predicts none. A share of 0.9 of the simulated properties should lie within 1.645
+        deviations.
     """
 
     images: np.ndarray
@@ -41,16 +44,21 @@ class Designs:
         if self.z is not None and (self.z.ndim != 3 or len(self.z) != len(self.images)):
             raise ValueError(f"z must have shape (n, h, w) with n = {len(self.images)}, got {self.z.shape}")
         for name in ("predicted", "deviation"):
-            if (values := getattr(self, name)) is not None and values.shape != (len(self.images),):
+            if (values := getattr(self, name)) is not None and not is_column(values, len(self.images)):
                 raise ValueError(f"{name} must have shape (n,) with n = {len(self.images)}, got {values.shape}")
+
+
+def is_column(values: np.ndarray, count: int) -> bool:
+    """Whether an array holds a number a row, (count,), or several, (count, D)."""
+    return values.ndim in (1, 2) and len(values) == count
 
 
 @runtime_checkable
 class InverseModel(Protocol):
     """A fitted inverse model; each class also has ``load``, which reads what ``save`` wrote."""
 
-    def design(self, target: float, count: int, seed: np.random.SeedSequence) -> Designs:
-        """Propose ``count`` microstructures for the property ``target``; the same arguments, the same designs."""
+    def design(self, target: float | Target, count: int, seed: np.random.SeedSequence) -> Designs:
+        """Propose ``count`` microstructures for a target; the same arguments, the same designs."""
         ...
 
     def save(self, folder: Path) -> None:

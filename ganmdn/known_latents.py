@@ -16,7 +16,7 @@ class KnownLatents:
     points
         (n, M) float64, latents scaled so that the search box is [0, 1] in every dimension.
     y
-        (n,) float64, NaN where the simulation failed.
+        (n,) or (n, D) float64, NaN where the simulation failed.
     low, high
         The search box.
     """
@@ -28,14 +28,14 @@ class KnownLatents:
 
     @classmethod
     def of(cls, z: np.ndarray, y: np.ndarray, low: float, high: float) -> KnownLatents:
-        """Take in latents ``z`` (n, M) and properties ``y`` (n,).
+        """Take in latents ``z`` (n, M) and properties ``y``, (n,) or (n, D).
 
         Raises
         ------
         ValueError
             If shapes disagree, ``z`` is not finite, ``y`` is infinite, or ``low`` is not below ``high``.
         """
-        if z.ndim != 2 or y.shape != (len(z),):
+        if z.ndim != 2 or y.ndim not in (1, 2) or len(y) != len(z):
             raise ValueError(f"z must have shape (n, M) and y (n,), got {z.shape} and {y.shape}; flatten z first")
         if not np.isfinite(z).all():
             raise ValueError(f"z must be finite, {int((~np.isfinite(z)).any(axis=1).sum())} of {len(z)} rows are not")
@@ -51,7 +51,7 @@ class KnownLatents:
     @property
     def done(self) -> np.ndarray:
         """Which simulations did not fail, (n,) bool."""
-        return np.isfinite(self.y)
+        return np.isfinite(self.y.reshape(len(self.y), -1)).all(axis=1)
 
     @property
     def dimension(self) -> int:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ganmdn.inverse import Designs
+from ganmdn.inverse import Designs, is_column
+from ganmdn.targets import Target
 
 TABLE = "labels.npz"
 
@@ -20,7 +21,7 @@ class LabelTable:
     Parameters
     ----------
     y
-        (n,), simulated properties, finite.
+        (n,), or (n, D) of several, simulated properties, finite.
     images
         uint8 0/1, (n, H, W).
     z
@@ -33,17 +34,17 @@ class LabelTable:
 
     def __post_init__(self) -> None:
         Designs(self.images, self.z)
-        if self.y.shape != (len(self.images),) or not len(self.y):
+        if not is_column(self.y, len(self.images)) or not len(self.y):
             raise ValueError(f"y must have shape (n,) with n = {len(self.images)} of at least 1, got {self.y.shape}")
-        if (bad := ~np.isfinite(self.y)).any():
+        if (bad := ~np.isfinite(self.y.reshape(len(self.y), -1)).all(axis=1)).any():
             raise ValueError(
                 f"y must be finite, {int(bad.sum())} of {len(bad)} rows are not "
                 f"(first: {int(np.flatnonzero(bad)[0])}); drop the failed simulations first"
             )
 
-    def nearest(self, target: float, count: int) -> np.ndarray:
+    def nearest(self, target: float | Target, count: int) -> np.ndarray:
         """Indices of the ``count`` labels nearest to ``target``, nearest first; of equal ones the earlier first."""
-        return np.argsort(np.abs(self.y - target), kind="stable")[: self.checked(count)]
+        return np.argsort(Target.of(target).distance(self.y), kind="stable")[: self.checked(count)]
 
     def checked(self, count: int) -> int:
         """``count`` itself; ValueError where there are not so many labels."""
@@ -54,7 +55,7 @@ class LabelTable:
     def designs(self, rows: np.ndarray) -> Designs:
         """The images of ``rows`` as designs, their simulated property as what is predicted of them."""
         z = None if self.z is None else self.z[rows]
-        return Designs(self.images[rows], z, self.y[rows], np.zeros(len(rows)))
+        return Designs(self.images[rows], z, self.y[rows], np.zeros_like(self.y[rows]))
 
     def save(self, folder: Path) -> None:
         """Write into ``folder``, made if need be."""

@@ -13,6 +13,7 @@ from ganmdn.mdn import MixtureDensityNetwork, load_mdn, sample, save_mdn
 from ganmdn.mdn_training import MdnFit, MdnTraining, fit_mdn
 from ganmdn.mixture import Sampling
 from ganmdn.session import TrainingSession
+from ganmdn.targets import Target
 
 WEIGHTS = "mdn.pt"
 
@@ -44,7 +45,7 @@ class LatentMdn:
                 f"latent_shape must hold the network's {self.mdn.shape.dimension} dimensions, got {self.latent_shape}"
             )
 
-    def design(self, target: float, count: int, seed: np.random.SeedSequence) -> Designs:
+    def design(self, target: float | Target, count: int, seed: np.random.SeedSequence) -> Designs:
         """Draw latents for ``target`` and generate their images; see ``InverseModel.design``.
 
         Latents are used as drawn, like the paper's: they may leave the range that the labels were drawn from.
@@ -75,7 +76,7 @@ def fit_latent_mdn(
     sampling: Sampling = "component",
     session: TrainingSession = ALONE,
 ) -> tuple[LatentMdn, MdnFit]:
-    """Fit p(z | y) on properties ``y`` (n,) of latents ``z`` (n, h, w); see ``fit_mdn`` for the rest.
+    """Fit p(z | y) on properties ``y`` (n,) or (n, D) of latents ``z`` (n, h, w); see ``fit_mdn`` for the rest.
 
     Returns
     -------

@@ -108,6 +108,11 @@ class LatentProcess:
         return replace(self, points=torch.cat([self.points, point[None]]), values=values, factor=factor)
 
 
+def columns_of(y: np.ndarray) -> list[np.ndarray]:
+    """Properties (n,) or (n, D) as a column (n,) for each process."""
+    return [np.ascontiguousarray(column) for column in y.reshape(len(y), -1).T]
+
+
 def fit_kernel(points: Tensor, values: Tensor) -> Kernel:
     """Hyperparameters of the largest marginal likelihood with its priors, by L-BFGS, for standardised values."""
     dimension = points.shape[1]

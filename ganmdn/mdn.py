@@ -19,9 +19,10 @@ from torch import nn
 from torch.distributions import MixtureSameFamily
 from torch.nn.utils import skip_init
 
-from ganmdn.density_training import ConditionalDensity
+from ganmdn.density_training import ConditionalDensity, conditions
 from ganmdn.mixture import Sampling, gaussian_mixture, sample_mixture
 from ganmdn.pixel_density import pixel_log_densities, positive
+from ganmdn.targets import Target
 
 DENSE_LAYERS = 4
 BATCH_NORM_EPSILON = 1e-3  # Keras' default, as is the momentum: 0.99 there is 1 - 0.99 here
@@ -31,11 +32,12 @@ DISTRIBUTIONS_UP_TO = 2**21  # numbers (B, K, M) of a batch, 8 MiB in float32; b
 
 @dataclass(frozen=True)
 class MdnShape:
-    """Sizes of a mixture density network: M dimensions, K Gaussians, neurons of a densely connected layer."""
+    """Sizes of a mixture density network: M dimensions, K Gaussians, neurons of a densely connected layer, D inputs."""
 
     dimension: int
     components: int = 40
     width: int = 16
+    inputs: int = 1
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -47,9 +49,9 @@ class MixtureDensityNetwork(ConditionalDensity):
     """Four densely connected layers and a mixture of Gaussians (paper, appendix, equations 3 to 5).
 
     Each layer is dense(width), batch norm, ReLU and is fed the outputs of all earlier layers, newest first, and
-    the input: 1, 17, 33 and 49 values at width 16. Three linear heads on the last layer give K x (1 + 2M) numbers.
-    Of the 288 possible orders of concatenation, newest first is the one under which the authors' published
-    weights give their published (y, z) the highest likelihood.
+    the input: 1, 17, 33 and 49 values at width 16 and one property. Three linear heads on the last layer give
+    K x (1 + 2M) numbers. Of the 288 possible orders of concatenation, newest first is the one under which the authors'
+    published weights give their published (y, z) the highest likelihood.
 
     Parameters
     ----------
@@ -62,7 +64,7 @@ class MixtureDensityNetwork(ConditionalDensity):
     def __init__(self, shape: MdnShape, generator: torch.Generator) -> None:
         super().__init__()
         self.shape = shape
-        inputs = [1 + layer * shape.width for layer in range(DENSE_LAYERS)]
+        inputs = [shape.inputs + layer * shape.width for layer in range(DENSE_LAYERS)]
         self.dense = nn.ModuleList(skip_init(nn.Linear, size, shape.width) for size in inputs)
         self.norms = nn.ModuleList(
             nn.BatchNorm1d(shape.width, eps=BATCH_NORM_EPSILON, momentum=BATCH_NORM_MOMENTUM) for _ in inputs
@@ -77,7 +79,7 @@ class MixtureDensityNetwork(ConditionalDensity):
                 nn.init.zeros_(module.bias)
 
     def forward(self, y: torch.Tensor) -> MixtureSameFamily:
-        """Mixtures for properties ``y`` (B,)."""
+        """Mixtures for properties ``y`` (B,), or (B, D) of several."""
         hidden = self._trunk(y)
         shape = (len(y), self.shape.components, self.shape.dimension)
         return gaussian_mixture(
@@ -85,7 +87,7 @@ class MixtureDensityNetwork(ConditionalDensity):
         )
 
     def log_prob(self, y: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Log-likelihood of ``targets`` (B, M) given ``y`` (B,), whose negative mean is equation 4; (B,).
+        """Log-likelihood of ``targets`` (B, M) given ``y`` (B,) or (B, D), whose negative mean is equation 4; (B,).
 
         Equals ``self(y).log_prob(targets)``; where (B, K, M) is large, as for whole images, in a tenth of the time and
         in memory of a few (B, M).
@@ -101,8 +103,8 @@ class MixtureDensityNetwork(ConditionalDensity):
         return torch.logsumexp(torch.log_softmax(self.logits(hidden), dim=1) + densities, dim=1)
 
     def _trunk(self, y: torch.Tensor) -> torch.Tensor:
-        """The densely connected layers: (B,) to (B, width)."""
-        inputs = y[:, None]
+        """The densely connected layers: (B,) or (B, D) to (B, width)."""
+        inputs = y.reshape(len(y), -1)
         output = inputs
         for dense, norm in zip(self.dense, self.norms, strict=True):
             output = torch.relu(norm(dense(inputs)))
@@ -110,38 +112,36 @@ class MixtureDensityNetwork(ConditionalDensity):
         return output
 
 
-def mixture_at(mdn: MixtureDensityNetwork, target: float) -> MixtureSameFamily:
-    """The mixture that a fitted network predicts for one property ``target``, with batch norm at inference.
+def mixture_at(mdn: MixtureDensityNetwork, y: np.ndarray) -> MixtureSameFamily:
+    """The mixtures that a fitted network predicts for properties (B,) or (B, D), with batch norm at inference.
 
     It is computed in float64, so that every processor draws the same designs from the same weights.
     """
     exact = copy.deepcopy(mdn).double().eval()
     with torch.no_grad():
-        return exact(torch.tensor([target], dtype=torch.float64))
+        return exact(torch.as_tensor(y, dtype=torch.float64))
 
 
 def sample(
     mdn: MixtureDensityNetwork,
-    y: float,
+    target: float | Target,
     count: int,
     seed: np.random.SeedSequence,
     sampling: Sampling = "component",
 ) -> np.ndarray:
-    """Draw ``count`` targets for the property ``y``; see ``sample_mixture``.
+    """Draw ``count`` vectors for the wanted property; see ``sample_mixture``, and ``conditions`` for a range.
 
     Returns
     -------
     np.ndarray
         float32, (count, M).
     """
-    if not np.isfinite(y):
-        raise ValueError(f"y must be finite, got {y}")
-    return sample_mixture(mixture_at(mdn, y), count, seed, sampling)
+    return sample_mixture(mixture_at(mdn, conditions(mdn, target, count, seed)), count, seed, sampling)
 
 
 def save_mdn(mdn: MixtureDensityNetwork, path: Path) -> None:
     """Write sizes and weights to ``path``, a file that ``load_mdn`` reads without unpickling code."""
-    torch.save({"shape": asdict(mdn.shape), "state": mdn.state_dict()}, path)
+    torch.save({"shape": asdict(mdn.shape), "state": mdn.state_dict(), "known": mdn.known}, path)
 
 
 def load_mdn(path: Path) -> MixtureDensityNetwork:
@@ -149,4 +149,5 @@ def load_mdn(path: Path) -> MixtureDensityNetwork:
     content = torch.load(path, map_location="cpu", weights_only=True)
     mdn = MixtureDensityNetwork(MdnShape(**content["shape"]), torch.Generator())
     mdn.load_state_dict(content["state"])
+    mdn.known = content["known"]
     return mdn.eval()

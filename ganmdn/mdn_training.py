@@ -38,6 +38,6 @@ def fit_mdn(
     report: EpochReport | None = None,
     session: TrainingSession = ALONE,
 ) -> MdnFit:
-    """Fit p(targets | y) on properties ``y`` (n,) and ``targets`` (n, M); see ``fit_density`` for the rest."""
-    shape = MdnShape(targets.shape[-1], config.components, config.width)
+    """Fit p(targets | y) on properties ``y``, (n,) or (n, D), and ``targets`` (n, M); see ``fit_density``."""
+    shape = MdnShape(targets.shape[-1], config.components, config.width, y.shape[1] if y.ndim == 2 else 1)
     return fit_density(partial(MixtureDensityNetwork, shape), y, targets, config, seed, report, session)

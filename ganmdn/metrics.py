@@ -7,20 +7,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ganmdn.targets import Target
 
-def residual_error_percentage(y: np.ndarray, target: float | np.ndarray) -> np.ndarray:
+
+def residual_error_percentage(y: np.ndarray, target: float | Target) -> np.ndarray:
     """REP = |y - target| / target x 100 % (paper, equation 1, where y is simulated and the target is wanted).
+
+    Of several properties it is the mean, of a range it is taken to the bound that is missed; see ``ganmdn.targets``.
 
     Parameters
     ----------
     y
-        Simulated properties, any shape; NaN where a simulation failed, and NaN comes back there.
+        Simulated properties, any shape, (..., D) where there are several; NaN where a simulation failed, and NaN comes
+        back there.
     target
-        Wanted property or properties, above 0, broadcastable to ``y``.
+        Wanted property or properties, above 0.
     """
-    if not np.all(np.asarray(target) > 0):
-        raise ValueError(f"target must be above 0, REP is relative to it, got {target}")
-    return np.abs(np.asarray(y, dtype=np.float64) - target) / target * 100.0
+    return Target.of(target).relative_error(y) * 100.0
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,8 @@ class RepSummary:
     failed: int
 
     @classmethod
-    def of(cls, y: np.ndarray, target: float) -> RepSummary:
-        """Summarise simulated properties ``y`` (n,), NaN where a simulation failed, against one target."""
+    def of(cls, y: np.ndarray, target: float | Target) -> RepSummary:
+        """Summarise simulated properties ``y`` (n,) or (n, D), NaN where a simulation failed, against one target."""
         rep = residual_error_percentage(y, target)
         rep, failed = rep[np.isfinite(rep)], int((~np.isfinite(rep)).sum())
         if rep.size == 0:

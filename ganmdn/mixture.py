@@ -34,7 +34,7 @@ def gaussian_mixture(logits: torch.Tensor, means: torch.Tensor, sigmas: torch.Te
 def sample_mixture(
     mixture: MixtureSameFamily, count: int, seed: np.random.SeedSequence, sampling: Sampling = "component"
 ) -> np.ndarray:
-    """Draw ``count`` samples from the mixture of a single input, by NumPy's generators.
+    """Draw ``count`` samples from the mixture of a single input, or one from each of ``count``, by NumPy's generators.
 
     Nothing is clipped: like the paper's, samples may leave the box that the training targets came from.
 
@@ -46,22 +46,24 @@ def sample_mixture(
     Raises
     ------
     ValueError
-        If the mixture holds more than one input, ``count`` is below 1 or ``sampling`` is unknown.
+        If the mixture holds neither one input nor ``count``, ``count`` is below 1 or ``sampling`` is unknown.
     """
-    if mixture.batch_shape != (1,):
-        raise ValueError(f"sample takes the mixture of one input, got {tuple(mixture.batch_shape)}; index it first")
     if count < 1:
         raise ValueError(f"count must be at least 1, got {count}")
+    if tuple(mixture.batch_shape) not in ((1,), (count,)):
+        raise ValueError(f"sample takes the mixture of 1 or {count} inputs, got {tuple(mixture.batch_shape)}")
     if sampling not in get_args(Sampling):
         raise ValueError(f"sampling must be one of {', '.join(get_args(Sampling))}, got {sampling!r}")
     rng = np.random.default_rng(seed)
     gaussians = mixture.component_distribution
     weights, means, spread = (
-        tensor[0].detach().numpy() for tensor in (mixture.mixture_distribution.probs, gaussians.mean, gaussians.stddev)
+        tensor.detach().numpy() for tensor in (mixture.mixture_distribution.probs, gaussians.mean, gaussians.stddev)
     )
     weights = weights.astype(np.float64)
-    draws = count if sampling == "component" else 1
-    components = rng.choice(len(weights), size=draws, p=weights / weights.sum())
-    scale = np.sqrt(spread[components]) if sampling == "authors" else spread[components]
-    noise = rng.standard_normal((count, means.shape[1]), dtype=np.float32)
-    return (means[components] + scale * noise).astype(np.float32)
+    draws = count if sampling == "component" and len(weights) == 1 else 1
+    components = np.concatenate([rng.choice(len(row), size=draws, p=row / row.sum()) for row in weights])
+    rows = np.zeros(len(components), np.int64) if len(weights) == 1 else np.arange(count)
+    scale = spread[rows, components]
+    scale = np.sqrt(scale) if sampling == "authors" else scale
+    noise = rng.standard_normal((count, means.shape[2]), dtype=np.float32)
+    return (means[rows, components] + scale * noise).astype(np.float32)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ganmdn.inverse import Designs
 from ganmdn.label_table import LabelTable
+from ganmdn.targets import Target
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class NearestLabels:
         """Designs that it can choose from."""
         return len(self.table.y)
 
-    def design(self, target: float, count: int, seed: np.random.SeedSequence) -> Designs:
+    def design(self, target: float | Target, count: int, seed: np.random.SeedSequence) -> Designs:
         """The ``count`` nearest labels, whatever the seed; see ``InverseModel.design``."""
         return self.table.designs(self.table.nearest(target, count))
 

@@ -12,6 +12,7 @@ from ganmdn.inverse import Designs, binarise_keeping_fraction, binary_rows
 from ganmdn.mdn import MixtureDensityNetwork, load_mdn, sample, save_mdn
 from ganmdn.mdn_training import MdnFit, MdnTraining, fit_mdn
 from ganmdn.session import TrainingSession
+from ganmdn.targets import Target
 
 WEIGHTS = "mdn.pt"
 COMPONENTS = "components.npz"
@@ -42,7 +43,7 @@ class PcaMdn:
                 f"got {self.components.shape}"
             )
 
-    def design(self, target: float, count: int, seed: np.random.SeedSequence) -> Designs:
+    def design(self, target: float | Target, count: int, seed: np.random.SeedSequence) -> Designs:
         """Draw scores for ``target`` and binarise their reconstructions; see ``InverseModel.design``."""
         scores = sample(self.mdn, target, count, seed).astype(np.float64)  # sums alike on every processor
         grey = self.mean + np.tensordot(scores, self.components, axes=1)

@@ -3,7 +3,8 @@
 Each design begins as its model proposes it. Where its simulated property misses the target, the nearest point that is
 known to lie on the other side, a label or an earlier try, brackets a hit on the line between both latents; the next try
 is where the property, taken as linear between them, meets the target (regula falsi). With nothing on the other side, as
-at the edge of what a generator makes, the next try follows the local slope, fitted to the nearest known points. So the
+at the edge of what a generator makes, and of several properties, which no line brings in at once, the next try follows
+the local slope, fitted to the nearest known points. Of a range the nearest point within is aimed at. So the
 forward map is corrected where it matters, for any model that works with latents; without, the model's next proposal is
 tried.
 """
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ganmdn.inverse import Designs, Generate
+from ganmdn.targets import Target
 
 LINES = 4  # to as many points on the other side a design is moved, before another is tried in its place
 HALFWAY = 0.5
@@ -32,8 +34,8 @@ class Tries:
     design
         (n,), number of the design that each is a try of.
     z, images, y
-        Latents (n, h, w), NaN for a method without; uint8 0/1 (n, H, H); simulated properties (n,), NaN where the
-        simulation failed.
+        Latents (n, h, w), NaN for a method without; uint8 0/1 (n, H, H); simulated properties, (n,) or (n, D), NaN
+        where the simulation failed.
     """
 
     design: np.ndarray
@@ -42,9 +44,9 @@ class Tries:
     y: np.ndarray
 
     @classmethod
-    def none(cls, like: Designs) -> Tries:
-        """Not one, of images as ``like``."""
-        return cls(np.zeros(0, np.int64), _latents(like)[:0], like.images[:0], np.zeros(0))
+    def none(cls, like: Designs, of_each: tuple[int, ...] = ()) -> Tries:
+        """Not one, of images as ``like``; ``of_each`` is (D,) for several properties."""
+        return cls(np.zeros(0, np.int64), _latents(like)[:0], like.images[:0], np.zeros((0, *of_each)))
 
     @classmethod
     def joined(cls, *parts: Tries) -> Tries:
@@ -68,11 +70,11 @@ class Proposals:
     first: Designs
     spare: Designs
 
-    def known(self) -> Tries:
+    def known(self, of_each: tuple[int, ...] = ()) -> Tries:
         """First designs whose property is known, as tries."""
         if self.first.predicted is None or self.first.deviation is None:
-            return Tries.none(self.first)
-        rows = np.flatnonzero(self.first.deviation == 0)
+            return Tries.none(self.first, of_each)
+        rows = np.flatnonzero((self.first.deviation.reshape(len(self.first.deviation), -1) == 0).all(axis=1))
         return Tries(rows, _latents(self.first)[rows], self.first.images[rows], self.first.predicted[rows])
 
 
@@ -85,7 +87,7 @@ class Budget:
 
 
 def next_tries(
-    target: float,
+    target: float | Target,
     proposals: Proposals,
     tries: Tries,
     labels: tuple[np.ndarray, np.ndarray],
@@ -99,14 +101,15 @@ def next_tries(
     tries
         Simulated so far for this target, without those of ``Proposals.known``.
     labels
-        Latents (m, h, w) and properties (m,) that are known besides.
+        Latents (m, h, w) and properties, (m,) or (m, D), that are known besides.
 
     Returns
     -------
     tuple
         Numbers of the designs (n,), latents (n, h, w) float32, images (n, H, H); none when all designs are left.
     """
-    known = Tries.joined(proposals.known(), tries)
+    target = Target.of(target)
+    known = Tries.joined(proposals.known(tries.y.shape[1:]), tries)
     designs = _unfinished(target, len(proposals.first.images), known, tries, budget)
     has_latents = bool(np.isfinite(_latents(proposals.first)).all())
     moved = _Moves(target, known, labels, generate).of(designs) if has_latents else {}
@@ -125,16 +128,17 @@ def next_tries(
     return np.array(numbers), np.stack(z).astype(np.float32), np.stack(images)
 
 
-def best_of(target: float, proposals: Proposals, tries: Tries) -> Designs:
+def best_of(target: float | Target, proposals: Proposals, tries: Tries) -> Designs:
     """The designs to hand over: of each the try that came nearest; as proposed where all its simulations failed.
 
     What was simulated stands as what is predicted, with no deviation; not-a-number where all failed.
     """
-    known = Tries.joined(proposals.known(), tries)
+    known = Tries.joined(proposals.known(tries.y.shape[1:]), tries)
     images, z = proposals.first.images.copy(), _latents(proposals.first).copy()
-    y = np.full(len(images), np.nan)
-    order = np.argsort(-np.abs(known.y - target), kind="stable")  # the nearest last, so that it stays
-    for row in order[np.isfinite(known.y[order])]:
+    y = np.full((len(images), *known.y.shape[1:]), np.nan)
+    distance = Target.of(target).distance(known.y)
+    order = np.argsort(-distance, kind="stable")  # the nearest last, so that it stays
+    for row in order[np.isfinite(distance[order])]:
         design = known.design[row]
         images[design], z[design], y[design] = known.images[row], known.z[row], known.y[row]
     return Designs(images, z, y, np.where(np.isfinite(y), 0.0, np.nan))
@@ -146,10 +150,10 @@ def _latents(designs: Designs) -> np.ndarray:
     return designs.z
 
 
-def _unfinished(target: float, count: int, known: Tries, tries: Tries, budget: Budget) -> list[int]:
+def _unfinished(target: Target, count: int, known: Tries, tries: Tries, budget: Budget) -> list[int]:
     """Designs that may be tried again, and miss the target so far."""
     simulated = np.bincount(tries.design.astype(np.int64), minlength=count)
-    reached = set(known.design[np.abs(known.y - target) <= budget.tolerance].tolist())
+    reached = set(known.design[target.distance(known.y) <= budget.tolerance].tolist())
     return [design for design in range(count) if simulated[design] < budget.simulations and design not in reached]
 
 
@@ -165,10 +169,11 @@ def _unused(spare: Designs, images: list[np.ndarray]) -> Iterator[int]:
 class _Moves:
     """Moves the best try of each design towards the target."""
 
-    def __init__(self, target: float, known: Tries, labels: tuple[np.ndarray, np.ndarray], generate: Generate) -> None:
+    def __init__(self, target: Target, known: Tries, labels: tuple[np.ndarray, np.ndarray], generate: Generate) -> None:
         self._target, self._known, self._generate = target, known, generate
         self._z = np.concatenate([known.z, labels[0]]).astype(np.float64)
         self._y = np.concatenate([known.y, labels[1]])
+        self._distance = target.distance(self._y)
 
     def of(self, designs: list[int]) -> dict[int, tuple[np.ndarray, np.ndarray]]:
         """Latents and image of the next try, by design; none of those that have none, or meet no new image."""
@@ -190,13 +195,18 @@ class _Moves:
 
     def _ways(self, design: int) -> Iterator[np.ndarray]:
         """Latents to try for a design, the likeliest first; none where no try of it succeeded."""
-        own = np.flatnonzero((self._known.design == design) & np.isfinite(self._known.y))
+        own = np.flatnonzero((self._known.design == design) & np.isfinite(self._distance[: len(self._known.y)]))
         if not len(own):
             return
-        best = own[np.argmin(np.abs(self._y[own] - self._target))]
-        z, missing = self._z[best], self._target - self._y[best]
+        best = own[np.argmin(self._distance[own])]
+        aim = self._target.nearest(self._y[best])
+        z, missing = self._z[best], aim - self._y[best]
         distances = np.square(self._z - z).sum(axis=(1, 2))
-        others = np.flatnonzero((self._y - self._target) * missing > 0)
+        if self._target.size > 1:
+            step = self._along_slope(z, distances, missing)
+            yield from (z + share * step for share in (1.0, HALFWAY))
+            return
+        others = np.flatnonzero((self._y - aim) * missing > 0)
         if not len(others):
             yield z + self._along_slope(z, distances, missing)
             return
@@ -205,12 +215,15 @@ class _Moves:
             for share in (missing / (self._y[other] - self._y[best]), HALFWAY):
                 yield z + share * (self._z[other] - z)
 
-    def _along_slope(self, z: np.ndarray, distances: np.ndarray, missing: float) -> np.ndarray:
-        """The shortest step that gains ``missing`` by the slope of the nearest known points, bounded in length."""
-        usable = np.where(np.isfinite(self._y), distances, np.inf)
+    def _along_slope(self, z: np.ndarray, distances: np.ndarray, missing: float | np.ndarray) -> np.ndarray:
+        """The shortest step that gains ``missing`` by the slopes of the nearest known points, bounded in length."""
+        usable = np.where(np.isfinite(self._distance), distances, np.inf)
         near = np.argsort(usable, kind="stable")[: NEIGHBOURS * z.size + 1]
         offsets = (self._z[near] - z).reshape(len(near), -1)
         slope = np.linalg.lstsq(np.column_stack([offsets, np.ones(len(near))]), self._y[near], rcond=None)[0][:-1]
-        step = slope * missing / max(slope @ slope, float(np.finfo(np.float64).tiny))
+        if slope.ndim == 2:  # of several properties, (M, D)
+            step = np.linalg.pinv(slope.T) @ np.asarray(missing)
+        else:
+            step = slope * missing / max(slope @ slope, float(np.finfo(np.float64).tiny))
         longest = LONGEST_STEP * np.sqrt(z.size)
         return (step * min(1.0, longest / max(float(np.linalg.norm(step)), longest))).reshape(z.shape)

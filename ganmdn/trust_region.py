@@ -8,6 +8,7 @@ them, as that of ``ganmdn.bayesian``.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,8 @@ import torch
 from torch import Tensor
 
 from ganmdn.known_latents import KnownLatents
-from ganmdn.latent_process import LatentProcess
+from ganmdn.latent_process import LatentProcess, columns_of
+from ganmdn.targets import Target
 
 LARGEST, FIRST, SMALLEST = 1.6, 0.8, 0.5**7  # sides of the region in units of the box (appendix A of the paper)
 SUCCESSES = 3  # batches in a row that improve, after which the side doubles
@@ -29,7 +31,7 @@ LEFT = 0.1  # half the side of the box about the centre of a region that has shr
 def suggest(
     z: np.ndarray,
     y: np.ndarray,
-    target: float,
+    target: float | Target,
     count: int,
     seed: np.random.SeedSequence,
     low: float = -1.0,
@@ -38,14 +40,14 @@ def suggest(
     initial: int,
     batch: int,
 ) -> np.ndarray:
-    """Suggest the next ``count`` latents in the search for |y - target| = 0.
+    """Suggest the next ``count`` latents in the search for |y - target| = 0, or for a distance of 0 to other targets.
 
     Parameters
     ----------
     z
         (n, M), latents simulated so far, flattened, in their order: the starting set, then batches.
     y
-        (n,), their properties; NaN where the simulation failed, which counts as no improvement.
+        (n,) or (n, D), their properties; NaN where the simulation failed, which counts as no improvement.
     seed
         Decides all draws, together with the number of known simulations.
     low, high
@@ -63,8 +65,7 @@ def suggest(
     ValueError
         If ``target`` is not finite, ``count`` or ``batch`` is below 1, or as :meth:`KnownLatents.of`.
     """
-    if not np.isfinite(target):
-        raise ValueError(f"target must be finite, got {target}")
+    target = Target.of(target)
     if count < 1 or batch < 1:
         raise ValueError(f"count and batch must be at least 1, got {count} and {batch}")
     known = KnownLatents.of(z, y, low, high)
@@ -75,10 +76,12 @@ def suggest(
     region = replayed(known, target, initial, batch)
     points, values = known.points[known.done], known.y[known.done]
     near = np.sort(np.argsort(np.abs(points - region.centre).max(axis=1), kind="stable")[:LOCAL_POINTS])
-    process = LatentProcess.fitted(points[near], values[near], state)
-    candidates = _within(region, process, sobol.draw(CANDIDATES, dtype=torch.float64))
-    samples = process.sample(candidates, count, torch.Generator().manual_seed(state))
-    return known.latents(candidates[_votes(samples, target)].numpy())
+    processes = [LatentProcess.fitted(points[near], column, state) for column in columns_of(values[near])]
+    candidates = _within(region, processes, sobol.draw(CANDIDATES, dtype=torch.float64))
+    generator = torch.Generator().manual_seed(state)
+    samples = torch.stack([process.sample(candidates, count, generator) for process in processes], dim=-1).numpy()
+    errors = target.distance(samples[..., 0] if len(processes) == 1 else samples)
+    return known.latents(candidates[_votes(torch.from_numpy(errors))].numpy())
 
 
 @dataclass(frozen=True)
@@ -97,13 +100,13 @@ class Region:
     side: float
 
 
-def replayed(known: KnownLatents, target: float, initial: int, batch: int) -> Region:
+def replayed(known: KnownLatents, target: float | Target, initial: int, batch: int) -> Region:
     """The region that follows from the starting set and every batch after it.
 
     One that has shrunk below ``SMALLEST`` is left behind with the neighbourhood of its centre, and the search begins
     anew about the best point elsewhere.
     """
-    error = np.where(known.done, np.abs(known.y - target), np.inf)
+    error = np.where(known.done, Target.of(target).distance(known.y), np.inf)
     patience = math.ceil(max(FAILURES, known.dimension) / batch)
     side, successes, failures, known_so_far = FIRST, 0, 0, initial
     while known_so_far < len(error):
@@ -125,20 +128,20 @@ def replayed(known: KnownLatents, target: float, initial: int, batch: int) -> Re
     return Region(known.points[int(np.argmin(error))], side)
 
 
-def _within(region: Region, process: LatentProcess, points: Tensor) -> Tensor:
-    """Points of the unit box (m, M) moved into the region, which is longer where the process varies slower."""
+def _within(region: Region, processes: Sequence[LatentProcess], points: Tensor) -> Tensor:
+    """Points of the unit box (m, M) moved into the region, which is longer where the processes vary slower."""
     centre = torch.from_numpy(region.centre)
-    scale = process.kernel.lengthscale
+    scales = [process.kernel.lengthscale for process in processes]
+    scale = scales[0] if len(scales) == 1 else torch.stack(scales).log().mean(0).exp()
     half = region.side / 2 * scale / scale.log().mean().exp()
     lowest, highest = (centre - half).clamp(0.0, 1.0), (centre + half).clamp(0.0, 1.0)
     return lowest + (highest - lowest) * points
 
 
-def _votes(samples: Tensor, target: float) -> list[int]:
-    """For each sample (q, m) the candidate nearest to the target that no sample before it has taken."""
+def _votes(errors: Tensor) -> list[int]:
+    """For each sample's distances from the target (q, m) the nearest candidate that no sample before it has taken."""
     taken: list[int] = []
-    for sample in samples:
-        error = (sample - target).abs()
+    for error in errors:
         error[taken] = math.inf
         taken.append(int(error.argmin()))
     return taken

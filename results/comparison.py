@@ -44,7 +44,7 @@ class ComparedLine:
 
     dataset: str
     method: str
-    target: float | None
+    target: float | str | None
     present: tuple[bool, ...]
     figures: dict[str, tuple[Any, ...]]
     intervals: tuple[Interval | None, ...]
@@ -88,7 +88,7 @@ def compare_tables(tables: Sequence[JsonTable]) -> tuple[ComparedLine, ...]:
     methods = dict.fromkeys(key[:2] for key in keys)
     datasets = list(dict.fromkeys(dataset for dataset, _ in methods))
     order = {method: place for place, method in enumerate(sorted(methods, key=lambda each: datasets.index(each[0])))}
-    ordered = sorted(keys, key=lambda key: (order[key[:2]], key[2] is not None, key[2] or 0.0))
+    ordered = sorted(keys, key=lambda key: (order[key[:2]], *_place(key[2])))
     return tuple(_compared(key, [own.get(key) for own in lines]) for key in ordered)
 
 
@@ -97,11 +97,16 @@ def _lines(table: JsonTable) -> Iterator[JsonRow | JsonAverage]:
     yield from table.rows
 
 
-def _target(line: JsonRow | JsonAverage) -> float | None:
+def _target(line: JsonRow | JsonAverage) -> float | str | None:
     return line.target if isinstance(line, JsonRow) else None
 
 
-def _compared(key: tuple[str, str, float | None], lines: Sequence[JsonRow | JsonAverage | None]) -> ComparedLine:
+def _place(target: float | str | None) -> tuple[int, float]:
+    """Averages first, then numbers from the lowest up, then ranges and several properties as the tables have them."""
+    return (0, 0.0) if target is None else (2, 0.0) if isinstance(target, str) else (1, target)
+
+
+def _compared(key: tuple[str, str, float | str | None], lines: Sequence[JsonRow | JsonAverage | None]) -> ComparedLine:
     intervals = tuple(None if line is None else line.mean_rep_interval for line in lines)
     return ComparedLine(
         *key,

@@ -151,6 +151,7 @@ def _write(data: PublishedArrays, source: Path, path: Path) -> None:
         latent_shape=data.z.shape[1:],
         image_px=data.images.shape[1],
         rows_per_unit=min(count, ROWS_PER_UNIT),
+        properties=("absorption",),
         inputs={} if data.row is None else {"published_row": np.int64},
         attributes={
             "origin": "published",

@@ -11,6 +11,7 @@ import numpy as np
 from results.diversity import count_copies, mean_pixel_distance
 from results.intervals import interval_coverage
 from results.repeats import mean_known
+from results.wanted import Wanted
 
 COLUMNS = ("y", "target", "image")  # of a store of designs
 PREDICTION = ("predicted", "deviation")  # further ones, of methods that say what their designs will achieve
@@ -20,7 +21,8 @@ PREDICTION = ("predicted", "deviation")  # further ones, of methods that say wha
 class JudgedDesigns:
     """Columns of n designs: simulated ``y``, NaN where that failed, images, and what was predicted, if anything was.
 
-    Shapes are (n,), (n, H, W) of 0 and 1, and (n,) for mean and standard deviation of the prediction.
+    Shapes are (n,), (n, H, W) of 0 and 1, and (n,) for mean and standard deviation of the prediction. Where there are
+    several properties (n, D) stands for (n,).
     """
 
     y: np.ndarray
@@ -29,16 +31,17 @@ class JudgedDesigns:
     deviation: np.ndarray | None = None
 
     @classmethod
-    def of(cls, columns: Mapping[str, np.ndarray], target: float) -> JudgedDesigns:
+    def of(cls, columns: Mapping[str, np.ndarray], target: Wanted) -> JudgedDesigns:
         """Those for one target among the columns of a store of designs."""
-        own = {name: column[columns["target"] == target] for name, column in columns.items()}
+        own = {name: column[target.rows(columns["target"])] for name, column in columns.items()}
         return cls(own["y"], own["image"], *(own.get(name) for name in PREDICTION))
 
     @property
-    def mean_achieved(self) -> float | None:
-        """Mean of the simulated property; None where every simulation failed."""
-        known = self.y[np.isfinite(self.y)]
-        return float(known.mean()) if len(known) else None
+    def mean_achieved(self) -> tuple[float, ...]:
+        """Mean of each simulated property; none where every simulation failed."""
+        rows = self.y.reshape(len(self.y), -1)
+        known = rows[np.isfinite(rows).all(axis=1)]
+        return tuple(float(column.mean()) for column in known.T) if len(known) else ()
 
     @property
     def distance(self) -> float | None:
@@ -71,10 +74,10 @@ class JudgedRepeats:
         known = {name: part for name, part in parts.items() if all(each is not None for each in part)}
         return JudgedDesigns(**{name: np.concatenate(part) for name, part in known.items()})
 
-    def reps(self, target: float) -> list[np.ndarray]:
+    def reps(self, target: Wanted) -> list[np.ndarray]:
         """REPs of each repeat's designs in percent, (n,), of those whose simulation succeeded."""
-        known = [each.y[np.isfinite(each.y)] for each in self.repeats]
-        return [100 * np.abs(y - target) / target for y in known]
+        every = [100 * target.relative_error(each.y) for each in self.repeats]
+        return [rep[np.isfinite(rep)] for rep in every]
 
     @property
     def distance(self) -> float | None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from results.designs.packed_images import pack_images
 
-FRACTIONS = ("y", "absorption", "reflection", "transmission", "error_estimate")
+FRACTIONS = ("absorption", "reflection", "transmission", "error_estimate")
 INNER_CHUNK_BYTES = 256 * 1024  # a shard is read in pieces of at most this size, before compression
 
 
@@ -111,7 +111,8 @@ class StoreLayout:
     """What the arrays of a store depend on; kept in its attributes, so that opening reads no array.
 
     ``latent_shape`` is None for images that have no latent; ``layers`` and ``wavelengths_nm`` are empty where nothing
-    is simulated; ``inputs`` are the caller's own one-dimensional columns, name to data type.
+    is simulated; ``inputs`` are the caller's own one-dimensional columns, name to data type; ``properties`` names what
+    y is, where it has a name.
     """
 
     image_px: int
@@ -120,6 +121,7 @@ class StoreLayout:
     layers: tuple[str, ...] = ()
     wavelengths_nm: tuple[float, ...] = ()
     inputs: Mapping[str, str] = field(default_factory=dict)
+    properties: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("image_px", "rows_per_unit"):
@@ -141,6 +143,7 @@ class StoreLayout:
         packed = (math.ceil(self.image_px**2 / 8),)
         arrays: list[ArrayLayout] = [
             ImageLayout("image", "uint8", 0, packed, ("packed_pixel",), image_px=self.image_px),
+            *(ArrayLayout(name, "float64", np.nan) for name in self._numbered("y")),
             *(ArrayLayout(name, "float64", np.nan) for name in FRACTIONS),
             ArrayLayout("seconds", "float32", np.nan),
             ArrayLayout("seed", "uint64", 0),
@@ -154,8 +157,12 @@ class StoreLayout:
         if self.layers:
             arrays.append(ArrayLayout("layer_absorption", "float64", np.nan, (len(self.layers),), ("layer",)))
         if self.wavelengths_nm:
-            arrays.append(ArrayLayout("spectrum", "float64", np.nan, (len(self.wavelengths_nm),), ("wavelength_nm",)))
+            shape, axes = (len(self.wavelengths_nm),), ("wavelength_nm",)
+            arrays += [ArrayLayout(name, "float64", np.nan, shape, axes) for name in self._numbered("spectrum")]
         return {array.name: array for array in arrays}
+
+    def _numbered(self, name: str) -> list[str]:
+        return numbered(name, len(self.properties)) if len(self.properties) > 1 else [name]
 
     def to_attributes(self) -> dict[str, Any]:
         """JSON-able form."""
@@ -166,6 +173,7 @@ class StoreLayout:
             "layers": list(self.layers),
             "wavelengths_nm": list(self.wavelengths_nm),
             "inputs": dict(self.inputs),
+            "properties": list(self.properties),
         }
 
     @classmethod
@@ -179,7 +187,28 @@ class StoreLayout:
             layers=tuple(attributes["layers"]),
             wavelengths_nm=tuple(attributes["wavelengths_nm"]),
             inputs=attributes["inputs"],
+            properties=tuple(attributes["properties"]),
         )
+
+
+def numbered(name: str, count: int) -> list[str]:
+    """Names of the columns that hold ``count`` numbers a row: ``y_1``, ``y_2``, ..."""
+    return [f"{name}_{place}" for place in range(1, count + 1)]
+
+
+def split_columns(columns: Mapping[str, np.ndarray], known: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Columns with those of several numbers a row, (n, D), apart, a column each.
+
+    With ``known``, the arrays of a store, those that it keeps so: ``y`` where it has ``y_1``.
+    """
+    made: dict[str, Any] = {}
+    for name, values in columns.items():
+        is_apart = np.ndim(values) == 2 if known is None else name not in known and f"{name}_1" in known
+        if is_apart:
+            made |= zip(numbered(name, np.shape(values)[1]), np.moveaxis(np.asarray(values), 1, 0), strict=True)
+        else:
+            made[name] = values
+    return made
 
 
 def input_types(inputs: Mapping[str, Any]) -> dict[str, str]:

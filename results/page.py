@@ -8,7 +8,6 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from results.reach import format_target
 from results.table_lines import format_figure, format_seconds
 
 
@@ -19,7 +18,7 @@ def render_page(template: str, **facts: Any) -> str:
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     script, _, _ = loader.get_source(environment, "report.js")
-    environment.filters |= {"duration": format_seconds, "figure": format_figure, "target": format_target}
+    environment.filters |= {"duration": format_seconds, "figure": format_figure}
     # The page runs this script and no other, whatever a spec or an error message holds.
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template(template).render(script=script, script_hash=f"sha256-{digest}", **facts)

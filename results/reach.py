@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from results.diversity import mean_pixel_distance
+from results.wanted import Wanted
 
 NEAR = 0.01  # of a target: labels that lie so near count as hits
 
@@ -30,7 +31,7 @@ class TargetReach:
         Mean pairwise pixel distance of those nearest labels, None without their images.
     """
 
-    target: float
+    target: Wanted
     share_within_1_percent: float | None
     oracle_rep: float | None
     random_rep: float | None
@@ -48,7 +49,9 @@ class Reach:
     labels
         How many did not fail.
     lowest, highest, standard_deviation
-        Of the labelled property (ddof 0); None where no label is known.
+        Of each labelled property (ddof 0); none where no label is known.
+    names
+        Of the properties, where there are several.
     targets
         What they hold for each target.
     distance
@@ -57,50 +60,57 @@ class Reach:
 
     dataset: str
     labels: int
-    lowest: float | None
-    highest: float | None
-    standard_deviation: float | None
+    lowest: tuple[float, ...]
+    highest: tuple[float, ...]
+    standard_deviation: tuple[float, ...]
     targets: tuple[TargetReach, ...]
     distance: float | None = None
+    names: tuple[str, ...] = ()
 
-    def at(self, target: float) -> TargetReach | None:
+    def at(self, target: Wanted) -> TargetReach | None:
         """What the labels hold for one of the targets."""
         return next((each for each in self.targets if each.target == target), None)
 
-    def is_outside(self, target: float) -> bool:
-        """Whether a target lies below the lowest label or above the highest."""
-        return self.lowest is not None and self.highest is not None and not self.lowest <= target <= self.highest
+    def is_outside(self, target: Wanted) -> bool:
+        """Whether of a property all that is wanted lies below the lowest label or above the highest."""
+        bounds = zip(target.low, target.high, self.lowest, self.highest, strict=bool(self.lowest))
+        return any(high < lowest or low > highest for low, high, lowest, highest in bounds)
 
     @property
-    def outside(self) -> tuple[float, ...]:
+    def outside(self) -> tuple[Wanted, ...]:
         """The targets that lie outside the labels."""
         return tuple(each.target for each in self.targets if self.is_outside(each.target))
 
     def sentence(self) -> str:
         """Range and standard deviation in words."""
-        if self.lowest is None or self.highest is None or self.standard_deviation is None:
+        if not self.lowest:
             return f"No label of {self.dataset} is known."
-        return (
-            f"The {self.labels:,} labels of {self.dataset} reach from {self.lowest:.3f} to {self.highest:.3f} "
-            f"(standard deviation {self.standard_deviation:.4f})."
-        )
+        spans = zip(self._named(), self.lowest, self.highest, self.standard_deviation, strict=True)
+        parts = [f"{name}from {low:.3f} to {high:.3f} (standard deviation {std:.4f})" for name, low, high, std in spans]
+        return f"The {self.labels:,} labels of {self.dataset} reach {', '.join(parts)}."
+
+    def _named(self) -> list[str]:
+        """What stands before the figures of each property."""
+        return [f"in {name} " for name in self.names] or [""] * len(self.lowest)
 
     def outside_sentence(self) -> str:
         """Which targets lie outside the labels; empty where none does."""
         if not self.outside:
             return ""
-        named = ", ".join(map(format_target, self.outside))
-        subject = f"Target {named} lies" if len(self.outside) == 1 else f"Targets {named} lie"
-        return f"{subject} outside the labels of {self.dataset}, {self.lowest:.3f} to {self.highest:.3f}."
-
-
-def format_target(target: float) -> str:
-    """A target as printed: two decimals, more where it has more."""
-    return f"{target:.2f}" if round(target, 2) == target else str(target)
+        named = [f"({each.label})" if len(each.low) > 1 else each.label for each in self.outside]
+        subject = f"Target {named[0]} lies" if len(named) == 1 else f"Targets {', '.join(named)} lie"
+        spans = zip(self._named(), self.lowest, self.highest, strict=True)
+        reach = ", ".join(f"{name}{low:.3f} to {high:.3f}" for name, low, high in spans)
+        return f"{subject} outside the labels of {self.dataset}, {reach}."
 
 
 def reach_of(
-    dataset: str, y: np.ndarray, targets: Sequence[float], designs: int, images: np.ndarray | None = None
+    dataset: str,
+    y: np.ndarray,
+    targets: Sequence[Wanted],
+    designs: int,
+    images: np.ndarray | None = None,
+    names: Sequence[str] = (),
 ) -> Reach:
     """What labels have for some targets.
 
@@ -109,31 +119,35 @@ def reach_of(
     dataset
         Name of the data set.
     y
-        Labelled property, (n,); NaN where the simulation failed.
+        Labelled property, (n,) or (n, D); NaN where the simulation failed.
     targets
         What is asked for, above 0.
     designs
         How many designs a target gets.
     images
         Of the labels, (n, H, W), 0 and 1, for their distances.
+    names
+        Of the properties.
     """
-    known = np.isfinite(y)
+    known = np.isfinite(y.reshape(len(y), -1)).all(axis=1)
     y, images = y[known], None if images is None else images[known]
+    columns = list(y.reshape(len(y), -1).T) if len(y) else []
     return Reach(
         dataset,
         labels=len(y),
-        lowest=float(y.min()) if len(y) else None,
-        highest=float(y.max()) if len(y) else None,
-        standard_deviation=float(y.std()) if len(y) else None,
+        lowest=tuple(float(column.min()) for column in columns),
+        highest=tuple(float(column.max()) for column in columns),
+        standard_deviation=tuple(float(column.std()) for column in columns),
         targets=tuple(_for_target(y, target, designs, images) for target in targets),
         distance=None if images is None else mean_pixel_distance(images),
+        names=tuple(names),
     )
 
 
-def _for_target(y: np.ndarray, target: float, designs: int, images: np.ndarray | None) -> TargetReach:
+def _for_target(y: np.ndarray, target: Wanted, designs: int, images: np.ndarray | None) -> TargetReach:
     if not len(y):
         return TargetReach(target, None, None, None)
-    distance = np.abs(y - target) / target
+    distance = target.relative_error(y)
     nearest = np.argsort(distance, kind="stable")[:designs]
     return TargetReach(
         target,

@@ -22,7 +22,7 @@ from results.truncation import TruncationError
 from results.verdict import verdict
 
 HEADINGS = {  # of sections by anchor, in their order; another section comes before the cores, under its own name
-    "achieved": "Achieved absorption",
+    "achieved": "Achieved property",
     "gallery": "Best designs",
     "history": "Optimisation history",
     "cost": "What a target costs",
@@ -94,11 +94,12 @@ class Section:
     anchor: str
     figures: tuple[ReportFigure, ...] = ()
     tables: tuple[DataTable, ...] = ()
+    title: str = ""
 
     @property
     def heading(self) -> str:
         """What stands above it."""
-        return HEADINGS.get(self.anchor, self.anchor.replace("-", " ").capitalize())
+        return self.title or HEADINGS.get(self.anchor, self.anchor.replace("-", " ").capitalize())
 
     @property
     def place(self) -> int:

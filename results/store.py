@@ -20,7 +20,16 @@ from results.columns import LaidColumns, lay_columns, remove_columns
 from results.descriptions import description
 from results.designs.packed_images import unpack_images
 from results.files import atomic_folder, sync_file
-from results.layout import DamagedStoreError, Status, StoreError, StoreLayout, check_rows, input_types
+from results.layout import (
+    DamagedStoreError,
+    Status,
+    StoreError,
+    StoreLayout,
+    check_rows,
+    input_types,
+    numbered,
+    split_columns,
+)
 from results.shards import MARK, OF_FAILURES, ShardFiles
 from results.zarr_groups import MEND, RESERVED_ATTRIBUTES, array_of, create_group, open_group
 
@@ -36,8 +45,8 @@ class SimulationStore:
     Arrays: z float32 (sim, h, w), image (sim, px, px) 0/1, y, absorption, reflection, transmission float64 (sim,)
     and layer_absorption float64 (sim, layer), all of them means over the wavelengths, spectrum float64
     (sim, wavelength_nm), the fraction whose mean is y, error_estimate float64 (sim,), of the absorption by the solver,
-    status uint8, seconds float32, seed uint64, error_class and error_message strings, and the caller's inputs. What is
-    not given is NaN, 0 or "".
+    status uint8, seconds float32, seed uint64, error_class and error_message strings, and the caller's inputs. Of
+    several properties y and spectrum are y_1, spectrum_1, y_2, ... What is not given is NaN, 0 or "".
     """
 
     def __init__(self, path: Path, group: zarr.Group, layout: StoreLayout) -> None:
@@ -59,12 +68,14 @@ class SimulationStore:
         rows_per_unit: int,
         layers: Sequence[str] = (),
         wavelengths_nm: Sequence[float] = (),
+        properties: Sequence[str] = (),
         inputs: Mapping[str, Any] | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> SimulationStore:
         """New empty store of ``capacity`` rows, open for writing; it appears at ``path`` whole or not at all.
 
-        ``inputs`` are extra columns, name to dtype; ``attributes`` any JSON-able facts (spec key, provenance).
+        ``properties`` names what y is; ``inputs`` are extra columns, name to dtype; ``attributes`` any JSON-able facts
+        (spec key, provenance).
         Raises FileExistsError if ``path`` exists, StoreError for sizes or names that cannot be.
         """
         path = Path(path)
@@ -72,7 +83,13 @@ class SimulationStore:
             raise FileExistsError(f"{path} exists already; open it, or remove it first")
         latent = None if latent_shape is None else tuple(latent_shape)
         layout = StoreLayout(
-            image_px, latent, rows_per_unit, tuple(layers), tuple(map(float, wavelengths_nm)), input_types(inputs or {})
+            image_px,
+            latent,
+            rows_per_unit,
+            tuple(layers),
+            tuple(map(float, wavelengths_nm)),
+            input_types(inputs or {}),
+            tuple(properties),
         )
         with atomic_folder(path) as staging:
             create_group(staging, capacity, layout, attributes or {})
@@ -162,7 +179,7 @@ class SimulationStore:
         written, for a unit out of range, unknown names, wrong shapes or types.
         """
         selection = self.unit_rows(unit)
-        checked = check_rows(self._layouts, rows, selection.stop - selection.start)
+        checked = check_rows(self._layouts, split_columns(rows, self._layouts), selection.stop - selection.start)
         self.discard_unit(unit)
         has_failures = (checked[MARK] == Status.FAILED).any()
         for name, values in checked.items():
@@ -220,15 +237,27 @@ class SimulationStore:
     def read(self, *names: str, rows: Rows = None) -> dict[str, np.ndarray]:
         """Arrays by name (all of them if none is named), of a slice or a list of row numbers or of all rows.
 
-        Images come unpacked, (n, px, px) uint8. Rows that are not written yet hold fill values. Raises StoreError for
-        unknown names, DamagedStoreError where a unit that was written has not all its values.
+        Images come unpacked, (n, px, px) uint8; ``y_1`` and ``y_2`` can also be read together by the name ``y``,
+        (n, 2). Rows that are not written yet hold fill values. Raises StoreError for unknown names, DamagedStoreError
+        where a unit that was written has not all its values.
         """
-        unknown = [name for name in names if name not in self._arrays]
+        unknown = [name for name in names if not self.has(name)]
         if unknown:
             raise StoreError(f"no array named {', '.join(unknown)} in {self.path}; it has {', '.join(self.names)}")
-        wanted = names or self.names
-        self.refuse_damage(wanted, rows)
-        return {name: self._read(name, rows) for name in wanted}
+        parts = {name: self._parts(name) for name in names or self.names}
+        self.refuse_damage([part for each in parts.values() for part in each], rows)
+        columns = {name: [self._read(part, rows) for part in each] for name, each in parts.items()}
+        return {name: each[0] if parts[name] == [name] else np.stack(each, axis=1) for name, each in columns.items()}
+
+    def has(self, name: str) -> bool:
+        """Whether an array can be read by that name."""
+        return bool(self._parts(name))
+
+    def _parts(self, name: str) -> list[str]:
+        """Arrays behind a name: itself, or the numbered ones."""
+        if name in self._arrays:
+            return [name]
+        return [part for part in numbered(name, len(self._arrays)) if part in self._arrays]
 
     def images(self, rows: Rows = None) -> np.ndarray:
         """Images (n, px, px), uint8, white = 1."""
@@ -265,7 +294,7 @@ class SimulationStore:
         self.refuse_damage([name for name in self.names if name not in OF_FAILURES])
         dataset = xarray.open_zarr(self.path, consolidated=False, chunks=None, zarr_format=3)
         for name, array in dataset.variables.items():
-            array.attrs.update(description(str(name)))
+            array.attrs.update(description(str(name), self.layout.properties))
         return dataset
 
     def refuse_damage(self, names: Sequence[str], rows: Rows = None) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from results.table_lines import NOT_APPLICABLE, Line, Measures, MethodGroup, format_figure, format_seconds
 from results.tables import NEAR_COPIES, TableRow
 
+GENERAL = "REP of several properties is the mean of theirs; of a range 0 within it, and outside relative to its bound."
 TIMED = (
     "Time is that of producing the designs, simulation excluded; "
     "for a search that of all of it, simulations included, shared by the targets that it serves."
@@ -78,11 +79,15 @@ def caption(rows: Sequence[TableRow]) -> str:
     sentences = [error.sentence(dataset) for dataset, error in truncations.items()]
     beside = ", beside the paper's" if any(row.paper for row in rows) else ""
     meaning = f"REP (residual error percentage) in % of the target{beside}."
-    return " ".join([meaning, *explanations(rows), TIMED, failures, *sentences])
+    names = next((" and ".join(row.reach.names) for row in rows if row.reach is not None), "")
+    named = [f"Targets are of the simulated {names}."] if names else []
+    return " ".join([*named, meaning, *explanations(rows), TIMED, failures, *sentences])
 
 
 def explanations(rows: Sequence[TableRow]) -> Iterator[str]:
     """What stands beside the REPs, and what the mark means where one stands."""
+    if any(row.target.number is None for row in rows):
+        yield GENERAL
     if any(len(row.repeat_reps) > 1 for row in rows):
         yield REPEATED
     yield JUDGED

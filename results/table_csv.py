@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, fields
 
 from results.bootstrap import Interval
@@ -12,12 +12,14 @@ from results.paper import PaperRow
 from results.reach import Reach, TargetReach
 from results.tables import TableRow
 from results.truncation import TruncationError
+from results.wanted import Wanted, cell
 
 MEASURES = ("minimum_rep_percent", "mean_rep_percent", "std_rep_percent", "seconds")
 TRUNCATION_COLUMNS = tuple(
     "truncation_labels_standard_deviation" if field.name == "spread" else f"truncation_{field.name}"
     for field in fields(TruncationError)
 )
+NAMES_APART = "; "
 UNKNOWN = "-"  # among several figures of one cell
 TRUNCATION_COUNTS = 4  # the first columns hold whole numbers
 OWN_COLUMNS = (
@@ -37,7 +39,9 @@ OWN_COLUMNS = (
     "within_90_percent_interval",
     "rep_at_tries_percent",
 )
+Parse = Callable[[str], Wanted]
 LABEL_COLUMNS = (
+    "properties",
     "labels_known",
     "labels_lowest",
     "labels_highest",
@@ -57,7 +61,7 @@ HEADER = (
 def to_csv(rows: Sequence[TableRow]) -> str:
     """Tidy CSV: one line per data set, method and target, ours and the paper's figures as columns, no averages.
 
-    Unknown figures are empty; seeds and figures of repeats stand in one cell, apart by spaces. Further columns tell
+    Unknown figures are empty; seeds, figures of repeats and of several properties share a cell. Further columns tell
     what the method spent and how different its designs are, what the labels hold (see ``Reach``), and what their
     truncation leaves out (see ``TruncationError``).
     """
@@ -68,15 +72,15 @@ def to_csv(rows: Sequence[TableRow]) -> str:
         truncation = astuple(row.truncation) if row.truncation else [None] * len(TRUNCATION_COLUMNS)
         measures = [*_measures(row), row.designs, row.failed, *_measures(row.paper)]
         own = [row.diversity, *_own(row), *_of_labels(row)]
-        writer.writerow([row.dataset, row.method, row.target, *measures, *own, *truncation])
+        writer.writerow([row.dataset, row.method, cell(row.target), *measures, *own, *truncation])
     return out.getvalue()
 
 
-def from_csv(text: str) -> list[TableRow]:
-    """The rows of a table that :func:`to_csv` wrote."""
+def from_csv(text: str, parse: Parse) -> list[TableRow]:
+    """The rows of a table that :func:`to_csv` wrote; ``parse`` reads a target."""
     lines = list(csv.DictReader(io.StringIO(text)))
-    reaches = {name: _reach([line for line in lines if line["dataset"] == name]) for name in _names(lines)}
-    return [_row(line, reaches[line["dataset"]]) for line in lines]
+    reaches = {name: _reach([line for line in lines if line["dataset"] == name], parse) for name in _names(lines)}
+    return [_row(line, reaches[line["dataset"]], parse) for line in lines]
 
 
 def _names(lines: Sequence[Mapping[str, str]]) -> dict[str, None]:
@@ -93,7 +97,7 @@ def _own(row: TableRow) -> list[object]:
     spent = [row.labels, row.simulations, row.label_equivalents]
     tries = " ".join(map(str, row.rep_at_tries))
     intervals = [*(row.mean_rep_interval or (None, None)), *(row.average_interval or (None, None))]
-    judged = [row.mean_achieved, row.distance, row.copies, row.within_interval]
+    judged = [_several(row.mean_achieved), row.distance, row.copies, row.within_interval]
     return [*intervals, row.spread_rep, seeds, of_repeats, *spent, *judged, tries]
 
 
@@ -102,16 +106,23 @@ def _of_labels(row: TableRow) -> list[object]:
     if reach is None:
         return [None] * len(LABEL_COLUMNS)
     return [
-        *(reach.labels, reach.lowest, reach.highest, reach.standard_deviation, reach.distance),
+        NAMES_APART.join(reach.names),
+        reach.labels,
+        *map(_several, (reach.lowest, reach.highest, reach.standard_deviation)),
+        reach.distance,
         *(at_target.share_within_1_percent, at_target.oracle_rep, at_target.random_rep, at_target.nearest_distance),
     ]
 
 
-def _row(line: Mapping[str, str], reach: Reach | None) -> TableRow:
+def _several(values: Sequence[float]) -> str:
+    return " ".join(map(str, values))
+
+
+def _row(line: Mapping[str, str], reach: Reach | None, parse: Parse) -> TableRow:
     return TableRow(
         dataset=line["dataset"],
         method=line["method"],
-        target=float(line["target"]),
+        target=parse(line["target"]),
         minimum_rep=_number(line["minimum_rep_percent"]),
         mean_rep=_number(line["mean_rep_percent"]),
         std_rep=_number(line["std_rep_percent"]),
@@ -125,7 +136,7 @@ def _row(line: Mapping[str, str], reach: Reach | None) -> TableRow:
         labels=_count(line["labels"]),
         simulations=_count(line["simulations"]),
         label_equivalents=_number(line["label_equivalents"]),
-        mean_achieved=_number(line["mean_achieved"]),
+        mean_achieved=_numbers(line["mean_achieved"]),
         distance=_number(line["pixel_distance"]),
         copies=_count(line["copies"]),
         within_interval=_number(line["within_90_percent_interval"]),
@@ -136,24 +147,25 @@ def _row(line: Mapping[str, str], reach: Reach | None) -> TableRow:
     )
 
 
-def _reach(lines: Sequence[Mapping[str, str]]) -> Reach | None:
+def _reach(lines: Sequence[Mapping[str, str]], parse: Parse) -> Reach | None:
     """What the lines of one data set say of its labels."""
     first = lines[0]
     if not first["labels_known"]:
         return None
-    by_target = {float(line["target"]): line for line in lines}
+    by_target = {parse(line["target"]): line for line in lines}
     return Reach(
         first["dataset"],
         int(first["labels_known"]),
-        _number(first["labels_lowest"]),
-        _number(first["labels_highest"]),
-        _number(first["labels_standard_deviation"]),
+        _numbers(first["labels_lowest"]),
+        _numbers(first["labels_highest"]),
+        _numbers(first["labels_standard_deviation"]),
         tuple(_target_reach(target, line) for target, line in by_target.items()),
         _number(first["labels_pixel_distance"]),
+        tuple(filter(None, first["properties"].split(NAMES_APART))),
     )
 
 
-def _target_reach(target: float, line: Mapping[str, str]) -> TargetReach:
+def _target_reach(target: Wanted, line: Mapping[str, str]) -> TargetReach:
     return TargetReach(
         target,
         _number(line["share_within_1_percent"]),
@@ -174,6 +186,10 @@ def _truncation(line: Mapping[str, str]) -> TruncationError | None:
 def _interval(line: Mapping[str, str], name: str) -> Interval | None:
     low, high = (line[f"{name}_{end}_percent"] for end in ("low", "high"))
     return (float(low), float(high)) if low else None
+
+
+def _numbers(cell: str) -> tuple[float, ...]:
+    return tuple(map(float, cell.split()))
 
 
 def _number(cell: str) -> float | None:

@@ -12,7 +12,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from results.files import write_atomically
-from results.reach import Reach, format_target
+from results.reach import Reach
 from results.table_columns import Column, caption, columns, explanations, narrow_columns
 from results.table_csv import to_csv
 from results.table_lines import Line, MethodGroup, method_groups
@@ -122,7 +122,7 @@ def _reach_lines(rows: Sequence[TableRow]) -> Iterator[str]:
 
 def _reach_line(reach: Reach) -> str:
     shares = [
-        f"{format_target(each.target)}: {100 * each.share_within_1_percent:.1f} %"
+        f"{each.target.label}: {100 * each.share_within_1_percent:.1f} %"
         for each in reach.targets
         if each.share_within_1_percent is not None
     ]

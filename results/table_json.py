@@ -13,9 +13,11 @@ from results.reach import Reach
 from results.table_lines import Line, method_groups
 from results.tables import TableRow
 from results.truncation import TruncationError
+from results.wanted import cell, plain
 
 Percent = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Figures = float | tuple[float, ...] | None
 Number = Annotated[int, Field(ge=0)]
 
 
@@ -28,7 +30,9 @@ class JsonRow(_Part):
 
     dataset: str = Field(description="name of the data set")
     method: str = Field(description="name of the method")
-    target: float = Field(description="the property that was asked for")
+    target: float | str = Field(
+        description="the property that was asked for; as text (0.9.., 0.3,..0.1) where it is a range or several"
+    )
     seeds: tuple[int, ...] = Field(description="of the repeats behind the row")
     min_rep: Percent | None = Field(description="REP of the best design of all repeats, in per cent of the target")
     mean_rep: Percent | None = Field(description="mean REP of the designs, in per cent; null for searches")
@@ -74,9 +78,10 @@ class JsonAverage(_Part):
 class JsonReach(_Part):
     """How far the labels of one data set reach; null where no label is known."""
 
-    lowest: float | None
-    highest: float | None
-    standard_deviation: float | None = Field(description="ddof 0", ge=0)
+    properties: tuple[str, ...] = Field(description="names of what is designed for")
+    lowest: Figures = Field(description="of the one property, or of each of several")
+    highest: Figures
+    standard_deviation: Figures = Field(description="ddof 0")
     share_within_1_percent: dict[str, Share | None] = Field(
         description="share of the labels within 1 % of each target, by target as text (0.55, 0.6)"
     )
@@ -150,7 +155,7 @@ def _row(row: TableRow) -> JsonRow:
     return JsonRow(
         dataset=row.dataset,
         method=row.method,
-        target=row.target,
+        target=cell(row.target),
         seeds=row.seeds,
         min_rep=row.minimum_rep,
         mean_rep=row.mean_rep,
@@ -183,10 +188,11 @@ def _average(dataset: str, method: str, average: Line) -> JsonAverage:
 
 def _reach(reach: Reach) -> JsonReach:
     return JsonReach(
-        lowest=reach.lowest,
-        highest=reach.highest,
-        standard_deviation=reach.standard_deviation,
-        share_within_1_percent={f"{each.target:g}": each.share_within_1_percent for each in reach.targets},
+        properties=reach.names,
+        lowest=plain(reach.lowest) if reach.lowest else None,
+        highest=plain(reach.highest) if reach.highest else None,
+        standard_deviation=plain(reach.standard_deviation) if reach.standard_deviation else None,
+        share_within_1_percent={str(each.target): each.share_within_1_percent for each in reach.targets},
     )
 
 

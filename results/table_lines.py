@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from results.bootstrap import Interval
 from results.paper import PaperRow
-from results.reach import format_target
 from results.repeats import spread
 from results.tables import BASELINES, TableRow
 
@@ -132,7 +131,7 @@ def method_groups(rows: Sequence[TableRow]) -> list[MethodGroup]:
 def _line(row: TableRow) -> Line:
     reach = row.at_target
     return Line(
-        label=format_target(row.target),
+        label=row.target.label,
         ours=Measures.of(row),
         paper=Measures.of(row.paper) if row.paper else None,
         designs=row.designs,

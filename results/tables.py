@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 
 from results.bootstrap import Interval
 from results.paper import PaperRow, published_row
 from results.reach import Reach, TargetReach
-from results.repeats import mean_known, spread
+from results.repeats import spread
 from results.truncation import TruncationError
+from results.wanted import Wanted
 
 BASELINES = ("random-labels", "nearest-labels")  # methods that learn nothing: what the others are judged by
 NEAR_COPIES = 0.5  # of the distance between the labels nearest to the target: designs closer than that are called so
@@ -45,7 +47,7 @@ class TableRow:
     simulations, label_equivalents
         What the method spent itself, beyond those labels, mean of the repeats; the second in units of one label's cost.
     mean_achieved
-        Mean simulated property of the designs.
+        Mean of each simulated property over the designs; none where all failed.
     distance
         Mean pairwise pixel distance of the designs of a repeat, mean of the repeats; None for a single design.
     copies
@@ -63,7 +65,7 @@ class TableRow:
 
     dataset: str
     method: str
-    target: float
+    target: Wanted
     minimum_rep: float | None
     mean_rep: float | None
     std_rep: float | None
@@ -77,7 +79,7 @@ class TableRow:
     labels: int | None = None
     simulations: int | None = None
     label_equivalents: float | None = None
-    mean_achieved: float | None = None
+    mean_achieved: tuple[float, ...] = ()
     distance: float | None = None
     copies: int | None = None
     within_interval: float | None = None
@@ -115,7 +117,8 @@ class TableRow:
     @property
     def paper(self) -> PaperRow | None:
         """The paper's figures for the same data set, method and target."""
-        return published_row(self.dataset, self.method, self.target) if self.published else None
+        number = self.target.number
+        return published_row(self.dataset, self.method, number) if self.published and number is not None else None
 
 
 def search_row(rows: Sequence[TableRow]) -> TableRow:
@@ -132,7 +135,7 @@ def search_row(rows: Sequence[TableRow]) -> TableRow:
         failed=sum(row.failed for row in rows),
         seeds=tuple(seed for row in rows for seed in row.seeds),
         repeat_reps=best,
-        mean_achieved=mean_known([row.mean_achieved for row in rows]),
+        mean_achieved=tuple(map(fmean, zip(*(row.mean_achieved for row in rows if row.mean_achieved), strict=True))),
     )
 
 

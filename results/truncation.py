@@ -45,6 +45,6 @@ class TruncationError:
             return f"{kept}; none of {self.sample} could be solved again with {self.higher_orders}."
         beside = f" ({100 * self.share:.0f} % of the labels' standard deviation)" if self.share is not None else ""
         return (
-            f"{kept}; with {self.higher_orders} ({self.sample - self.failed} solved again) absorption differs by "
+            f"{kept}; with {self.higher_orders} ({self.sample - self.failed} solved again) they differ by "
             f"{self.mean_absolute:.4f} on average{beside}, {self.largest:.4f} at most."
         )

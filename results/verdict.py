@@ -177,12 +177,18 @@ def _not_following(rows: Sequence[TableRow]) -> Iterator[str]:
 
 
 def slope_of(rows: Sequence[TableRow]) -> float | None:
-    """Slope of the mean achieved property on the target, by least squares; None with fewer than two targets."""
-    pairs = [(row.target, row.mean_achieved) for row in rows if row.mean_achieved is not None]
-    if len({target for target, _ in pairs}) < 2:
-        return None
-    target, achieved = np.array(pairs).T
-    return float(np.polyfit(target, achieved, 1)[0])
+    """Slope of the mean achieved property on the target, by least squares; None with fewer than two targets.
+
+    Targets count that ask for a value. Of several properties it is the slope that is farthest from 1.
+    """
+    known = [(row.target, row.mean_achieved) for row in rows if row.mean_achieved]
+    slopes = []
+    for place in range(len(known[0][1]) if known else 0):
+        pairs = [(t.low[place], achieved[place]) for t, achieved in known if t.low[place] == t.high[place]]
+        if len({asked for asked, _ in pairs}) > 1:
+            asked_for, achieved_of = np.array(pairs).T
+            slopes.append(float(np.polyfit(asked_for, achieved_of, 1)[0]))
+    return max(slopes, key=lambda slope: abs(slope - 1), default=None)
 
 
 def _no_better(groups: Sequence[MethodGroup]) -> Iterator[str]:

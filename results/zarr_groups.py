@@ -14,7 +14,7 @@ from zarr.codecs import Crc32cCodec, ZstdCodec
 from results.layout import ArrayLayout, StoreError, StoreLayout
 
 SCHEMA = "ganmdn-simulations"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 RESERVED_ATTRIBUTES = ("schema", "schema_version", "layout", "finished", "columns")
 GROUP_FILE = "zarr.json"
 STORE_HINT = "RUN/stages/labels/DATASET/labels.zarr"

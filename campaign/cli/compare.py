@@ -123,7 +123,7 @@ def _tables(comparison: Comparison) -> list[Table | Text]:
         for letter in letters[1:]:
             table.add_column(f"{letter} − {letters[0]}", justify="right")
         for line in (each for each in comparison.lines if each.dataset == dataset):
-            name = f"  {line.target:g}" if line.target is not None else line.method
+            name = f"  {line.target}" if line.target is not None else line.method
             cells = [line.cell(run, figure) for run in range(len(letters)) for figure in ("min_rep", "mean_rep")]
             changes = [line.change_cell(run) for run in range(1, len(letters))]
             table.add_row(name, *cells, *changes, style="bold" if line.target is None else "")

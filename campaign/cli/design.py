@@ -35,7 +35,11 @@ class ConnectedPhase(StrEnum):
 
 def design(
     target: Annotated[
-        list[str], typer.Option(help="wanted property, or a range such as 0.6:0.7:0.02; may be given again")
+        list[str],
+        typer.Option(
+            help="wanted property: a value, at least (0.9..), at most (..0.1), between (0.4..0.6), with commas between "
+            "several properties; or a series such as 0.6:0.7:0.02; may be given again"
+        ),
     ],
     output: Annotated[Path, typer.Option(help="folder to write the designs into")],
     run: RunFolder = None,
@@ -116,15 +120,18 @@ def _errors_told() -> Iterator[None]:
 
 def _show(outcome: DesignOutcome, output: Path, gds: Path | None, seconds: float, as_json: bool) -> None:
     from campaign.design.folder import facts
+    from campaign.design.make import rounded
     from campaign.record.display import format_seconds
 
     if as_json:
         print_json({"folder": str(output), **facts(outcome)})
         return
     screen = console()
-    for asked, target in dict.fromkeys(zip(outcome.asked.tolist(), outcome.target.tolist(), strict=True)):
+    for asked, target in dict.fromkeys(zip(outcome.asked, outcome.target, strict=True)):
         if asked != target:
-            screen.print(f"{asked:g} is out of reach: designed for {target:.4f}, the nearest that the labels reach")
+            nearest = rounded(target)
+            screen.print(f"{asked} is out of reach: designed for {nearest}, the nearest that the labels reach")
+    screen.print(", ".join(each.axis for each in outcome.source.spec.physics.properties()), style="dim")
     screen.print(_table(outcome))
     layout = f", layout in {gds}" if gds is not None else ""
     screen.print(f"\n{len(outcome)} designs in {format_seconds(seconds)}: {output}{layout}", soft_wrap=True)
@@ -138,17 +145,18 @@ def _table(outcome: DesignOutcome) -> Table:
     for title in ("target", "designs", "predicted", "simulated", "best REP %", "mean REP %", "simulations"):
         table.add_column(title, justify="right")
     for asked, simulations in outcome.simulations.items():
-        rows = outcome.asked == asked
+        rows = np.array([each == asked for each in outcome.asked])
         rep = outcome.rep[rows][np.isfinite(outcome.rep[rows])]
         numbers = (f"{rep.min():.3f}", f"{rep.mean():.3f}") if len(rep) else ("", "")
         spans = (_span(outcome.predicted[rows]), _span(outcome.y[rows]))
-        table.add_row(f"{asked:g}", str(rows.sum()), *spans, *numbers, str(simulations or ""))
+        table.add_row(asked.label, str(rows.sum()), *spans, *numbers, str(simulations or ""))
     return table
 
 
 def _span(values: np.ndarray) -> str:
-    """From the least to the largest of those that are numbers."""
+    """From the least to the largest of those that are numbers, (n,) or (n, D)."""
     import numpy as np
 
-    known = values[np.isfinite(values)]
-    return f"{known.min():.4f} to {known.max():.4f}" if len(known) else ""
+    rows = values.reshape(len(values), -1)
+    known = rows[np.isfinite(rows).all(axis=1)]
+    return ", ".join(f"{column.min():.4f} to {column.max():.4f}" for column in known.T) if len(known) else ""

@@ -52,7 +52,7 @@ def validate_physics(
     dataset: DatasetName = None,
     as_json: Json = False,
 ) -> None:
-    """Simulate published microstructures under a spec's physics, and compare with their published absorption."""
+    """Simulate published microstructures under a spec's physics, and compare with their published property."""
     from campaign.record.display import counting
 
     with located_errors(), errors_in_a_line(), counting(console(stderr=True)) as progress:

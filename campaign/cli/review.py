@@ -130,7 +130,7 @@ def _lines(check: TableCheck) -> Iterator[str]:
         yield f"  and {len(check.wrong) - SHOWN} more"
     bad, count = check.disagreeing, len(check.simulated)
     if count:
-        largest = max((abs(each.stored - each.again) for each in check.simulated if each.agrees), default=0.0)
+        largest = max((each.difference for each in check.simulated if each.agrees), default=0.0)
         within = f"within {check.simulated[0].tolerance:.3g} (the largest difference of these is {largest:.3g})"
         yield f"{count - len(bad)} of {count} designs come out as stored when they are simulated again, {within}"
     for each in bad[:SHOWN]:

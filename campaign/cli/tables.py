@@ -132,7 +132,7 @@ def run_table(status: RunStatus) -> Group:
 
 
 def agreement_table(found: Mapping[str, Agreement]) -> Table:
-    """How simulated absorption compares with the published one, a line for each set of pairs."""
+    """How a simulated property compares with the published one, a line for each set of pairs."""
     table = _table(
         ("", "left"), ("r", "right"), ("rmse", "right"), ("bias", "right"), ("std ratio", "right"), ("pairs", "right")
     )
@@ -196,6 +196,11 @@ def replay_table(again: Replay) -> Table:
     return table
 
 
+def _properties(y: float | Sequence[float]) -> str:
+    """One property, or several."""
+    return ", ".join(f"{each:.6f}" for each in (y if isinstance(y, list | tuple) else [y]))
+
+
 def receipt_table(found: Receipt) -> Group:
     """A figure, as it stands in the table and as its rows make it; these rows, and the stages behind them."""
     state = "the same" if found.agrees else Text("which is another", style=CHECK_STYLES["failure"])
@@ -207,10 +212,10 @@ def receipt_table(found: Receipt) -> Group:
     rows = _table(("rows of", "left"), ("target", "right"), ("row", "right"), ("y", "right"), ("REP %", "right"))
     for each in found.rows:
         for row, y, rep in list(zip(each.rows, each.y, each.rep, strict=True))[:MOST_ROWS]:
-            rows.add_row(each.stage, f"{each.target:g}", str(row), f"{y:.6f}", f"{rep:.4f}")
+            rows.add_row(each.stage, str(each.target), str(row), _properties(y), f"{rep:.4f}")
         if len(each.rows) > MOST_ROWS:
             left = f"{len(each.rows) - MOST_ROWS} more, to row {max(each.rows)}"
-            rows.add_row(each.stage, f"{each.target:g}", left, "", "")
+            rows.add_row(each.stage, str(each.target), left, "", "")
     stages = _table(("stage", "left"), ("key", "left"), ("code", "left"), ("schema", "right"), ("seed", "right"))
     for stage in found.stages:
         seed = "" if stage.seed is None else str(stage.seed)

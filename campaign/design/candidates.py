@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from campaign.design.request import Phase
+from ganmdn.targets import Target
 from results.fabrication.brush import pixels_of
 from results.fabrication.connection import connection, without_islands
 from results.fabrication.length_scale import has_length_scale
@@ -38,8 +39,8 @@ class Candidate:
     z
         The latent, (h, w), of the image before it was made writable; None where there is none.
     predicted, deviation
-        What the model expects, and the standard deviation of its error; not-a-number where it predicts nothing, and
-        where the image is not the one that it predicted.
+        What the model expects, and the standard deviation of its error, (D,) of several properties; not-a-number where
+        it predicts nothing, and where the image is not the one that it predicted.
     moved_px
         Pixels that making it writable exchanged.
     aim
@@ -48,13 +49,13 @@ class Candidate:
 
     image: np.ndarray
     z: np.ndarray | None
-    predicted: float
-    deviation: float
+    predicted: float | np.ndarray
+    deviation: float | np.ndarray
     moved_px: int
-    aim: float
+    aim: Target
 
     @property
-    def half_width(self) -> float:
+    def half_width(self) -> float | np.ndarray:
         """Half of the interval that holds the simulated property in 90 % of all cases."""
         return DEVIATIONS_OF_90_PERCENT * self.deviation
 
@@ -128,7 +129,7 @@ class CandidateSource:
     _proposals: int = 0
     _batches: int = 0
 
-    def take(self, count: int, aim: float) -> list[Candidate]:
+    def take(self, count: int, aim: Target) -> list[Candidate]:
         """The next ``count`` candidates that the model proposes for the property ``aim``, or as many as there are.
 
         Raises
@@ -144,17 +145,17 @@ class CandidateSource:
                 break
         return [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
 
-    def take_all(self, count: int, aim: float) -> list[Candidate]:
+    def take_all(self, count: int, aim: Target) -> list[Candidate]:
         """The next ``count`` candidates; NotWritableError where there are fewer."""
         found = self.take(count, aim)
         if len(found) < count:
             raise NotWritableError(
-                f"only {len(found)} of {self._proposals} proposals for {aim:g} can be made so; ask for fewer "
+                f"only {len(found)} of {self._proposals} proposals for {aim.label} can be made so; ask for fewer "
                 "designs, for smaller features, or for the other phase to hang together"
             )
         return found
 
-    def _propose(self, count: int, aim: float) -> bool:
+    def _propose(self, count: int, aim: Target) -> bool:
         """Ask the model for ``count`` more; whether it had anything new."""
         rng = np.random.default_rng(self.seed(f"rounding {self._batches}"))
         designs = self._designs(count, aim)
@@ -168,22 +169,23 @@ class CandidateSource:
         self._proposals += len(new)
         return bool(new)
 
-    def _designs(self, count: int, aim: float) -> Designs:
+    def _designs(self, count: int, aim: Target) -> Designs:
         # Models that look designs up have new ones for whoever asks for more than before, whatever the seed.
         seed = self.seed(f"batch {self._batches}")
         try:
-            return self.model.design(aim, self._proposals + count, seed)
+            return self.model.design(aim.plain, self._proposals + count, seed)
         except ValueError:
             if not self._batches:
                 raise
-            return self.model.design(aim, count, seed)  # it has no more
+            return self.model.design(aim.plain, count, seed)  # it has no more
 
 
-def _candidate(designs: Designs, place: int, image: np.ndarray, aim: float) -> Candidate:
+def _candidate(designs: Designs, place: int, image: np.ndarray, aim: Target) -> Candidate:
     moved = int(np.count_nonzero(image != designs.images[place]))
 
-    def known(values: np.ndarray | None) -> float:
-        return float("nan") if values is None or moved else float(values[place])
+    def known(values: np.ndarray | None) -> float | np.ndarray:
+        unknown = np.full(aim.size, np.nan) if aim.size > 1 else np.nan
+        return unknown if values is None or moved else values[place]
 
     z = None if designs.z is None else designs.z[place]
     return Candidate(image, z, known(designs.predicted), known(designs.deviation), moved, aim)

@@ -22,6 +22,7 @@ from campaign.stages import KINDS
 from campaign.stages.designs import DesignsConfig, load_model
 from campaign.stages.generator import WEIGHTS_FILE
 from campaign.stages.labels import STORE
+from ganmdn.targets import Target
 from results.layout import Status
 from results.store import SimulationStore
 
@@ -50,7 +51,9 @@ class FittedMethod:
     physics
         By which designs are judged.
     reach
-        Least and largest property of the labels: what the run has seen, and nothing says that there is more.
+        Least and largest of each property of the labels: what the run has seen, and nothing says that there is more.
+    any_target
+        Whether the method takes more than one value as a target.
     """
 
     run: Path
@@ -59,9 +62,10 @@ class FittedMethod:
     config: DesignsConfig
     keys: Mapping[str, str]
     physics: SimulatedPhysics
-    reach: tuple[float, float]
+    reach: Target
     model_folder: Path
     weights: Path
+    any_target: bool = True
 
     @classmethod
     def of_run(cls, run: Path, dataset: str | None = None, method: str | None = None) -> FittedMethod:
@@ -102,6 +106,7 @@ class FittedMethod:
             _reach(results.folder(behind["labels"]) / STORE),
             results.folder(behind["model"]),
             results.folder(behind["generator"]) / WEIGHTS_FILE,
+            methods[method].any_target,
         )
 
     @property
@@ -118,10 +123,6 @@ class FittedMethod:
         """Read the model, and the generator where it needs one."""
         return load_model(self.config, self.model_folder, self.weights)
 
-    def within_reach(self, target: float) -> float:
-        """The target, or the nearest property that a label has."""
-        return min(max(target, self.reach[0]), self.reach[1])
-
 
 def _one_of(name: str | None, known: list[str], what: str, run: Path) -> str:
     if name is None:
@@ -135,7 +136,8 @@ def _one_of(name: str | None, known: list[str], what: str, run: Path) -> str:
     return name
 
 
-def _reach(labels: Path) -> tuple[float, float]:
+def _reach(labels: Path) -> Target:
     columns = SimulationStore.open(labels).read("y", "status")
     y = columns["y"][columns["status"] == Status.DONE]
-    return float(np.min(y)), float(np.max(y))
+    low, high = (np.atleast_1d(part(y, axis=0)).tolist() for part in (np.min, np.max))
+    return Target(tuple(low), tuple(high))

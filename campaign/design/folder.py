@@ -11,16 +11,19 @@ from typing import Any
 
 import numpy as np
 
+from campaign.design.make import rounded
 from campaign.design.outcome import DesignOutcome
 from campaign.plan.optics import Optics
 from campaign.record.provenance import provenance
+from ganmdn.targets import target_column
 from results.fabrication.length_scale import minimum_length_scale
 from results.figures.contact_sheet import SheetDesign, contact_sheet
 from results.figures.style import write_figure
 from results.files import atomic_folder, write_json
-from results.layout import Status
+from results.layout import Status, split_columns
 from results.pictures import save_picture
 from results.store import SimulationStore
+from results.wanted import cell, plain
 
 ARRAYS_FILE, FACTS_FILE, STORE, SHEET, PICTURES = "designs.npz", "designs.json", "designs.zarr", "sheet", "images"
 
@@ -78,14 +81,14 @@ def _replaced(folder: Path) -> Iterator[Path]:
 
 
 def _arrays(outcome: DesignOutcome) -> dict[str, Any]:
-    columns = {"image": outcome.images, **_columns(outcome), "y": outcome.y, "rep": outcome.rep}
+    columns: dict[str, Any] = {"image": outcome.images, **_columns(outcome), "y": outcome.y, "rep": outcome.rep}
     return columns if outcome.z is None else {**columns, "z": outcome.z}
 
 
 def _columns(outcome: DesignOutcome) -> dict[str, np.ndarray]:
     return {
-        "asked": outcome.asked,
-        "target": outcome.target,
+        "asked": target_column(outcome.asked),
+        "target": target_column(outcome.target),
         "predicted": outcome.predicted,
         "half_width": outcome.half_width,
         "moved_px": outcome.moved_px,
@@ -99,11 +102,12 @@ def facts(outcome: DesignOutcome) -> dict[str, Any]:
         "run": str(source.run.absolute()),
         "dataset": source.dataset,
         "method": source.method,
-        "request": asdict(request),
-        "reach": {"low": source.reach[0], "high": source.reach[1]},
+        "properties": list(source.spec.property_names),
+        "request": {**asdict(request), "targets": [cell(target) for target in request.targets]},
+        "reach": {"low": plain(source.reach.low), "high": plain(source.reach.high)},
         "pixel_nm": source.pixel_nm,
         "image_px": outcome.images.shape[-1],
-        "simulations": {f"{target:g}": count for target, count in outcome.simulations.items()},
+        "simulations": {str(target): count for target, count in outcome.simulations.items()},
         "keys": dict(source.keys),
         "designs": [_design_facts(outcome, row) for row in range(len(outcome))],
         "made_by": provenance(outcome.seed),
@@ -111,16 +115,16 @@ def facts(outcome: DesignOutcome) -> dict[str, Any]:
 
 
 def _design_facts(outcome: DesignOutcome, row: int) -> dict[str, Any]:
-    predicted, half_width = outcome.predicted[row], outcome.half_width[row]
-    interval = [_number(predicted - half_width), _number(predicted + half_width)]
+    predicted, half_width = (np.atleast_1d(part[row]) for part in (outcome.predicted, outcome.half_width))
+    intervals = [_interval(*pair) for pair in zip(predicted, half_width, strict=True)]
     return {
         "number": row,
         "picture": f"{PICTURES}/{name_of(outcome, row)}.png",
-        "asked": float(outcome.asked[row]),
-        "target": float(outcome.target[row]),
-        "predicted_y": _number(predicted),
-        "interval_90": None if None in interval else interval,
-        "simulated_y": _number(outcome.y[row]),
+        "asked": cell(outcome.asked[row]),
+        "target": cell(outcome.target[row]),
+        "predicted_y": plain([_number(each) for each in predicted]),
+        "interval_90": plain(intervals),
+        "simulated_y": plain([_number(each) for each in np.atleast_1d(outcome.y[row])]),
         "rep_percent": _number(outcome.rep[row]),
         "white_fraction": float(outcome.images[row].mean()),
         "moved_px": int(outcome.moved_px[row]),
@@ -140,7 +144,11 @@ def _features_nm(outcome: DesignOutcome, row: int) -> dict[str, float] | None:
 
 def name_of(outcome: DesignOutcome, row: int) -> str:
     """Name of a design: its number, and what it was designed for."""
-    return f"{row:0{len(str(len(outcome) - 1))}d}-target-{outcome.target[row]:.4f}"
+    return f"{row:0{len(str(len(outcome) - 1))}d}-target-{rounded(outcome.target[row])}"
+
+
+def _interval(middle: float, half_width: float) -> list[float] | None:
+    return [float(middle - half_width), float(middle + half_width)] if np.isfinite(middle + half_width) else None
 
 
 def _number(value: float) -> float | None:
@@ -156,18 +164,21 @@ def _write_pictures(outcome: DesignOutcome, folder: Path) -> None:
 
 def _sheet(outcome: DesignOutcome) -> Any:
     sections = []
-    for asked in dict.fromkeys(outcome.asked.tolist()):
-        rows = np.flatnonzero(outcome.asked == asked).tolist()
+    for asked in dict.fromkeys(outcome.asked):
+        rows = [row for row, each in enumerate(outcome.asked) if each == asked]
         target = outcome.target[rows[0]]
-        heading = f"target {asked:g}" + ("" if target == asked else f", out of reach: designed for {target:.4f}")
+        nearest = "" if target == asked else f", out of reach: designed for {rounded(target)}"
+        heading = f"target {outcome.source.spec.property_name} {asked.label}{nearest}"
         sections.append((heading, [_sheet_design(outcome, row) for row in rows]))
     source = outcome.source
     return contact_sheet(f"{source.method} on {source.dataset}, run {source.run.name}", sections, _legend(outcome))
 
 
 def _sheet_design(outcome: DesignOutcome, row: int) -> SheetDesign:
-    numbers = (outcome.predicted[row], outcome.half_width[row], outcome.y[row], outcome.rep[row])
-    return SheetDesign(outcome.images[row], row, *map(float, numbers))
+    predicted, half_width, y = (
+        np.atleast_1d(part[row]).tolist() for part in (outcome.predicted, outcome.half_width, outcome.y)
+    )
+    return SheetDesign(outcome.images[row], row, predicted, half_width, y, float(outcome.rep[row]))
 
 
 def _legend(outcome: DesignOutcome) -> str:
@@ -185,7 +196,7 @@ def _legend(outcome: DesignOutcome) -> str:
 def _write_store(outcome: DesignOutcome, path: Path) -> None:
     """A row a design; one that was not simulated is done, and its numbers are not-a-number."""
     source, count = outcome.source, len(outcome)
-    columns = _columns(outcome)
+    columns = split_columns(_columns(outcome))
     physics = source.physics
     store = SimulationStore.create(
         path,
@@ -195,6 +206,7 @@ def _write_store(outcome: DesignOutcome, path: Path) -> None:
         rows_per_unit=count,
         layers=[layer.name for layer in physics.layers] if isinstance(physics, Optics) else (),
         wavelengths_nm=physics.wavelengths_nm if isinstance(physics, Optics) else (),
+        properties=[each.name for each in source.spec.physics.properties()],
         inputs={name: column.dtype for name, column in columns.items()},
         attributes={"physics": physics.model_dump(mode="json"), "run": str(source.run.absolute())},
     )

@@ -15,6 +15,7 @@ from campaign.design.simulating import simulating
 from campaign.design.verify import Attempt, Verified, verify
 from campaign.spec.profile import Profile
 from campaign.stages.seeds import seed_for
+from ganmdn.targets import Target
 
 Progress = Callable[[int, int, str], None]
 
@@ -78,20 +79,32 @@ def make_designs(
     return DesignOutcome.of(source, request, seed, found)
 
 
-def _reachable(source: FittedMethod, request: DesignRequest) -> list[tuple[float, float]]:
+def _reachable(source: FittedMethod, request: DesignRequest) -> list[tuple[Target, Target]]:
     """Targets as asked for, each with the one to design for."""
-    targets = [(target, source.within_reach(target)) for target in request.targets]
+    for target in request.targets:
+        if target.size != source.reach.size:
+            names = ", ".join(source.spec.property_names)
+            raise ValueError(f"a target of {source.run} must be of {names}, one for each, got {target}")
+        if target.number is None and not source.any_target:
+            raise ValueError(f"{source.method} takes one value as a target, got {target}")
+    targets = [(target, target.within(source.reach)) for target in request.targets]
     beyond = [(asked, target) for asked, target in targets if asked != target]
     if beyond and not request.nearest:
-        low, high = source.reach
-        names = ", ".join(f"{asked:g}" for asked, _ in beyond)
-        nearest = ", ".join(dict.fromkeys(f"{target:.4f}" for _, target in beyond))
+        spans = zip(source.spec.property_names, source.reach.bounds, strict=True)
+        reach = ", ".join(f"{name} {low:.4f} to {high:.4f}" for name, (low, high) in spans)
+        names = ", ".join(str(asked) for asked, _ in beyond)
+        nearest = ", ".join(dict.fromkeys(rounded(target) for _, target in beyond))
         raise OutOfReachError(
-            f"{source.run} reaches {low:.4f} to {high:.4f} on {source.dataset}, by its labels, and not {names}; the "
-            f"nearest it can do is {nearest}, which --nearest designs for"
+            f"{source.run} reaches {reach} on {source.dataset}, by its labels, and not {names}; the nearest it can do "
+            f"is {nearest}, which --nearest designs for"
         )
     return targets
 
 
-def _seed(seed: int, source: FittedMethod, target: float, what: str) -> np.random.SeedSequence:
-    return seed_for(seed, "campaign design", source.method, source.dataset, repr(target), what)
+def rounded(target: Target) -> str:
+    """A target as told: four decimals where it is one value."""
+    return str(target) if target.number is None else f"{target.number:.4f}"
+
+
+def _seed(seed: int, source: FittedMethod, target: Target, what: str) -> np.random.SeedSequence:
+    return seed_for(seed, "campaign design", source.method, source.dataset, str(target), what)

@@ -13,6 +13,7 @@ from campaign.design.request import DesignRequest
 from campaign.design.simulating import Row
 from campaign.design.verify import Verified
 from ganmdn.metrics import residual_error_percentage
+from ganmdn.targets import Target
 
 
 @dataclass(frozen=True)
@@ -28,15 +29,15 @@ class DesignOutcome:
     seed
         Of all draws.
     asked, target
-        (n,), the property that was asked for, and the one within reach that was designed for.
+        n, what was asked for, and what within reach was designed for.
     images
         uint8 0/1, (n, H, W), white = 1.
     z
         float32 (n, h, w), latents of the images before they were made writable; None for a method without latents.
     predicted, half_width
-        (n,), what the model expects and half of its 90 % interval; not-a-number without a prediction.
+        (n,) or (n, D), what the model expects and half of its 90 % interval; not-a-number without a prediction.
     y
-        (n,), simulated property; not-a-number where nothing was simulated, and where that failed.
+        (n,) or (n, D), simulated property; not-a-number where nothing was simulated, and where that failed.
     moved_px
         (n,), pixels that making an image writable exchanged.
     simulated
@@ -48,8 +49,8 @@ class DesignOutcome:
     source: FittedMethod
     request: DesignRequest
     seed: int
-    asked: np.ndarray
-    target: np.ndarray
+    asked: tuple[Target, ...]
+    target: tuple[Target, ...]
     images: np.ndarray
     z: np.ndarray | None
     predicted: np.ndarray
@@ -57,23 +58,23 @@ class DesignOutcome:
     y: np.ndarray
     moved_px: np.ndarray
     simulated: Mapping[str, Any]
-    simulations: Mapping[float, int]
+    simulations: Mapping[Target, int]
 
     @classmethod
     def of(
-        cls, source: FittedMethod, request: DesignRequest, seed: int, found: Mapping[tuple[float, float], Verified]
+        cls, source: FittedMethod, request: DesignRequest, seed: int, found: Mapping[tuple[Target, Target], Verified]
     ) -> DesignOutcome:
         """From the designs by target, as asked for and as designed for."""
         attempts = [attempt for verified in found.values() for attempt in verified.attempts]
         candidates = [attempt.candidate for attempt in attempts]
-        sizes = [len(verified.attempts) for verified in found.values()]
+        pairs = [pair for pair, verified in found.items() for _ in verified.attempts]
         latents = [candidate.z for candidate in candidates]
         return cls(
             source,
             request,
             seed,
-            np.repeat([asked for asked, _ in found], sizes),
-            np.repeat([target for _, target in found], sizes),
+            tuple(asked for asked, _ in pairs),
+            tuple(target for _, target in pairs),
             np.stack([candidate.image for candidate in candidates]),
             None if any(z is None for z in latents) else np.stack(latents).astype(np.float32),  # type: ignore[arg-type]
             np.array([candidate.predicted for candidate in candidates]),
@@ -87,7 +88,7 @@ class DesignOutcome:
     @property
     def rep(self) -> np.ndarray:
         """Residual error in percent of what was asked for, (n,); not-a-number without a simulated property."""
-        return residual_error_percentage(self.y, self.asked)
+        return np.array([residual_error_percentage(y, asked) for y, asked in zip(self.y, self.asked, strict=True)])
 
     def __len__(self) -> int:
         return len(self.images)

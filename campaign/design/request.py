@@ -8,11 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from ganmdn.targets import Target
+
 Phase = Literal["white", "black"]
 
 MOST_TARGETS = 1000
-DECIMALS = 12  # of a target in a range: steps of 0.02 are not exact in binary
-RANGE = re.compile(r"(?P<first>[^:]+):(?P<last>[^:]+):(?P<step>[^:]+)")
+DECIMALS = 12  # of a target in a series: steps of 0.02 are not exact in binary
+SERIES = re.compile(r"(?P<first>[^:]+):(?P<last>[^:]+):(?P<step>[^:]+)")
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class DesignRequest:
     Attributes
     ----------
     targets
-        Wanted properties, each above 0 and below 1.
+        Wanted properties, values and bounds each above 0 and below 1.
     dataset, method
         Of the run; None where it has one alone.
     count
@@ -46,7 +48,7 @@ class DesignRequest:
         A number is out of its range.
     """
 
-    targets: tuple[float, ...]
+    targets: tuple[Target, ...]
     dataset: str | None = None
     method: str | None = None
     count: int = 12
@@ -58,11 +60,12 @@ class DesignRequest:
     connected: Phase | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "targets", tuple(map(Target.of, self.targets)))  # numbers are targets too
         if not self.targets:
             raise ValueError("name at least one target, for example 0.68")
         for target in self.targets:
-            if not 0 < target < 1:
-                raise ValueError(f"a target must be above 0 and below 1, got {target:g}")
+            if any(math.isfinite(bound) and not 0 < bound < 1 for bound in (*target.low, *target.high)):
+                raise ValueError(f"a target must be above 0 and below 1, got {target}")
         if len(self.targets) > MOST_TARGETS:
             raise ValueError(f"at most {MOST_TARGETS} targets at once, got {len(self.targets)}; take a larger step")
         for name, least in (("count", 1), ("simulations", 0), ("seed", 0)):
@@ -76,8 +79,8 @@ class DesignRequest:
             raise ValueError(f"connected must be white or black, got {self.connected!r}")
 
 
-def parse_targets(texts: Sequence[str]) -> tuple[float, ...]:
-    """Targets from text, each once: numbers, and ranges ``first:last:step`` with both ends.
+def parse_targets(texts: Sequence[str]) -> tuple[Target, ...]:
+    """Targets from text, each once: as ``ganmdn.targets`` writes them, and series ``first:last:step`` with both ends.
 
     Raises
     ------
@@ -87,23 +90,21 @@ def parse_targets(texts: Sequence[str]) -> tuple[float, ...]:
     return tuple(dict.fromkeys(target for text in texts for target in _parsed(text)))
 
 
-def _parsed(text: str) -> Iterator[float]:
-    match = RANGE.fullmatch(text)
+def _parsed(text: str) -> Iterator[Target]:
+    match = SERIES.fullmatch(text)
+    if match is None:
+        yield Target.parse(text)
+        return
     try:
-        numbers = [float(part) for part in (match.groups() if match else (text,))]
+        numbers = [float(part) for part in match.groups()]
     except ValueError:
         numbers = [math.nan]
     if not all(map(math.isfinite, numbers)):
-        raise ValueError(
-            f"a target must be a number or a range first:last:step, got '{text}'; write 0.68 or 0.6:0.7:0.02"
-        )
-    if match is None:
-        yield numbers[0]
-        return
+        raise ValueError(f"a series of targets must be numbers first:last:step, got '{text}'; write 0.6:0.7:0.02")
     first, last, step = numbers
     if step <= 0 or last < first:
-        raise ValueError(f"a range of targets must rise by a step above 0, got '{text}'; write 0.6:0.7:0.02")
+        raise ValueError(f"a series of targets must rise by a step above 0, got '{text}'; write 0.6:0.7:0.02")
     steps = math.floor((last - first) / step + 1e-9)
     if steps >= MOST_TARGETS:
         raise ValueError(f"at most {MOST_TARGETS} targets at once, got {steps + 1} in '{text}'; take a larger step")
-    yield from (round(first + place * step, DECIMALS) for place in range(steps + 1))
+    yield from (Target.of(round(first + place * step, DECIMALS)) for place in range(steps + 1))

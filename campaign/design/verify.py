@@ -9,9 +9,11 @@ import numpy as np
 
 from campaign.design.candidates import Candidate
 from campaign.design.simulating import Row, Simulate
+from ganmdn.targets import Target
 
 DOUBT = 3.0  # misses of 0 that are added to those seen
 BEYOND = 0.25  # of the labels' range, on either side
+LEAST = 0.5  # of the least label of each of several properties
 
 
 @dataclass(frozen=True)
@@ -22,13 +24,15 @@ class Attempt:
     row: Row | None = None
 
     @property
-    def y(self) -> float:
-        """The simulated property; not-a-number without one."""
-        return float("nan") if self.row is None else float(self.row["y"])
+    def y(self) -> np.ndarray:
+        """The simulated property, () or (D,) of several; not-a-number without one."""
+        size = self.candidate.aim.size
+        return np.full((size,) if size > 1 else (), np.nan) if self.row is None else np.asarray(self.row["y"])
 
-    def distance(self, target: float) -> float:
+    def distance(self, target: Target) -> float:
         """Of the simulated property from a target; infinite without one."""
-        return abs(self.y - target) if np.isfinite(self.y) else float("inf")
+        distance = float(target.distance(self.y))
+        return distance if np.isfinite(distance) else float("inf")
 
 
 @dataclass(frozen=True)
@@ -41,12 +45,12 @@ class Verified:
 
 def verify(
     first: list[Candidate],
-    more: Callable[[int, float], list[Candidate]],
+    more: Callable[[int, Target], list[Candidate]],
     simulate: Simulate,
-    target: float,
+    target: Target,
     rounds: int,
     tolerance: float,
-    reach: tuple[float, float],
+    reach: Target,
 ) -> Verified:
     """Simulate designs, and replace those that miss by other candidates until all hit.
 
@@ -69,7 +73,7 @@ def verify(
     tolerance
         Distance from the target at which a design is good enough.
     reach
-        Least and largest property of the labels: the aim does not go far beyond.
+        Least and largest of each property of the labels: the aim does not go far beyond.
     """
     count, fresh, tried = len(first), first, list[Attempt]()
     for left in range(rounds, 0, -1):
@@ -84,14 +88,20 @@ def verify(
     return Verified(best[:count], len(tried))
 
 
-def corrected_aim(tried: Sequence[Attempt], target: float, reach: tuple[float, float]) -> float:
+def corrected_aim(tried: Sequence[Attempt], target: Target, reach: Target) -> Target:
     """What to ask a model for so that its designs land at the target: the target less its mean miss so far.
 
     The mean of few misses is mostly chance, so it counts less.
     """
-    misses = np.array([attempt.y - attempt.candidate.aim for attempt in tried if np.isfinite(attempt.y)])
-    if not len(misses):
+    known = [(attempt.y, attempt.candidate.aim) for attempt in tried if np.isfinite(attempt.y).all()]
+    if not known:
         return target
-    beyond = BEYOND * (reach[1] - reach[0])
-    aim = target - misses.sum() / (len(misses) + DOUBT)
-    return float(np.clip(aim, reach[0] - beyond, reach[1] + beyond))
+    misses = np.array([np.atleast_1d(y - aim.nearest(y)) for y, aim in known])
+    beyond = BEYOND * (np.array(reach.high) - reach.low)
+    low, high = (np.array(part) - misses.sum(axis=0) / (len(misses) + DOUBT) for part in (target.low, target.high))
+    least = np.array(reach.low) - beyond
+    if target.size > 1:  # whose misses are weighed by what is wanted of each
+        least = np.maximum(least, LEAST * np.array(reach.low))
+    clipped = (np.where(np.isfinite(part), np.clip(part, least, reach.high + beyond), part) for part in (low, high))
+    low, high = (tuple(part.tolist()) for part in clipped)
+    return Target(low, high)

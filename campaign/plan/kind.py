@@ -17,6 +17,7 @@ from campaign.spec.entry_points import Provider
 
 if TYPE_CHECKING:
     from campaign.plan.finished import StageResults, StageRows
+    from ganmdn.targets import Target
 
 StageConfig = TypeVar("StageConfig", bound=Model)
 
@@ -154,7 +155,7 @@ class StageKind(ABC, Generic[StageConfig]):
 
     def rows_behind(
         self, stage: Stage[StageConfig], results: StageResults
-    ) -> Iterator[tuple[float, tuple[StageRows, ...]]]:
+    ) -> Iterator[tuple[Target, tuple[StageRows, ...]]]:
         """Simulations that lines of Table 1 rest on, by target; none of a stage that gives the table no line."""
         return iter(())
 

@@ -12,6 +12,7 @@ from campaign.spec.campaign import Spec
 from campaign.spec.entry_points import Provider, provider_of
 from campaign.spec.physics import IncidenceBlock, LayerBlock, NumericsBlock, Physics
 from campaign.spec.plugin import SimulatorConfig
+from campaign.spec.property import Written
 
 # Of one wavelength and one pattern layer on one core of a 2026 cloud machine: GEMM, LU and eigenproblems grow as N^3.
 SECONDS_PER_HARMONIC_CUBED = {"auto": 6.0e-9, "preconditioned": 6.0e-9, "transfer": 1.5e-8, "eigen": 5.0e-8}
@@ -48,7 +49,7 @@ class Optics(Model):
     polarization: str
     layers: tuple[LayerBlock, ...]
     substrate: str
-    property: str
+    property: Written
     numerics: ResolvedNumerics
 
     def with_orders(self, orders: int) -> Optics:
@@ -68,6 +69,7 @@ class PluggedPhysics(PluggedPart):
     """A simulator of somebody else's package, for images of one size."""
 
     image_px: Count
+    properties: tuple[str, ...]
 
 
 SimulatedPhysics = Optics | PluggedPhysics
@@ -86,7 +88,9 @@ def simulation_of(spec: Spec, dataset: str, orders: int | None = None) -> Simula
     """How ``spec`` wants the images of a data set simulated; ``orders`` instead of its own where they are given."""
     image_px = spec.datasets[dataset].image_px
     if isinstance(spec.physics, SimulatorConfig):
-        physics = PluggedPhysics(**PluggedPart.of(spec.physics).model_dump(), image_px=image_px)
+        names = tuple(each.name for each in spec.physics.properties())
+        part = PluggedPart.of(spec.physics).model_dump()
+        physics = PluggedPhysics(**part, image_px=image_px, properties=names)
         return Simulation(physics, spec.physics.expected_seconds(image_px), (provider_of(spec.physics),))
     optics = optics_of(spec.physics, spec.physics.orders_of(dataset) if orders is None else orders, image_px)
     return Simulation(optics, optics.expected_seconds())

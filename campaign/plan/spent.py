@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from campaign.plan.finished import StageResults
 from campaign.plan.kind import Stage
+
+if TYPE_CHECKING:
+    from ganmdn.targets import Target
 
 LABELS_KIND = "labels"
 
@@ -37,22 +40,22 @@ class Spent:
         known = [each.simulations - results.record(each.name).facts.get("failed", 0) for each in labels.values()]
         return cls(sum(known) if known else None, results.record(name).facts)
 
-    def seconds(self, target: float) -> float:
+    def seconds(self, target: Target) -> float:
         """Producing the designs for one target."""
-        return float(self.facts["design_seconds"][f"{target:g}"])
+        return float(self.facts["design_seconds"][str(target)])
 
-    def simulations(self, target: float) -> int:
+    def simulations(self, target: Target) -> int:
         """That the method ran for one target; 0 for one that does not simulate."""
         return int(self._of("simulations", target) or 0)
 
-    def label_equivalents(self, target: float) -> float:
+    def label_equivalents(self, target: Target) -> float:
         """Cost of those in labels: of full solves where nothing else is said."""
         stated = self._of("label_equivalents", target)
         return float(self.simulations(target) if stated is None else stated)
 
-    def _of(self, name: str, target: float) -> Any:
+    def _of(self, name: str, target: Target) -> Any:
         found = self.facts.get(name)
-        return found.get(f"{target:g}") if isinstance(found, Mapping) else found
+        return found.get(str(target)) if isinstance(found, Mapping) else found
 
 
 @dataclass(frozen=True)
@@ -71,15 +74,15 @@ class SpentByRepeats:
         """That every repeat learnt from."""
         return self.repeats[0].labels
 
-    def seconds(self, target: float) -> float:
+    def seconds(self, target: Target) -> float:
         """Producing the designs of a repeat for one target."""
         return fmean(each.seconds(target) for each in self.repeats)
 
-    def simulations(self, target: float) -> int:
+    def simulations(self, target: Target) -> int:
         """That a repeat ran for one target, to the nearest whole one."""
         return round(fmean(each.simulations(target) for each in self.repeats))
 
-    def label_equivalents(self, target: float) -> float:
+    def label_equivalents(self, target: Target) -> float:
         """Cost of those in labels."""
         return fmean(each.label_equivalents(target) for each in self.repeats)
 

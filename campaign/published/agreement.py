@@ -1,4 +1,4 @@
-"""How simulated absorption compares with the published one, for any physics and any published data set."""
+"""How a simulated property compares with the published one, for any physics and any published data set."""
 
 from __future__ import annotations
 

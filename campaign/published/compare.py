@@ -26,7 +26,7 @@ def verify_authors(weights: Path, data: Path) -> dict[str, Any]:
 def validate_physics(
     spec: Path, data: Path, dataset: str | None = None, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> Agreement:
-    """Simulate a published data set under a spec's physics, and compare with its published absorption.
+    """Simulate a published data set under a spec's physics, and compare with its published property.
 
     Parameters
     ----------

@@ -53,7 +53,7 @@ def family_of(calibration: Calibration, choice: Choice, image_px: int) -> Family
         physics.incident,
         physics.substrate,
         Numerics(choice.orders, **physics.numerics.model_dump(exclude={"orders"})),
-        physics.property,
+        str(physics.property),  # of a calibration: total, or a layer
         ranges,
         {name: value for name, value in values.items() if name not in ranges},
         Incidence(**physics.incidence.model_dump()),

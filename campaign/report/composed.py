@@ -10,6 +10,7 @@ import numpy as np
 from campaign.plan.config import place_of
 from campaign.report.pieces import Pieces
 from campaign.spec.campaign import Spec
+from campaign.spec.property import TOTAL
 from ganmdn.statistics import set_statistics, volume_fraction
 from results.figures.gallery import MethodDesigns, gallery
 from results.figures.morphology import ImageSet, Morphology, StatisticCurve, morphology_statistics
@@ -46,7 +47,7 @@ def truncations_of(pieces: Pieces) -> dict[str, TruncationError]:
 
 def is_published(spec: Spec, dataset: str) -> bool:
     """Whether a data set is one of the paper's by name and size, and its property the whole absorption."""
-    is_absorption = getattr(spec.physics, "property", None) == "total"
+    is_absorption = getattr(spec.physics, "property", None) == TOTAL
     return is_absorption and IMAGE_PX.get(dataset) == spec.datasets[dataset].image_px
 
 
@@ -59,7 +60,7 @@ def interval_table(rows: Sequence[TableRow]) -> Iterator[DataTable]:
         (
             row.dataset,
             row.method,
-            f"{row.target:g}",
+            row.target.label,
             str(row.designs - row.failed),
             _percent(row.within_interval or 0.0),
         )
@@ -85,11 +86,11 @@ def gallery_picture(pieces: Pieces, spec: Spec) -> Iterator[Picture]:
     designs = sorted(pieces.all(MethodDesigns), key=lambda each: place_of(spec, each.dataset, each.method))
     caption = (
         "Examples of each data set, and the design of each method that comes nearest to each target, with its "
-        "simulated absorption and residual error percentage (the paper's Figure 2). Down a column, images that differ "
-        "and come equally near show that many microstructures have one absorption."
+        f"simulated {spec.property_name} and residual error percentage (the paper's Figure 2). Down a column, images "
+        "that differ and come equally near show that many microstructures have the same properties."
     )
     if designs:
-        yield Picture("gallery", "gallery", gallery(examples, designs), caption)
+        yield Picture("gallery", "gallery", gallery(examples, designs, spec.property_name), caption)
 
 
 def history_picture(pieces: Pieces, spec: Spec) -> Iterator[Picture]:

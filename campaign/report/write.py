@@ -27,6 +27,7 @@ from campaign.report.cores import cores
 from campaign.report.cost import cost_picture, cost_tables
 from campaign.report.failures import failed_simulations, failure_table
 from campaign.report.pieces import Pieces
+from campaign.spec.campaign import Spec
 from results.figures.style import save_figure
 from results.files import write_atomically
 from results.reach import Reach
@@ -71,7 +72,7 @@ def write_report(
         table=tuple(rows),
         reach=tuple(reaches),
         truncation=truncations,
-        sections=tuple(_sections(_checked(pictures, check), others, folder / FIGURES_FOLDER, suffixes)),
+        sections=tuple(_sections(_checked(pictures, check), others, folder / FIGURES_FOLDER, suffixes, spec)),
         failures=failure_table(list(failed_simulations(results))),
         stages=tuple(_stage_lines(folder)),
         provenance={
@@ -89,7 +90,7 @@ def _checked(pictures: Iterable[Picture], check: Callable[[], None]) -> Iterator
 
 
 def _sections(
-    pictures: Iterable[Picture], tables: Iterable[DataTable], folder: Path, suffixes: Sequence[str]
+    pictures: Iterable[Picture], tables: Iterable[DataTable], folder: Path, suffixes: Sequence[str], spec: Spec
 ) -> Iterator[Section]:
     """Pictures, saved in ``folder``, and tables by the section that shows them."""
     folder.mkdir(exist_ok=True)
@@ -101,7 +102,8 @@ def _sections(
     for table in tables:
         others.setdefault(table.section, []).append(table)
     for anchor in dict.fromkeys([*figures, *others]):
-        yield Section(anchor, tuple(figures.get(anchor, ())), tuple(others.get(anchor, ())))
+        title = f"Achieved {spec.property_name}" if anchor == "achieved" else ""
+        yield Section(anchor, tuple(figures.get(anchor, ())), tuple(others.get(anchor, ())), title)
 
 
 def _stage_lines(folder: Path) -> Iterator[StageLine]:

@@ -152,4 +152,5 @@ def _partial(name: str, lines: Sequence[ComparedLine]) -> Iterator[tuple[str, tu
     if not all(has):
         yield name, has
         return
-    yield from ((f"{name}/{each.target:g}", each.present) for each in lines if each.target and not all(each.present))
+    partial = [each for each in lines if each.target is not None and not all(each.present)]
+    yield from ((f"{name}/{each.target}", each.present) for each in partial)

@@ -73,7 +73,7 @@ def read_table(folder: Path) -> JsonTable:
 
 def line_name(line: JsonRow | JsonAverage) -> str:
     """For example ``data-ii/gan-mdn/0.65``, or ``data-ii/gan-mdn/average``."""
-    target = f"{line.target:g}" if isinstance(line, JsonRow) else AVERAGE
+    target = str(line.target) if isinstance(line, JsonRow) else AVERAGE
     return f"{line.dataset}/{line.method}/{target}"
 
 

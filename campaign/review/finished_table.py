@@ -16,6 +16,7 @@ from campaign.record.run_folder import Submission
 from campaign.review.finished_run import finished_results, line_name, read_table
 from campaign.spec.method_entry import SearchEntry
 from campaign.stages.labels import STORE as LABELS
+from ganmdn.targets import Target
 from results.bootstrap import mean_intervals
 from results.judged import JudgedDesigns, JudgedRepeats
 from results.reach import Reach, reach_of
@@ -32,11 +33,11 @@ class TracedMethod:
     method: str
     is_search: bool
     seeds: tuple[int, ...]
-    rows: dict[float, tuple[tuple[StageRows, ...], ...]]
+    rows: dict[Target, tuple[tuple[StageRows, ...], ...]]
     traced: FinishedTable
 
     @cached_property
-    def judged(self) -> dict[float, JudgedRepeats]:
+    def judged(self) -> dict[Target, JudgedRepeats]:
         """The simulated designs of each target."""
         return {
             target: JudgedRepeats(tuple(self._designs(repeat) for repeat in repeats))
@@ -51,18 +52,18 @@ class TracedMethod:
         return JudgedDesigns(y, images)
 
     @cached_property
-    def _intervals(self) -> tuple[dict[float, Any], Any]:
+    def _intervals(self) -> tuple[dict[Target, Any], Any]:
         if self.is_search:
             return {}, None
         intervals, average = mean_intervals([each.reps(target) for target, each in self.judged.items()])
         return dict(zip(self.judged, intervals, strict=True)), average
 
     @cached_property
-    def lines(self) -> dict[float, dict[str, Any]]:
+    def lines(self) -> dict[Target, dict[str, Any]]:
         """For each target, the figures that follow from its rows, by their names in ``table1.json``; None as there."""
         return {target: self._line(target) for target in self.rows}
 
-    def _line(self, target: float) -> dict[str, Any]:
+    def _line(self, target: Target) -> dict[str, Any]:
         judged, reps = self.judged[target], self.judged[target].reps(target)
         known, designs = np.concatenate(reps), sum(len(each.y) for each in judged.repeats)
         of_repeats = self._of_repeats(target)
@@ -94,7 +95,7 @@ class TracedMethod:
             "spread_rep": spread([_mean(each) for each in by_repeat]),
         }
 
-    def _of_repeats(self, target: float) -> tuple[float | None, ...]:
+    def _of_repeats(self, target: Target) -> tuple[float | None, ...]:
         reps = self.judged[target].reps(target)
         figure = np.min if self.is_search else np.mean
         return tuple(float(figure(each)) if len(each) else None for each in reps)
@@ -113,14 +114,18 @@ class TracedLine:
         return line_name(self.stored)
 
     @property
-    def targets(self) -> tuple[float, ...]:
+    def targets(self) -> tuple[Target, ...]:
         """Whose rows it rests on."""
-        return (self.stored.target,) if isinstance(self.stored, JsonRow) else tuple(self.method.rows)
+        if isinstance(self.stored, JsonRow):
+            return (Target.read(self.stored.target),)
+        return tuple(self.method.rows)
 
     @property
     def figures(self) -> Mapping[str, Any]:
         """What follows from those rows."""
-        return self.method.lines[self.stored.target] if isinstance(self.stored, JsonRow) else self.method.averages
+        if isinstance(self.stored, JsonRow):
+            return self.method.lines[Target.read(self.stored.target)]
+        return self.method.averages
 
 
 @dataclass(frozen=True)
@@ -153,9 +158,9 @@ class FinishedTable:
     def _method(self, dataset: str, method: str) -> TracedMethod:
         spec = self.results.spec
         entry = next(each for each in spec.methods if each.method_name == method)
-        targets = [row.target for row in self.table.rows if (row.dataset, row.method) == (dataset, method)]
+        targets = [Target.read(row.target) for row in self.table.rows if (row.dataset, row.method) == (dataset, method)]
         own = [stage for stage in self.results.pipeline.stages if (stage.dataset, stage.method) == (dataset, method)]
-        rows: dict[float, tuple[tuple[StageRows, ...], ...]] = dict.fromkeys(targets, ())
+        rows: dict[Target, tuple[tuple[StageRows, ...], ...]] = dict.fromkeys(targets, ())
         repeats = []
         for stage in sorted(own, key=lambda stage: stage.repeat):
             for target, parts in stage.descriptor.rows_behind(stage, self.results):

@@ -17,19 +17,25 @@ from campaign.plan.keys import digest
 from campaign.record.run_folder import PROVENANCE_FILE
 from campaign.review.finished_run import cell_names
 from campaign.review.finished_table import FinishedTable, TracedLine, TracedMethod
+from ganmdn.metrics import residual_error_percentage
+from ganmdn.targets import Target
+from results.wanted import cell
 
 ROUNDING = 1e-9  # by which sums of the same numbers may differ between machines, relative
 
 
 @dataclass(frozen=True)
 class CellRows:
-    """Rows of one store behind a cell; what failed is not-a-number. ``target`` tells apart those of an average."""
+    """Rows of one store behind a cell; what failed is not-a-number. ``target`` tells apart those of an average.
+
+    Each ``y`` is a number, or a list of them where there are several properties.
+    """
 
     stage: str
     store: Path
-    target: float
+    target: float | str
     rows: tuple[int, ...]
-    y: tuple[float, ...]
+    y: tuple[Any, ...]
     rep: tuple[float, ...]
 
 
@@ -111,13 +117,13 @@ def _known(what: str, name: str, known: Iterable[str], run: Path) -> str:
     """The name as the table spells it."""
     if name not in known:
         with suppress(ValueError):  # a target with more digits than it needs
-            name = f"{float(name):g}"
+            name = str(Target.parse(name))
     if name not in known:
         raise ValueError(f"{run} has no {what} called '{name}'; it has {', '.join(known)}")
     return name
 
 
-def _rows(method: TracedMethod, target: float, column: str) -> Iterator[CellRows]:
+def _rows(method: TracedMethod, target: Target, column: str) -> Iterator[CellRows]:
     traced = method.traced
     labels = f"labels/{method.dataset}"
     parts = [part for repeat in method.rows[target] for part in repeat]
@@ -127,13 +133,14 @@ def _rows(method: TracedMethod, target: float, column: str) -> Iterator[CellRows
         parts.append(StageRows(labels, tuple(range(traced.store(labels).capacity))))
     for part in parts:
         y = traced.column(part, "y")
-        rep = 100 * np.abs(y - target) / target
-        yield CellRows(part.stage, traced.store_path(part.stage), target, part.rows, tuple(y), tuple(rep))
+        rep = residual_error_percentage(y, target)
+        place = part.stage, traced.store_path(part.stage), cell(target)
+        yield CellRows(*place, part.rows, tuple(y.tolist()), tuple(rep.tolist()))
 
 
-def _nearest(traced: FinishedTable, labels: str, target: float) -> StageRows:
+def _nearest(traced: FinishedTable, labels: str, target: Target) -> StageRows:
     """The labels that an oracle would hand over: as many as there are designs, in the order of their distance."""
-    y = traced.store(labels).read("y")["y"]
-    known = np.flatnonzero(np.isfinite(y))
-    nearest = np.argsort(np.abs(y[known] - target) / target, kind="stable")[: traced.results.spec.designs_per_target]
+    error = target.relative_error(traced.store(labels).read("y")["y"])
+    known = np.flatnonzero(np.isfinite(error))
+    nearest = np.argsort(error[known], kind="stable")[: traced.results.spec.designs_per_target]
     return StageRows(labels, tuple(known[nearest].tolist()))

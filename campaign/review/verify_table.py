@@ -14,6 +14,8 @@ from campaign.plan.optics import Optics, SimulatedPhysics, simulation_of
 from campaign.review.finished_table import FinishedTable, TracedMethod
 from campaign.review.receipt import agrees
 from campaign.spec.profile import Profile
+from ganmdn.targets import Target
+from results.wanted import plain
 
 Progress = Callable[[int, int, str], None]
 WITHOUT_ACCURACY = 1e-9  # tolerance where a simulator of somebody else's says nothing of its accuracy
@@ -30,19 +32,24 @@ class WrongFigure:
 
 @dataclass(frozen=True)
 class SimulatedAgain:
-    """A row behind a line of the table, and its property as it came of a second simulation (NaN if that failed)."""
+    """A row behind a line of the table, and its property, or several, by a second simulation (NaN if that failed)."""
 
     line: str
     stage: str
     row: int
-    stored: float
-    again: float
+    stored: float | tuple[float, ...]
+    again: float | tuple[float, ...]
     tolerance: float
+
+    @property
+    def difference(self) -> float:
+        """How far apart they are, at most."""
+        return float(np.max(np.abs(np.subtract(self.stored, self.again))))
 
     @property
     def agrees(self) -> bool:
         """Whether both are the same within the tolerance."""
-        return abs(self.stored - self.again) <= self.tolerance
+        return self.difference <= self.tolerance
 
 
 @dataclass(frozen=True)
@@ -107,10 +114,10 @@ def verify_table(
             physics = simulation_of(traced.results.spec, dataset).physics
             own = [each for each in chosen if each[0].dataset == dataset]
             images = [traced.column(part, "image")[0] for _, _, part in own]
-            again = [float(row["y"]) for row in simulate(physics, images)]
+            again = [_figures(row["y"]) for row in simulate(physics, images)]
             allowed = _tolerance(physics) if tolerance is None else tolerance
             for (method, target, part), y in zip(own, again, strict=True):
-                line, stored = f"{dataset}/{method.method}/{target:g}", float(traced.column(part, "y")[0])
+                line, stored = f"{dataset}/{method.method}/{target}", _figures(traced.column(part, "y")[0])
                 simulated.append(SimulatedAgain(line, part.stage, part.rows[0], stored, y, allowed))
     figures, wrong = _compared(traced)
     return TableCheck(figures, wrong, tuple(simulated), _changed(traced, simulated))
@@ -121,9 +128,14 @@ def _tolerance(physics: SimulatedPhysics) -> float:
     return 2 * physics.numerics.accuracy if isinstance(physics, Optics) else WITHOUT_ACCURACY
 
 
+def _figures(y: Any) -> float | tuple[float, ...]:
+    """A simulated property, or several."""
+    return plain(np.atleast_1d(y).tolist())
+
+
 def _choice(
     traced: FinishedTable, sample: int, rng: np.random.Generator
-) -> Iterator[tuple[TracedMethod, float, StageRows]]:
+) -> Iterator[tuple[TracedMethod, Target, StageRows]]:
     """Rows to simulate, one each: line by line over the whole table until there are enough, none twice."""
     lines = [(method, target) for method in traced.methods.values() for target in method.rows]
     candidates = [list(_candidates(method, target, rng)) for method, target in lines]
@@ -143,15 +155,16 @@ def _choice(
                 yield (*lines[position], part)
 
 
-def _candidates(method: TracedMethod, target: float, rng: np.random.Generator) -> Iterator[StageRows]:
+def _candidates(method: TracedMethod, target: Target, rng: np.random.Generator) -> Iterator[StageRows]:
     """The rows behind a line whose simulation succeeded, in random order; of a search the best one first."""
     parts = [part for repeat in method.rows[target] for part in repeat]
     rows = [(part.stage, row) for part in parts for row in part.rows]
     y = np.concatenate([method.traced.column(part, "y") for part in parts])
     order = rng.permutation(len(rows))
-    order = order[np.isfinite(y[order])]
+    distance = target.distance(y)
+    order = order[np.isfinite(distance[order])]
     if method.is_search and len(order):
-        best = order[np.argmin(np.abs(y[order] - target))]
+        best = order[np.argmin(distance[order])]
         order = np.concatenate([[best], order[order != best]])
     for position in order.tolist():
         stage, row = rows[position]

@@ -72,11 +72,12 @@ class Range(Model):
             yield Violation((), "must be [low, high]", f"write [{self.high:g}, {self.low:g}]", pair)
 
 
-def repeats(values: Sequence[str | float], key: str, rule: str) -> Iterator[Violation]:
+def repeats(values: Sequence[object], key: str, rule: str) -> Iterator[Violation]:
     """Entries of the list ``key`` that stand there more than once."""
     for index, value in enumerate(values):
         if value in values[:index]:
-            yield Violation((key, index), rule, "remove it", f"'{value}'" if isinstance(value, str) else f"{value:g}")
+            came = f"'{value}'" if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
+            yield Violation((key, index), rule, "remove it", came)
 
 
 def share_violations(batch_size: int, workers: int, what: str, least: int = LEAST_BATCH) -> Iterator[Violation]:

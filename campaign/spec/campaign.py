@@ -14,7 +14,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from campaign.spec.base import Count, Fraction, Model, Name, Seed
+from campaign.spec.base import Count, Model, Name, Seed
 from campaign.spec.base import repeats as duplicates
 from campaign.spec.generator import DataSet, GeneratorBlock, Latent
 from campaign.spec.method_rules import method_violations
@@ -22,6 +22,10 @@ from campaign.spec.methods import LabelsBlock, MdnTrainingBlock, Method, Tune
 from campaign.spec.physics import Physics, of_dataset
 from campaign.spec.problems import Violation
 from campaign.spec.solves import why_refused
+from campaign.spec.targets import WrittenTarget
+from ganmdn.targets import Target
+
+PAPER_TARGETS = (0.55, 0.60, 0.65, 0.70, 0.75)
 
 
 class Spec(Model):
@@ -41,7 +45,12 @@ class Spec(Model):
         description="inverse methods to compare; a name alone takes the method's defaults"
     )
     tune: Tune | None = None
-    targets: Annotated[tuple[Fraction, ...], Field(min_length=1)] = (0.55, 0.60, 0.65, 0.70, 0.75)
+    targets: Annotated[tuple[WrittenTarget, ...], Field(min_length=1)] = Field(
+        default=tuple(map(Target.of, PAPER_TARGETS)),
+        json_schema_extra={"default": list(PAPER_TARGETS)},
+        description="wanted y: a value, {at_least: ...}, {at_most: ...} or {between: [..., ...]}; "
+        "a list of such for each target where y is several numbers",
+    )
     designs_per_target: Count = 30
     repeats: Count = Field(
         default=1,
@@ -51,15 +60,36 @@ class Spec(Model):
     def violations(self) -> Iterator[Violation]:
         """Blocks agree with each other."""
         yield from duplicates(self.targets, "targets", "must stand once among the targets")
+        yield from _target_violations(self)
         if self.physics.kind == "rcwa":
             orders = list(_order_violations(self))
             yield from orders or _solve_violations(self)
         yield from method_violations(self)
 
+    @property
+    def property_names(self) -> tuple[str, ...]:
+        """What is designed for."""
+        return tuple(each.name for each in self.physics.properties())
+
+    @property
+    def property_name(self) -> str:
+        """The same in words."""
+        return " and ".join(self.property_names)
+
     def truncation_orders_of(self, dataset: str) -> int:
         """Orders at which a sample of the labels of ``dataset`` is solved again."""
         written, orders = self.labels.truncation_orders, self.physics.orders_of(dataset)
         return more_orders(orders) if written is None else of_dataset(written, dataset)
+
+
+def _target_violations(spec: Spec) -> Iterator[Violation]:
+    """Every target says what is wanted of each property."""
+    names = [each.name for each in spec.physics.properties()]
+    for index, target in enumerate(spec.targets):
+        if target.size != len(names):
+            rule = f"must name {len(names)} {'numbers or ranges' if len(names) > 1 else 'number or range'}"
+            fix = f"y is {', '.join(names)}: write {'one for each, in brackets' if len(names) > 1 else 'it alone'}"
+            yield Violation(("targets", index), rule, fix, f"{target.size}")
 
 
 MORE_ORDERS = 1.4

@@ -21,6 +21,9 @@ class VerifyBlock(Model):
 class MethodEntry(Model):
     """One method of a campaign."""
 
+    any_target: ClassVar[bool] = True
+    """Whether it takes ranges and several numbers as targets, as ``ganmdn.targets.Target``, beside one value."""
+
     kind: str
     name: Name | None = Field(
         default=None, description="what tables call it, so that a kind may stand more than once; default: its kind"

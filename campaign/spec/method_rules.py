@@ -36,6 +36,7 @@ def method_violations(spec: Spec) -> Iterator[Violation]:
     """Rules between the methods, and between each of them and labels, data sets and designs."""
     yield from _name_violations(spec)
     yield from _dataset_violations(spec)
+    yield from _target_violations(spec)
     yield from _repeat_violations(spec)
     yield from _mdn_violations(spec)
     for index, method in enumerate(spec.methods):
@@ -60,6 +61,17 @@ def _name_violations(spec: Spec) -> Iterator[Violation]:
             first = names[alike.index(alike[index])]
             rule = f"must differ from '{first}' in more than name and repeats"
             yield Violation(("methods", index), rule, "remove it", f"'{names[index]}'")
+
+
+def _target_violations(spec: Spec) -> Iterator[Violation]:
+    """Methods that know one number alone are asked for one."""
+    if all(target.number is not None for target in spec.targets):
+        return
+    for index, method in enumerate(spec.methods):
+        if not method.any_target:
+            rule = f"must be left out where targets are ranges or several numbers: '{method.kind}' takes one value"
+            fix = "remove it, or ask for one value of one property"
+            yield Violation(("methods", index), rule, fix, f"'{method.method_name}'")
 
 
 def _dataset_violations(spec: Spec) -> Iterator[Violation]:

@@ -59,7 +59,7 @@ class MdnEntry(InverseEntry):
 
 
 class GanMdnBlock(MdnEntry):
-    """The paper's method: MDN from absorption to latent z, generator from z to image."""
+    """The paper's method: MDN from the property to latent z, generator from z to image."""
 
     not_learnt = InverseEntry.not_learnt | {"sampling"}
     kind: Literal["gan-mdn"]
@@ -73,7 +73,7 @@ class PcaMdnBlock(MdnEntry):
 
 
 class DirectMdnBlock(MdnEntry):
-    """Baseline: MDN from absorption straight to pixels."""
+    """Baseline: MDN from the property straight to pixels."""
 
     kind: Literal["direct-mdn"]
 
@@ -83,6 +83,7 @@ class AuthorsMdnBlock(InverseEntry):
 
     not_learnt = InverseEntry.not_learnt | {"sampling"}
     learns_at_random = False
+    any_target = False
     kind: Literal["authors-mdn"]
     weights: InputFile = Field(description="path of MDN_weights.h5 from the authors' repository")
     sampling: SamplingName = "component"
@@ -123,7 +124,7 @@ class SobolSearchBlock(SearchEntry):
 
 
 class ForwardSearchBlock(InverseEntry):
-    """Learns what an image absorbs, screens many latents by it, and keeps the best for every target."""
+    """Learns the property of an image, screens many latents by it, and keeps the best for every target."""
 
     kind: Literal["forward-search"]
     members: Annotated[int, Field(ge=2), NO_TEXT] = Field(
@@ -154,7 +155,7 @@ class ForwardSearchBlock(InverseEntry):
 
 
 class FlowPosteriorBlock(InverseEntry):
-    """A neural spline flow from absorption to latent z, the modern peer of the MDN."""
+    """A neural spline flow from the property to latent z, the modern peer of the MDN."""
 
     kind: Literal["flow-posterior"]
     transforms: Count = Field(default=FlowTraining.transforms, description="spline transformations")
@@ -175,7 +176,7 @@ class FlowPosteriorBlock(InverseEntry):
 
 
 class NearestLabelsBlock(InverseEntry):
-    """Baseline: the labels whose absorption is nearest to the target."""
+    """Baseline: the labels whose property is nearest to the target."""
 
     learns_at_random = False
     designs_at_random = False

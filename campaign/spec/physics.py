@@ -19,6 +19,7 @@ from campaign.spec.base import (
 )
 from campaign.spec.materials import MaterialBlock
 from campaign.spec.problems import Violation, suggestion
+from campaign.spec.property import QUANTITIES, OpticalProperty, Written, properties_of, property_violations
 
 
 class PatternLayerBlock(Model):
@@ -79,10 +80,12 @@ class NumericsBlock(Model):
 
 
 class Physics(Model):
-    """An optical stack, top to bottom, lit from above; y is its absorption, the mean over the wavelengths."""
+    """An optical stack, top to bottom, lit from above, and which of its optical properties y is."""
 
     kind: Literal["rcwa"] = Field(default="rcwa", exclude=True, description="simulated by this project's RCWA")
-    wavelength_nm: Wavelengths = Field(description="vacuum wavelength, or a list of them over which y is the mean")
+    wavelength_nm: Wavelengths = Field(
+        description="vacuum wavelength, or a list of them, over which y is the mean unless property says otherwise"
+    )
     pixel_nm: LengthNm | None = Field(
         default=None, description="side of one image pixel: the period of each data set is its image_px x pixel_nm"
     )
@@ -97,9 +100,10 @@ class Physics(Model):
     )
     layers: Annotated[tuple[LayerBlock, ...], Field(min_length=1)] = Field(description="the stack, top to bottom")
     substrate: Name = Field(description="material of the half space below the stack")
-    property: Name = Field(
+    property: Written = Field(
         default="total",
-        description="y: 'total' (1 - R - T), or the name of the layer whose absorption is wanted",
+        description="y: 'total' (1 - R - T), 'reflection', 'transmission', or the layer whose absorption is wanted; "
+        "{of: ..., wavelength_nm: ...} at some of the wavelengths; a list where y is several numbers",
     )
     numerics: NumericsBlock
 
@@ -110,13 +114,15 @@ class Physics(Model):
         yield from _material_violations(self)
         yield from _layer_name_violations(self)
         yield from _solver_violations(self)
-        names = ["total", *(layer.name for layer in self.layers)]
-        if self.property not in names:
-            yield Violation(("property",), "must be 'total' or the name of a layer", suggestion(self.property, names))
+        yield from property_violations(self.property, self.wavelengths_nm(), [layer.name for layer in self.layers])
 
     def wavelengths_nm(self) -> tuple[float, ...]:
         """All wavelengths, one or more."""
         return self.wavelength_nm if isinstance(self.wavelength_nm, tuple) else (self.wavelength_nm,)
+
+    def properties(self) -> tuple[OpticalProperty, ...]:
+        """What y is: one property or several."""
+        return properties_of(self.property, self.wavelengths_nm())
 
     def cell_nm(self, image_px: int) -> float:
         """The period of images of that side."""
@@ -205,8 +211,9 @@ def _incident_violations(physics: Physics) -> Iterator[Violation]:
 def _layer_name_violations(physics: Physics) -> Iterator[Violation]:
     seen: set[str] = set()
     for index, layer in enumerate(physics.layers):
-        if layer.name == "total":
-            yield Violation(("layers", index, "name"), "must not be 'total', which means 1 - R - T", "rename the layer")
+        if layer.name in QUANTITIES:
+            rule = f"must not be '{layer.name}', which means that of the whole stack"
+            yield Violation(("layers", index, "name"), rule, "rename the layer")
         elif layer.name in seen:
             yield Violation(("layers", index, "name"), "must differ from the layers above", "rename the layer")
         seen.add(layer.name)

@@ -23,6 +23,7 @@ import numpy as np
 
 from campaign.spec.base import Model
 from campaign.spec.method_entry import InverseEntry, TargetSearchEntry
+from campaign.spec.property import Property
 
 
 class PluginConfig(Model):
@@ -46,6 +47,10 @@ class PluginConfig(Model):
 class SimulatorConfig(PluginConfig):
     """Stands in ``physics:``. Its implementation is a ``SimulatorFactory``."""
 
+    def properties(self) -> tuple[Property, ...]:
+        """Name and unit of each number that it returns, as they are to stand on axes and in tables."""
+        return (Property("property"),)
+
     def expected_seconds(self, image_px: int) -> float:
         """Rough time of one simulation on one core, for plans; earlier timings replace it."""
         return 0.1
@@ -54,26 +59,35 @@ class SimulatorConfig(PluginConfig):
 class InverseModelConfig(InverseEntry, PluginConfig):
     """Stands in ``methods:``. Its implementation is an ``InverseModelClass``."""
 
+    any_target = False
+
 
 class OptimizerConfig(TargetSearchEntry, PluginConfig):
     """Stands in ``methods:``, one search a target. Its implementation is a ``Suggest``; its options, other fields."""
 
+    any_target = False
 
-SimulatorFactory = Callable[[Mapping[str, Any], int], Callable[[np.ndarray], float]]
+
+SimulatorFactory = Callable[[Mapping[str, Any], int], Callable[[np.ndarray], float | np.ndarray]]
 """From options and image_px to a function of one image, (image_px, image_px) uint8 of 0 and 1, that returns y.
 
+y is one number, or as many as ``SimulatorConfig.properties`` names.
 An ``ArithmeticError`` or a y that is not finite quarantines that image; any other exception fails the stage."""
 
 Suggest = Callable[..., np.ndarray]
 """``suggest(z, y, target, count, seed, low, high, **options)``: the next latents to try, (count, M) within [low, high].
 
 ``z`` is (n, M) and ``y`` (n,), NaN where the simulation failed; ``seed`` is a ``SeedSequence``. The same arguments must
-give the same answer: a search that was interrupted goes on by asking again."""
+give the same answer: a search that was interrupted goes on by asking again. With ``any_target``, ``y`` may be (n, D)
+and ``target`` a ``ganmdn.targets.Target``, whose ``distance(y)`` is to become 0."""
 
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """What an inverse model learns from: ``y`` (n,), ``z`` (n, h, w) float32, ``image`` (n, H, W) uint8 of 0 and 1."""
+    """What an inverse model learns from: ``y`` (n,), ``z`` (n, h, w) float32, ``image`` (n, H, W) uint8 of 0 and 1.
+
+    Of several properties, which a model with ``any_target`` alone is handed, ``y`` is (n, D).
+    """
 
     y: np.ndarray
     z: np.ndarray
@@ -87,8 +101,11 @@ Generate = Callable[[np.ndarray], np.ndarray]
 class FittedModel(Protocol):
     """An inverse model that has learnt; see ``ganmdn.inverse`` for ``Designs``."""
 
-    def design(self, target: float, count: int, seed: np.random.SeedSequence) -> Any:
-        """``ganmdn.inverse.Designs``: ``count`` microstructures for the property ``target``, the same for a seed."""
+    def design(self, target: Any, count: int, seed: np.random.SeedSequence) -> Any:
+        """``ganmdn.inverse.Designs``: ``count`` microstructures for the property ``target``, the same for a seed.
+
+        ``target`` is a float, or with ``any_target`` a ``ganmdn.targets.Target`` where it is not one value.
+        """
 
     def save(self, folder: Path) -> None:
         """Write everything that ``load`` needs; no pickles."""

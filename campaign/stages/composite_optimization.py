@@ -16,11 +16,13 @@ from campaign.plan.repeats import repeats_of
 from campaign.plan.search_stage import search_stage
 from campaign.spec.campaign import Spec
 from campaign.spec.methods import CompositeOptimizationBlock
+from campaign.spec.targets import WrittenTarget
 from campaign.stages.generator import WEIGHTS_FILE
 from campaign.stages.labels import STORE as LABELS
 from campaign.stages.search_trials import STORE, BatchedSearchConfig, finish_trials, open_trials
 from campaign.stages.seeds import seed_for
 from campaign.stages.simulator import Simulator
+from ganmdn.targets import Target, target_column
 
 if TYPE_CHECKING:
     from campaign.work.context import StageContext
@@ -29,9 +31,9 @@ if TYPE_CHECKING:
 class CompositeOptimizationConfig(BatchedSearchConfig):
     """One search for the targets in turn."""
 
-    targets: tuple[float, ...]
+    targets: tuple[WrittenTarget, ...]
 
-    def aims(self, iterations: range) -> list[float]:
+    def aims(self, iterations: range) -> list[Target]:
         """The target that each of some iterations is for."""
         return [self.targets[iteration % len(self.targets)] for iteration in iterations]
 
@@ -47,7 +49,8 @@ def run(config: CompositeOptimizationConfig, inputs: Mapping[str, Path], context
 
     simulator, weights = Simulator.from_config(config.physics), inputs["generator"] / WEIGHTS_FILE
     known = [SimulationStore.open(inputs["labels"] / LABELS).read("z", "y", rows=slice(config.initial))]
-    store = open_trials(config, simulator, context, {"target": "float64"}, targets=list(config.targets))
+    cells = target_column(config.targets)
+    store = open_trials(config, simulator, context, {"target": cells.dtype}, targets=list(map(str, config.targets)))
     missing = set(store.missing_units())
     for unit in range(store.unit_count):
         rows = store.unit_rows(unit)
@@ -76,7 +79,7 @@ def propose(
     return {
         "z": latents,
         "image": generate_images(load_generator(weights), latents),
-        "target": np.array(aims),
+        "target": target_column(config.targets)[np.asarray(iterations) % len(config.targets)],
         "iteration": np.asarray(iterations, dtype=np.int64),
         "suggestion_seconds": np.full(len(aims), seconds),
     }
@@ -94,7 +97,7 @@ class CompositeOptimizationKind(StageKind[CompositeOptimizationConfig]):
     """One search a data set: the best simulation for each target is its design."""
 
     name = "composite_optimization"
-    schema_version = 1
+    schema_version = 2
     store = STORE
     seconds_to_start = 3.0
     seconds_per_work = 0.12  # a suggestion, from 250 to 650 points
@@ -122,7 +125,7 @@ class CompositeOptimizationKind(StageKind[CompositeOptimizationConfig]):
 
     def rows_behind(
         self, stage: Stage[CompositeOptimizationConfig], results: StageResults
-    ) -> Iterator[tuple[float, tuple[StageRows, ...]]]:
+    ) -> Iterator[tuple[Target, tuple[StageRows, ...]]]:
         """Starting pairs and all simulations of the search."""
         from campaign.stages.search_report import rows_behind
 

@@ -21,8 +21,10 @@ from campaign.stages.generator import WEIGHTS_FILE
 from campaign.stages.inverse_methods import method_of, module_of
 from campaign.stages.inverse_methods.base import DesignsConfig
 from campaign.stages.seeds import seed_for
+from ganmdn.targets import Target, target_column
 from results.designs.design_set import DesignSet
 from results.designs.packed_images import pack_images
+from results.layout import split_columns
 
 if TYPE_CHECKING:
     from campaign.work.context import StageContext
@@ -47,14 +49,14 @@ def design_all(
     designs, seconds = [], {}
     for target in config.targets:
         started = time.perf_counter()
-        designs.append(model.design(target, config.designs_per_target, design_seed(config, target)))
-        seconds[f"{target:g}"] = time.perf_counter() - started
+        designs.append(model.design(target.plain, config.designs_per_target, design_seed(config, target)))
+        seconds[str(target)] = time.perf_counter() - started
     return columns_of(config, designs), seconds
 
 
-def design_seed(config: DesignsConfig, target: float) -> np.random.SeedSequence:
+def design_seed(config: DesignsConfig, target: Target) -> np.random.SeedSequence:
     """The random stream of the designs for one target."""
-    return seed_for(config.seed, "designs", config.kind, config.dataset, repr(target))
+    return seed_for(config.seed, "designs", config.kind, config.dataset, str(target))
 
 
 def columns_of(config: DesignsConfig, designs: list[Designs]) -> dict[str, np.ndarray]:
@@ -63,13 +65,16 @@ def columns_of(config: DesignsConfig, designs: list[Designs]) -> dict[str, np.nd
     Not-a-number stands where a method has no latents or predicts nothing, and for the deviation of what is known.
     """
     rows = [len(each.images) for each in designs]
-    deviation = np.concatenate([_or_nan(each.deviation, len(each.images)) for each in designs])
+    shape = (config.targets[0].size,) if config.targets[0].size > 1 else ()
+    predicted, deviation = (
+        np.concatenate([_or_nan(getattr(each, name), (len(each.images), *shape)) for each in designs])
+        for name in ("predicted", "deviation")
+    )
     return {
         "z": np.concatenate([latents_of(config, each) for each in designs]),
         "image": pack_images(np.concatenate([each.images for each in designs])),
-        "target": np.repeat(np.asarray(config.targets, dtype=np.float64), rows),
-        "predicted": np.concatenate([_or_nan(each.predicted, len(each.images)) for each in designs]),
-        "deviation": np.where(deviation > 0, deviation, np.nan),
+        "target": np.repeat(target_column(config.targets), rows),
+        **split_columns({"predicted": predicted, "deviation": np.where(deviation > 0, deviation, np.nan)}),
     }
 
 
@@ -80,8 +85,8 @@ def latents_of(config: DesignsConfig, designs: Designs) -> np.ndarray:
     return np.full((len(designs.images), *config.latent), np.nan, dtype=np.float32)
 
 
-def _or_nan(values: np.ndarray | None, count: int) -> np.ndarray:
-    return np.full(count, np.nan) if values is None else values.astype(np.float64)
+def _or_nan(values: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
+    return np.full(shape, np.nan) if values is None else values.astype(np.float64)
 
 
 def load_model(config: DesignsConfig, folder: Path, weights: Path) -> InverseModel:

@@ -45,7 +45,7 @@ class LabelsKind(StageKind[LabelsConfig]):
     """The labelled images that methods learn from and search from."""
 
     name = "labels"
-    schema_version = 4
+    schema_version = 5
     store = STORE
 
     def stages(self, spec: Spec) -> Iterator[Stage[LabelsConfig]]:
@@ -72,7 +72,8 @@ class LabelsKind(StageKind[LabelsConfig]):
 
         for stage in stages:
             y = SimulationStore.open(results.folder(stage.name) / STORE).read("y")["y"]
-            reach = reach_of(stage.dataset, y, results.spec.targets, results.spec.designs_per_target)
+            spec = results.spec
+            reach = reach_of(stage.dataset, y, spec.targets, spec.designs_per_target, names=spec.property_names)
             if reach.outside:
                 yield reach.outside_sentence()
 
@@ -95,13 +96,18 @@ class LabelsKind(StageKind[LabelsConfig]):
             store = SimulationStore.open(results.folder(stage.name) / STORE)
             yield ImageSet(f"{stage.dataset}, generated", store.images(slice(STATISTICS_IMAGES)), stage.dataset)
             known = read_labels(store.path)
-            yield reach_of(stage.dataset, known["y"], spec.targets, spec.designs_per_target, known["image"])
+            count, names = spec.designs_per_target, spec.property_names
+            yield reach_of(stage.dataset, known["y"], spec.targets, count, known["image"], names)
             fraction = volume_fraction(known["image"])[:, 0]
-            distributions.append(LabelDistribution(stage.dataset, known["y"], fraction))
-        figure = label_distribution(distributions, spec.targets)
+            columns = zip(spec.physics.properties(), known["y"].reshape(len(fraction), -1).T, strict=True)
+            for place, (each, y) in enumerate(columns):
+                bounds = {bound for target in spec.targets for bound in target.bounds[place] if np.isfinite(bound)}
+                marks = tuple(sorted(bounds))
+                distributions.append(LabelDistribution(stage.dataset, y, fraction, each.axis, marks))
+        figure = label_distribution(distributions)
         caption = (
-            "Simulated absorption of labelled microstructures. Left: a target (dashed) where labels are few is hard "
-            "for whatever learns from them. Right: how much of it the volume fraction alone decides, "
+            f"Simulated {spec.property_name} of labelled microstructures. Left: a target (dashed) where labels are few "
+            "is hard for whatever learns from them. Right: how much of it the volume fraction alone decides, "
             f"{explained(distributions)}; the rest is for the arrangement to decide."
         )
         yield Picture("labels", "labels", figure, caption)

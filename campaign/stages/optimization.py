@@ -21,6 +21,7 @@ from campaign.spec.entry_points import provider_of
 from campaign.spec.method_entry import TargetSearchEntry
 from campaign.spec.methods import TrustRegionOptimizationBlock
 from campaign.spec.plugin import OptimizerConfig, implementation_of
+from campaign.spec.targets import WrittenTarget
 from campaign.stages.generator import WEIGHTS_FILE
 from campaign.stages.labels import STORE as LABELS
 from campaign.stages.search_trials import STORE, BatchedSearchConfig, finish_trials, open_trials
@@ -29,13 +30,14 @@ from campaign.stages.simulator import Simulator
 
 if TYPE_CHECKING:
     from campaign.work.context import StageContext
+    from ganmdn.targets import Target
 
 
 class OptimizationConfig(BatchedSearchConfig):
     """One search for one target; ``plugged`` says whose suggestions it takes."""
 
     kind: str
-    target: float
+    target: WrittenTarget
     plugged: PluggedPart | None = None
 
 
@@ -49,7 +51,7 @@ def run(config: OptimizationConfig, inputs: Mapping[str, Path], context: StageCo
 
     search = _Search(config, inputs["generator"] / WEIGHTS_FILE, context)
     search.learn(SimulationStore.open(inputs["labels"] / LABELS).read("z", "y", rows=slice(config.initial)))
-    store = open_trials(config, search.simulator, context, {}, target=config.target)
+    store = open_trials(config, search.simulator, context, {}, target=str(config.target))
     missing = set(store.missing_units())
     for unit in range(store.unit_count):
         rows = store.unit_rows(unit)
@@ -89,7 +91,7 @@ class _Search:
         from campaign.work.simulations import simulate_apart
 
         config = self.config
-        words = ("optimization", config.dataset, repr(config.target), str(iterations.start))
+        words = ("optimization", config.dataset, str(config.target), str(iterations.start))
         proposal = self.context.task(
             propose,
             config,
@@ -116,7 +118,7 @@ def propose(
     from ganmdn.networks import generate_images, load_generator
 
     started = time.perf_counter()
-    question = (z, y, config.target, count, seed, config.distribution.low, config.distribution.high)
+    question = (z, y, config.target.plain, count, seed, config.distribution.low, config.distribution.high)
     if config.plugged is None:
         from ganmdn.bayesian import suggest  # Ax takes seconds to import, and is for workers only
 
@@ -142,7 +144,7 @@ class OptimizationKind(StageKind[OptimizationConfig]):
     """One search a target: its best simulation is its design."""
 
     name = "optimization"
-    schema_version = 5
+    schema_version = 6
     store = STORE
     seconds_to_start = 8.0  # of Ax
     seconds_per_work = 0.08  # a suggestion by Ax and dimension of the latent, from 250 to 650 points
@@ -158,10 +160,10 @@ class OptimizationKind(StageKind[OptimizationConfig]):
                         yield self._stage(spec, dataset, method, target, repeat)
 
     def _stage(
-        self, spec: Spec, dataset: str, method: TargetSearchEntry, target: float, repeat: int
+        self, spec: Spec, dataset: str, method: TargetSearchEntry, target: Target, repeat: int
     ) -> Stage[OptimizationConfig]:
         more = {"kind": method.kind, "batch": method.batch, "target": target, "plugged": self._plugged(method)}
-        stage = search_stage(self, OptimizationConfig, spec, dataset, method, repeat, f"{target:g}", **more)
+        stage = search_stage(self, OptimizationConfig, spec, dataset, method, repeat, str(target), **more)
         if isinstance(method, OptimizerConfig):
             return replace(stage, providers=(*stage.providers, provider_of(method)))
         if isinstance(method, TrustRegionOptimizationBlock):
@@ -188,7 +190,7 @@ class OptimizationKind(StageKind[OptimizationConfig]):
 
     def rows_behind(
         self, stage: Stage[OptimizationConfig], results: StageResults
-    ) -> Iterator[tuple[float, tuple[StageRows, ...]]]:
+    ) -> Iterator[tuple[Target, tuple[StageRows, ...]]]:
         """Starting pairs and all simulations of the search."""
         from campaign.stages.search_report import rows_behind
 

@@ -29,6 +29,7 @@ from campaign.stages.labels import STORE as LABELS
 from campaign.stages.labels import read_labels
 from campaign.stages.seeds import seed_for
 from campaign.stages.simulator import Simulator
+from ganmdn.targets import target_column
 from results.designs.design_set import DesignSet
 from results.designs.packed_images import pack_images, unpack_images
 from results.layout import Status
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from campaign.work.context import StageContext
     from ganmdn.inverse import InverseModel
     from ganmdn.refinement import Proposals, Tries
+    from ganmdn.targets import Target
 
 STORE = "tries.zarr"
 TYPICAL_TRIES = 5  # of a design, until it is within the tolerance
@@ -84,7 +86,7 @@ def run(config: RefinementConfig, inputs: Mapping[str, Path], context: StageCont
     context.facts |= {
         "design_seconds": seconds,
         "work_seconds": sum(seconds.values()),
-        "simulations": {f"{target:g}": int(np.sum(tries["target"] == target)) for target in config.targets},
+        "simulations": {str(target): int(np.sum(target.rows(tries["target"]))) for target in config.targets},
         "seconds_per_simulation": float(np.mean(tries["seconds"])),
         "failed": failed,
     }
@@ -125,10 +127,10 @@ def plan_round(config: RefinementConfig, sources: Sources) -> tuple[np.ndarray, 
     model, generate = load_model(config, sources.model, sources.weights), load_generate(sources.weights)
     labels = read_labels(sources.labels)
     budget = Budget(config.verify.simulations_per_design, config.verify.tolerance)
-    rows, times = [], [time.perf_counter()]
+    rows, times, cells = [], [time.perf_counter()], iter(target_column(config.targets))
     for target, proposals, tries in _state(config, sources, model):
         design, z, images = next_tries(target, proposals, tries, (labels["z"], labels["y"]), budget, generate)
-        rows.append((design, z, images, np.full(len(design), target)))
+        rows.append((design, z, images, np.full(len(design), next(cells))))
         times.append(time.perf_counter())
     design, z, images, targets = (np.concatenate(column) for column in zip(*rows, strict=True))
     return images, {"design": design, "z": z, "target": targets}, np.diff(times)
@@ -148,24 +150,27 @@ def hand_over(config: RefinementConfig, sources: Sources) -> tuple[dict[str, np.
         designs.append(best_of(target, proposals, tries))
         times.append(time.perf_counter())
     seconds += np.diff(times)
-    by_target = dict(zip((f"{target:g}" for target in config.targets), seconds.tolist(), strict=True))
+    by_target = dict(zip(map(str, config.targets), seconds.tolist(), strict=True))
     return columns_of(config, designs), by_target
 
 
-def _state(config: RefinementConfig, sources: Sources, model: InverseModel) -> Iterator[tuple[float, Proposals, Tries]]:
+def _state(
+    config: RefinementConfig, sources: Sources, model: InverseModel
+) -> Iterator[tuple[Target, Proposals, Tries]]:
     """Each target, what the model proposes for it, and what was tried."""
     from ganmdn.inverse import most_designs
     from ganmdn.refinement import Proposals, Tries
 
     rows = _rows(sources.rounds)
     for target in config.targets:
-        first = model.design(target, config.designs_per_target, design_seed(config, target))
+        first = model.design(target.plain, config.designs_per_target, design_seed(config, target))
         count = most_designs(model, config.designs_per_target * (1 + config.verify.simulations_per_design))
-        spare = model.design(target, count, seed_for(config.seed, "spare", config.kind, config.dataset, repr(target)))
+        seed = seed_for(config.seed, "spare", config.kind, config.dataset, str(target))
+        spare = model.design(target.plain, count, seed)
         proposals = Proposals(*(replace(each, z=latents_of(config, each)) for each in (first, spare)))
-        tries = Tries.none(proposals.first)
+        tries = Tries.none(proposals.first, (target.size,) if target.size > 1 else ())
         if rows:
-            own = rows["target"] == target
+            own = target.rows(rows["target"])
             tries = Tries(*(rows[name][own] for name in ("design", "z", "image", "y")))
         yield target, proposals, tries
 
@@ -199,7 +204,8 @@ def _keep(
         rows_per_unit=min(context.rows_per_unit, count),
         layers=simulator.layer_names,
         wavelengths_nm=simulator.wavelengths_nm,
-        inputs={"target": "float64", "design": "int64"},
+        properties=simulator.property_names,
+        inputs={"target": target_column(config.targets).dtype, "design": "int64"},
         attributes={"physics": config.physics.model_dump(mode="json")},
     )
     for unit in range(store.unit_count):
@@ -212,7 +218,7 @@ class RefinementKind(StageKind[RefinementConfig]):
     """What a method hands over after its designs were simulated and corrected."""
 
     name = "refinement"
-    schema_version = 1
+    schema_version = 2
     store = STORE
     seconds_per_work = 0.02  # a try, planned and chosen from
 

@@ -26,6 +26,7 @@ from results.designs.design_set import DesignSet
 
 if TYPE_CHECKING:
     from campaign.work.context import StageContext
+    from ganmdn.targets import Target
 
 SAMPLES_FOLDER = "samples"
 
@@ -72,7 +73,7 @@ class SampledSearchKind(StageKind[SampledSearchConfig]):
     """One search a sampler and data set: the best simulation for each target is its design."""
 
     name = "sampled_search"
-    schema_version = 1
+    schema_version = 2
     store = STORE
 
     def stages(self, spec: Spec) -> Iterator[Stage[SampledSearchConfig]]:
@@ -92,7 +93,7 @@ class SampledSearchKind(StageKind[SampledSearchConfig]):
 
     def rows_behind(
         self, stage: Stage[SampledSearchConfig], results: StageResults
-    ) -> Iterator[tuple[float, tuple[StageRows, ...]]]:
+    ) -> Iterator[tuple[Target, tuple[StageRows, ...]]]:
         """Starting pairs and all simulations of the search."""
         from campaign.stages.search_report import rows_behind
 

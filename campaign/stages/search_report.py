@@ -13,6 +13,7 @@ from campaign.plan.kind import Stage, by_repeats
 from campaign.stages.labels import STORE as LABELS
 
 if TYPE_CHECKING:
+    from ganmdn.targets import Target
     from results.figures.gallery import BestDesign, MethodDesigns
     from results.figures.targets import SearchHistory
     from results.tables import TableRow
@@ -30,7 +31,7 @@ class Found:
 def search_pieces(
     stages: Sequence[Stage[Any]],
     results: StageResults,
-    targets_of: Callable[[Any], Sequence[float]],
+    targets_of: Callable[[Any], Sequence[Target]],
     store: str,
 ) -> Iterator[TableRow | MethodDesigns | SearchHistory]:
     """A line for each search and target, a history for each of its repeats, and the best designs of each method.
@@ -62,14 +63,14 @@ def search_pieces(
         yield MethodDesigns(dataset, method, tuple(designs))
 
 
-def rows_behind(stage: Stage[Any], targets: Sequence[float]) -> Iterator[tuple[float, tuple[StageRows, ...]]]:
+def rows_behind(stage: Stage[Any], targets: Sequence[Target]) -> Iterator[tuple[Target, tuple[StageRows, ...]]]:
     """The starting pairs of a search and all its simulations, for every target that it served."""
     labels = StageRows(stage.inputs["labels"], tuple(range(stage.config.initial)))
     for target in targets:
         yield target, (labels, StageRows(stage.name, tuple(range(stage.simulations))))
 
 
-def _found(stage: Stage[Any], results: StageResults, target: float, served: int, store: str) -> Found:
+def _found(stage: Stage[Any], results: StageResults, target: Target, served: int, store: str) -> Found:
     """What one search came to; its starting pairs are part of it, and its cost is shared by the ``served`` targets."""
     from ganmdn.metrics import RepSummary, residual_error_percentage
     from results.figures.gallery import nearest_design

@@ -36,7 +36,7 @@ class BatchedSearchConfig(SearchConfig):
 
 
 def open_trials(
-    config: BatchedSearchConfig, simulator: Simulator, context: StageContext, inputs: Mapping[str, str], **facts: Any
+    config: BatchedSearchConfig, simulator: Simulator, context: StageContext, inputs: Mapping[str, Any], **facts: Any
 ) -> SimulationStore:
     """The store of a search, a batch a unit: as a run that was killed left it, less what is damaged, or a new one.
 
@@ -58,6 +58,7 @@ def open_trials(
         rows_per_unit=config.batch,
         layers=simulator.layer_names,
         wavelengths_nm=simulator.wavelengths_nm,
+        properties=simulator.property_names,
         inputs={**inputs, **INPUTS},
         attributes={"physics": config.physics.model_dump(mode="json"), **facts},
     )

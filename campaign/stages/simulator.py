@@ -16,6 +16,7 @@ from campaign.plan.config import DataSetConfig
 from campaign.plan.optics import Optics, PluggedPhysics, SimulatedPhysics
 from campaign.spec.physics import LayerBlock, PatternLayerBlock
 from campaign.spec.plugin import implementation_of
+from campaign.spec.property import TOTAL, OpticalProperty, properties_of
 from results.layout import Status
 
 if TYPE_CHECKING:
@@ -35,13 +36,16 @@ class SimulationConfig(DataSetConfig):
 
 
 class Simulator(ABC):
-    """Turns images into rows of a store; layers and wavelengths are those of its arrays, none where it has none."""
+    """Turns images into rows of a store; layers and wavelengths are those of its arrays, none where it has none.
+
+    ``y`` of a row is a number, or (D,) where there are several properties.
+    """
 
     @staticmethod
     def from_config(physics: SimulatedPhysics) -> Simulator:
         """Build from the physics of a stage's configuration: this project's RCWA, or a package's own."""
         if isinstance(physics, PluggedPhysics):
-            return PluggedSimulator(physics.implementation, physics.options, physics.image_px)
+            return PluggedSimulator(physics.implementation, physics.options, physics.image_px, physics.properties)
         return RcwaSimulator.from_optics(physics)
 
     @staticmethod
@@ -58,6 +62,11 @@ class Simulator(ABC):
     @abstractmethod
     def wavelengths_nm(self) -> tuple[float, ...]:
         """Wavelengths, over which every fraction is averaged."""
+
+    @property
+    @abstractmethod
+    def property_names(self) -> tuple[str, ...]:
+        """Names of what y is, one for each number."""
 
     @property
     def at_once(self) -> int:
@@ -89,10 +98,16 @@ class Simulator(ABC):
 
     def failed_row(self, error_class: str, error_message: str, seconds: float) -> dict[str, Any]:
         """The row of a simulation that came to nothing after ``seconds``: every number of it is NaN."""
-        axes = {"layer_absorption": self.layer_names, "spectrum": self.wavelengths_nm}
+        count = len(self.property_names)
+        numbers = () if count == 1 else (count,)
+        shapes = {"y": numbers}
+        if self.layer_names:
+            shapes["layer_absorption"] = (len(self.layer_names),)
+        if self.wavelengths_nm:
+            shapes["spectrum"] = (*numbers, len(self.wavelengths_nm))
         return {
-            **dict.fromkeys(("y", "absorption", "reflection", "transmission", "error_estimate"), np.nan),
-            **{name: np.full(len(axis), np.nan) for name, axis in axes.items() if axis},
+            **dict.fromkeys(("absorption", "reflection", "transmission", "error_estimate"), np.nan),
+            **{name: np.full(shape, np.nan) for name, shape in shapes.items()},
             "status": int(Status.FAILED),
             "error_class": error_class,
             "error_message": error_message,
@@ -104,14 +119,15 @@ class Simulator(ABC):
 class RcwaSimulator(Simulator):
     """The physics of one data set, ready to solve.
 
-    ``stacks`` holds one stack a wavelength, whose layers have the indices that the materials have there.
+    ``stacks`` holds one stack a wavelength, whose layers have the indices that the materials have there; ``wanted``
+    are the properties that y is.
     """
 
     stacks: tuple[Stack, ...]
     numerics: Numerics
     incidence: Incidence
     polarization: str
-    wanted: str
+    wanted: tuple[OpticalProperty, ...]
 
     @classmethod
     def from_optics(cls, optics: Optics) -> RcwaSimulator:
@@ -124,13 +140,18 @@ class RcwaSimulator(Simulator):
             Numerics(**optics.numerics.model_dump()),
             Incidence(optics.incidence.polar_deg, optics.incidence.azimuth_deg),
             optics.polarization,
-            optics.property,
+            properties_of(optics.property, optics.wavelengths_nm),
         )
 
     @property
     def layer_names(self) -> tuple[str, ...]:
         """Names of the layers, top to bottom."""
         return self.stacks[0].layer_names
+
+    @property
+    def property_names(self) -> tuple[str, ...]:
+        """Names of the properties."""
+        return tuple(each.name for each in self.wanted)
 
     @property
     def wavelengths_nm(self) -> tuple[float, ...]:
@@ -187,14 +208,19 @@ class RcwaSimulator(Simulator):
         balance = float(np.abs(absorption - layers.sum(axis=1)).max())
         if not np.isfinite(balance) or balance > ENERGY_TOLERANCE:
             raise FloatingPointError(f"energy balance is off by {balance:.3g}: 1 - R - T against the sum over layers")
-        spectrum = absorption if self.wanted == "total" else layers[:, self.layer_names.index(self.wanted)]
+        known = {TOTAL: absorption, "reflection": reflection, "transmission": transmission}
+        known |= dict(zip(self.layer_names, layers.T, strict=True))
+        spectra = np.stack([known[each.of] for each in self.wanted])
+        y = np.array(
+            [spectrum[list(each.positions)].mean() for each, spectrum in zip(self.wanted, spectra, strict=True)]
+        )
         return {
-            "y": float(spectrum.mean()),
+            "y": _plain(y),
             "absorption": float(absorption.mean()),
             "reflection": float(reflection.mean()),
             "transmission": float(transmission.mean()),
             "layer_absorption": layers.mean(axis=0),
-            "spectrum": spectrum,
+            "spectrum": _plain(spectra),
             "error_estimate": float(np.mean([solution.error_estimate[position] for solution in solutions])),
         }
 
@@ -212,15 +238,23 @@ class PluggedSimulator(Simulator):
     reference: str
     options: Mapping[str, Any]
     image_px: int
+    properties: tuple[str, ...]
     layer_names = ()  # type: ignore[assignment]
     wavelengths_nm = ()  # type: ignore[assignment]
 
+    @property
+    def property_names(self) -> tuple[str, ...]:
+        """As the package names them."""
+        return self.properties
+
     def solve(self, image: np.ndarray) -> dict[str, Any]:
-        """The property of one image; FloatingPointError where it is not finite."""
-        y = float(self._function(image))
-        if not np.isfinite(y):
-            raise FloatingPointError(f"the simulator returned {y}")
-        return {"y": y}
+        """The properties of one image; FloatingPointError where one is not finite, ValueError for too few or many."""
+        y = np.array(self._function(image), dtype=np.float64).reshape(-1)
+        if len(y) != len(self.property_names):
+            raise ValueError(f"{self.reference} must return {', '.join(self.property_names)}, got {len(y)} numbers")
+        if not np.isfinite(y).all():
+            raise FloatingPointError(f"the simulator returned {', '.join(map(str, y.tolist()))}")
+        return {"y": _plain(y)}
 
     @cached_property
     def _function(self) -> Any:
@@ -228,6 +262,11 @@ class PluggedSimulator(Simulator):
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_function"}
+
+
+def _plain(values: np.ndarray) -> Any:
+    """The one entry of an array for a single property, the array (D, ...) for several."""
+    return values[0] if len(values) == 1 else values
 
 
 def _done_row(values: Mapping[str, Any], seconds: float) -> dict[str, Any]:

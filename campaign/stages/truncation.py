@@ -20,7 +20,7 @@ from campaign.stages.labels import STORE as LABELS
 from campaign.stages.simulator import SimulationConfig, Simulator
 from results.designs.design_set import DesignSet
 from results.designs.packed_images import pack_images
-from results.layout import Status
+from results.layout import Status, split_columns
 from results.truncation import TruncationError
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ def _solve_again(
     from results.store import SimulationStore
 
     columns = labels.read("z", "image", "y", rows=rows)
-    sample = {"z": columns["z"], "image": pack_images(columns["image"]), LABEL_ROW: rows, LABEL_Y: columns["y"]}
+    known = split_columns({LABEL_Y: columns["y"]})
+    sample = {"z": columns["z"], "image": pack_images(columns["image"]), LABEL_ROW: rows, **known}
     DesignSet(sample).save(context.folder / SAMPLE_FOLDER)
     simulator = Simulator.from_config(config.physics)
     simulate_designs(simulator, config.physics, context.folder / SAMPLE_FOLDER, STORE, context)
@@ -81,15 +82,15 @@ def estimated(labels: np.ndarray, sample: np.ndarray, again: np.ndarray, orders:
     Parameters
     ----------
     labels
-        y of all labels, NaN where they failed.
+        y of all labels, (n,) or (n, D), NaN where they failed; figures are over all properties together.
     sample
-        y of the sample's labels, (n,).
+        y of the sample's labels, (n,) or (n, D).
     again
-        y of the same designs with more orders, (n,), NaN where they failed.
+        y of the same designs with more orders, (n,) or (n, D), NaN where they failed.
     orders
         Of the labels, and the higher ones.
     """
-    known = np.isfinite(again)
+    known = np.isfinite(again.reshape(len(again), -1)).all(axis=1)
     difference = (again - sample)[known]
     return TruncationError(
         *orders,
@@ -99,8 +100,12 @@ def estimated(labels: np.ndarray, sample: np.ndarray, again: np.ndarray, orders:
         mean_absolute=_figure(np.mean, np.abs(difference)),
         rms=_figure(lambda values: np.sqrt(np.mean(values**2)), difference),
         largest=_figure(np.max, np.abs(difference)),
-        spread=_figure(np.std, labels[np.isfinite(labels)]),
+        spread=_figure(lambda values: np.std(values, axis=0).mean(), _without_failures(labels)),
     )
+
+
+def _without_failures(y: np.ndarray) -> np.ndarray:
+    return y[np.isfinite(y.reshape(len(y), -1)).all(axis=1)]
 
 
 def _figure(statistic: Callable[[np.ndarray], Any], values: np.ndarray) -> float | None:
@@ -111,7 +116,7 @@ class TruncationKind(StageKind[TruncationConfig]):
     """How far labels may be off for the orders that they keep."""
 
     name = "truncation"
-    schema_version = 3
+    schema_version = 4
     store = STORE
 
     def stages(self, spec: Spec) -> Iterator[Stage[TruncationConfig]]:

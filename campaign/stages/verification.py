@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from campaign.plan.finished import StageRows
     from campaign.plan.spent import SpentByRepeats
     from campaign.work.context import StageContext
+    from ganmdn.targets import Target
     from results.bootstrap import Interval
     from results.figures.gallery import MethodDesigns
-    from results.figures.targets import Achieved
     from results.judged import JudgedRepeats
     from results.store import SimulationStore
     from results.tables import TableRow
@@ -45,7 +45,7 @@ class VerificationKind(StageKind[VerificationConfig]):
     """What a method's designs achieve."""
 
     name = "verification"
-    schema_version = 4
+    schema_version = 5
     store = STORE
 
     def stages(self, spec: Spec) -> Iterator[Stage[VerificationConfig]]:
@@ -71,14 +71,14 @@ class VerificationKind(StageKind[VerificationConfig]):
 
     def rows_behind(
         self, stage: Stage[VerificationConfig], results: StageResults
-    ) -> Iterator[tuple[float, tuple[StageRows, ...]]]:
+    ) -> Iterator[tuple[Target, tuple[StageRows, ...]]]:
         """The designs for each target."""
         from campaign.plan.finished import StageRows
         from results.store import SimulationStore
 
         targets = SimulationStore.open(results.folder(stage.name) / STORE).read("target")["target"]
         for target in results.spec.targets:
-            yield target, (StageRows(stage.name, tuple((targets == target).nonzero()[0].tolist())),)
+            yield target, (StageRows(stage.name, tuple(target.rows(targets).nonzero()[0].tolist())),)
 
     def report(self, stages: Sequence[Stage[VerificationConfig]], results: StageResults) -> Iterator[object]:
         """Rows of the table, the best designs, and where all of them landed."""
@@ -103,17 +103,20 @@ class VerificationKind(StageKind[VerificationConfig]):
             intervals, average = mean_intervals([designs.reps(target) for target, designs in judged.items()])
             for (target, designs), interval in zip(judged.items(), intervals, strict=True):
                 achieved.append(Achieved(dataset, method, target, designs.together.y))
-                yield self._row(achieved[-1], designs, spent, seeds, interval, average)
+                yield self._row(dataset, method, target, designs, spent, seeds, interval, average)
             yield self._best(dataset, method, stores, results.spec)
+        name, axes = results.spec.property_name, [each.axis for each in results.spec.physics.properties()]
         caption = (
-            "Simulated absorption of every design beside the absorption that was asked for. A method works where its "
-            f"dots lie in the grey band around each black line. Share of designs in the band: {in_band(achieved)}."
+            f"Simulated {name} of every design beside the {name} that was asked for. A method works where its dots lie "
+            f"in the grey bands. Share of designs in the bands: {in_band(achieved)}."
         )
-        yield Picture("achieved", "achieved", achieved_against_target(achieved), caption)
+        yield Picture("achieved", "achieved", achieved_against_target(achieved, axes), caption)
 
     def _row(
         self,
-        achieved: Achieved,
+        dataset: str,
+        method: str,
+        target: Target,
         designs: JudgedRepeats,
         spent: SpentByRepeats,
         seeds: tuple[int, ...],
@@ -125,27 +128,27 @@ class VerificationKind(StageKind[VerificationConfig]):
         from results.tables import TableRow, if_finite
 
         together = designs.together
-        summary = RepSummary.of(together.y, achieved.target)
+        summary = RepSummary.of(together.y, target)
         return TableRow(
-            achieved.dataset,
-            achieved.method,
-            achieved.target,
+            dataset,
+            method,
+            target,
             if_finite(summary.minimum),
             if_finite(summary.mean),
             if_finite(summary.standard_deviation),
-            seconds=spent.seconds(achieved.target),
+            seconds=spent.seconds(target),
             designs=len(together.y),
             failed=summary.failed,
             seeds=seeds,
-            repeat_reps=tuple(if_finite(RepSummary.of(each.y, achieved.target).mean) for each in designs.repeats),
+            repeat_reps=tuple(if_finite(RepSummary.of(each.y, target).mean) for each in designs.repeats),
             labels=spent.labels,
-            simulations=spent.simulations(achieved.target),
-            label_equivalents=spent.label_equivalents(achieved.target),
+            simulations=spent.simulations(target),
+            label_equivalents=spent.label_equivalents(target),
             mean_achieved=together.mean_achieved,
             distance=designs.distance,
             copies=designs.copies,
             within_interval=together.within_interval,
-            rep_at_tries=mean_at_tries([rep_at_tries(rep) for rep in designs.reps(achieved.target)]),
+            rep_at_tries=mean_at_tries([rep_at_tries(rep) for rep in designs.reps(target)]),
             mean_rep_interval=interval,
             average_interval=average,
         )

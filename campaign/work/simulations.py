@@ -16,6 +16,7 @@ from campaign.work.failures import FailureClass, Quarantine, check_share, treat
 from campaign.work.unit import UNFINISHED_FOLDER, SimulationJob, Unit, UnitSummary, columns_of, simulate_unit
 from campaign.work.watchdog import Watchdog, read_note
 from ganmdn.metrics import residual_error_percentage
+from ganmdn.targets import targets_in
 from results.designs.design_set import DesignSet
 from results.layout import Status
 from results.store import SimulationStore
@@ -236,8 +237,9 @@ class BestRep:
         """Take in one more unit that is done."""
         if self._has_targets:
             rows = self._store.read("y", "target", rows=self._store.unit_rows(unit))
-            rep = residual_error_percentage(rows["y"], rows["target"])
-            self._best = min(self._best, np.nanmin(rep, initial=np.inf))
+            for target in targets_in(rows["target"]):
+                rep = residual_error_percentage(rows["y"][target.rows(rows["target"])], target)
+                self._best = min(self._best, np.nanmin(rep, initial=np.inf))
 
 
 def _open_or_create(
@@ -255,6 +257,7 @@ def _open_or_create(
         rows_per_unit=context.rows_per_unit,
         layers=job.simulator.layer_names,
         wavelengths_nm=job.simulator.wavelengths_nm,
+        properties=job.simulator.property_names,
         inputs={name: column.dtype for name, column in columns.items() if name not in STORE_COLUMNS},
         attributes={
             **attributes,

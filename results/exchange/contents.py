@@ -94,6 +94,7 @@ def make_store(path: Path, facts: Facts, source: Path, rows: Iterator[Batch]) ->
             layers=layout.layers,
             wavelengths_nm=layout.wavelengths_nm,
             inputs={name: "U" if dtype == "string" else dtype for name, dtype in layout.inputs.items()},
+            properties=layout.properties,
             attributes=facts.attributes,
         )
         for batch in rows:

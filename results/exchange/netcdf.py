@@ -110,7 +110,7 @@ def _empty(file: h5py.File, array: ArrayLayout, store: SimulationStore) -> None:
     )
     for axis, name in enumerate(dimensions):
         made.dims[axis].attach_scale(file[name])
-    facts = description(array.name)
+    facts = description(array.name, store.layout.properties)
     made.attrs.update({"long_name": "microstructure, 0 or 1; rows are y, columns x"} if is_image else facts)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from results.figures.style import FAINT, INK, bare, require, styled
+from results.wanted import in_words
 
 COLUMNS = 6
 MOST_SHOWN = 48  # of one target
@@ -44,26 +45,30 @@ class SheetDesign:
     number
         Its row among all designs.
     predicted, half_width
-        The model's expectation and half of its 90 % interval; not-a-number where there is none.
+        The model's expectation of each property and half of its 90 % interval; not-a-number where there is none.
     simulated, rep
-        What came of its simulation, and its distance from the target in percent; not-a-number without one.
+        What came of its simulation, a number a property, and its distance from the target in percent; not-a-number
+        without one.
     """
 
     image: np.ndarray
     number: int
-    predicted: float
-    half_width: float
-    simulated: float
+    predicted: Sequence[float]
+    half_width: Sequence[float]
+    simulated: Sequence[float]
     rep: float
 
     def caption(self) -> str:
         """Two lines."""
-        if not np.isfinite(self.predicted):
+        decimals = 4 if len(self.predicted) == 1 else 2  # several stand beside each other
+        if not np.isfinite(self.predicted).all():
             predicted = "no prediction"
         else:
-            interval = f" ± {self.half_width:.4f}" if self.half_width > 0 else ""
-            predicted = f"predicted {self.predicted:.4f}{interval}"
-        simulated = f"simulated {self.simulated:.4f}" if np.isfinite(self.simulated) else "not simulated"
+            pairs = zip(self.predicted, self.half_width, strict=True)
+            parts = [f"{y:.{decimals}f}" + (f" ± {half:.{decimals}f}" if half > 0 else "") for y, half in pairs]
+            predicted = f"predicted {', '.join(parts)}"
+        has_y = np.isfinite(self.simulated).all()
+        simulated = f"simulated {in_words(self.simulated, decimals)}" if has_y else "not simulated"
         rep = f" ({self.rep:.2f} %)" if np.isfinite(self.rep) else ""
         return f"{predicted}\n{simulated}{rep}"
 

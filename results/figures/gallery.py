@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from results.figures.sheet import Sheet
 from results.figures.style import FAINT, method_colours, require, styled
+from results.wanted import Wanted, in_words, plain
 
 if TYPE_CHECKING:
     from results.store import SimulationStore
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 CELL_IN = 1.05  # side of one picture
 LABEL_IN = 1.45
 GAP_IN = 0.1
-CAPTION_IN = 0.30
+CAPTION_IN, LINE_IN = 0.30, 0.11  # of one line below a picture, and of every further one
 HEADING_IN = 0.34
 FOOT_IN = 0.25
 SHEET_CELL_IN, SHEET_PITCH_IN = 0.8, 0.85  # of a plain sheet: a picture, and from one to the next
@@ -26,33 +27,35 @@ SHEET_CELL_IN, SHEET_PITCH_IN = 0.8, 0.85  # of a plain sheet: a picture, and fr
 
 @dataclass(frozen=True)
 class BestDesign:
-    """The design nearest to one target: image (px, px) 0/1 and its simulated absorption; None if all failed."""
+    """The design nearest to one target: image (px, px) 0/1 and its simulated properties; none if all failed."""
 
-    target: float
+    target: Wanted
     image: np.ndarray | None
-    achieved: float | None
+    achieved: tuple[float, ...] = ()
 
     @property
     def distance(self) -> float:
         """From the target; infinite if all failed."""
-        return np.inf if self.achieved is None else abs(self.achieved - self.target)
+        return float(self.target.distance(np.array(plain(self.achieved)))) if self.achieved else np.inf
 
     def caption(self) -> str:
-        """Achieved absorption and its REP (equation 1 of the paper)."""
-        if self.achieved is None:
+        """Achieved property and its REP (equation 1 of the paper)."""
+        if not self.achieved:
             return "all designs failed"
-        rep = abs(self.achieved - self.target) / self.target * 100
-        return f"{self.achieved:.4f} · {rep:.2f} %"
+        rep = 100 * float(self.target.relative_error(np.array(plain(self.achieved))))
+        decimals, between = (4, " · ") if len(self.achieved) == 1 else (3, "\n")
+        return f"{in_words(self.achieved, decimals)}{between}{rep:.2f} %"
 
 
-def nearest_design(store: SimulationStore, rows: slice, target: float) -> BestDesign:
+def nearest_design(store: SimulationStore, rows: slice, target: Wanted) -> BestDesign:
     """The design nearest to a target among some rows of a store."""
     y = store.read("y", rows=rows)["y"]
-    if not np.isfinite(y).any():
-        return BestDesign(target, None, None)
-    place = int(np.nanargmin(np.abs(y - target)))
+    distance = target.distance(y)
+    if not np.isfinite(distance).any():
+        return BestDesign(target, None)
+    place = int(np.nanargmin(distance))
     row = (rows.start or 0) + place
-    return BestDesign(target, store.images(slice(row, row + 1))[0], float(y[place]))
+    return BestDesign(target, store.images(slice(row, row + 1))[0], tuple(np.atleast_1d(y[place]).tolist()))
 
 
 @dataclass(frozen=True)
@@ -73,11 +76,11 @@ class _GalleryRow:
 
 
 @styled
-def gallery(originals: Mapping[str, np.ndarray], designs: Sequence[MethodDesigns]) -> Figure:
+def gallery(originals: Mapping[str, np.ndarray], designs: Sequence[MethodDesigns], name: str) -> Figure:
     """Figure 2: per data set, examples of original microstructures, then each method's best design per target.
 
     ``originals`` maps data sets to images (n, px, px) of 0/1; as many are shown as there are targets. Under each
-    design stand its simulated absorption and its REP. All methods must have the same targets.
+    design stand its simulated property, of that ``name``, and its REP. All methods must have the same targets.
     """
     require(bool(designs), "gallery needs the designs of at least one method")
     targets = [design.target for design in designs[0].designs]
@@ -88,7 +91,7 @@ def gallery(originals: Mapping[str, np.ndarray], designs: Sequence[MethodDesigns
     datasets = list(dict.fromkeys([*originals, *(method.dataset for method in designs)]))
     colours = method_colours(method.method for method in designs)
     sections = {dataset: list(_rows(dataset, originals, designs, colours, len(targets))) for dataset in datasets}
-    return _drawn_sections(sections, targets)
+    return _drawn_sections(sections, targets, name)
 
 
 @styled
@@ -122,7 +125,7 @@ def _rows(
             yield _GalleryRow(label, colours[method.method], images, captions)
 
 
-def _drawn_sections(sections: Mapping[str, Sequence[_GalleryRow]], targets: Sequence[float]) -> Figure:
+def _drawn_sections(sections: Mapping[str, Sequence[_GalleryRow]], targets: Sequence[Wanted], name: str) -> Figure:
     """All sections below each other at fixed sizes in inches, so that few or many methods look alike."""
     width = LABEL_IN + len(targets) * (CELL_IN + GAP_IN)
     height = sum(HEADING_IN + sum(_row_height(row) for row in rows) for rows in sections.values()) + FOOT_IN
@@ -133,7 +136,7 @@ def _drawn_sections(sections: Mapping[str, Sequence[_GalleryRow]], targets: Sequ
         for row in rows:
             _draw_row(sheet, row, top, targets if row is _first_designs(rows) else ())
             top -= _row_height(row)
-    sheet.text(0.0, 0.0, "Under each design: simulated absorption · REP", color=FAINT, size=8, va="bottom")
+    sheet.text(0.0, 0.0, f"Under each design: simulated {name} · REP", color=FAINT, size=8, va="bottom")
     return sheet.figure
 
 
@@ -142,10 +145,11 @@ def _first_designs(rows: Sequence[_GalleryRow]) -> _GalleryRow | None:
 
 
 def _row_height(row: _GalleryRow) -> float:
-    return CELL_IN + (CAPTION_IN if row.colour else HEADING_IN)
+    lines = max(caption.count("\n") for caption in row.captions)
+    return CELL_IN + (CAPTION_IN + lines * LINE_IN if row.colour else HEADING_IN)
 
 
-def _draw_row(sheet: Sheet, row: _GalleryRow, top: float, targets: Sequence[float]) -> None:
+def _draw_row(sheet: Sheet, row: _GalleryRow, top: float, targets: Sequence[Wanted]) -> None:
     """One row with its upper edge at ``top`` inches; ``targets`` are written above it, if given."""
     bottom = top - CELL_IN
     sheet.text(0.0, bottom + CELL_IN / 2, row.label, va="center")
@@ -155,4 +159,6 @@ def _draw_row(sheet: Sheet, row: _GalleryRow, top: float, targets: Sequence[floa
         middle = left + CELL_IN / 2
         sheet.text(middle, bottom - 0.05, caption, size=7.5, ha="center", va="top")
         if targets:
-            sheet.text(middle, top + 0.06, f"target {targets[column]:.2f}", size=9.5, ha="center", va="bottom")
+            target = targets[column]
+            text, size = (f"target {target.label}", 9.5) if len(target.low) == 1 else (f"target\n{target.label}", 7.5)
+            sheet.text(middle, top + 0.06, text, size=size, ha="center", va="bottom")

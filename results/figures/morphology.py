@@ -1,9 +1,10 @@
-"""What the microstructures are like, and how their absorption is spread."""
+"""What the microstructures are like, and how their property is spread."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,6 +25,7 @@ class StatisticCurve:
     std: np.ndarray | None = None
 
 
+LINE = 28  # letters beside a panel
 STATISTICS_IMAGES = 250  # of a set: enough for means and spreads; all of a large one would only take longer
 
 
@@ -49,11 +51,16 @@ class Morphology:
 
 @dataclass(frozen=True)
 class LabelDistribution:
-    """Absorption y (n,) and volume fraction of the white phase (n,) of one data set's images."""
+    """One property y (n,) and volume fraction of the white phase (n,) of one data set's images.
+
+    ``axis`` names the property, ``marks`` are the bounds of what is wanted of it.
+    """
 
     dataset: str
     y: np.ndarray
     volume_fraction: np.ndarray
+    axis: str
+    marks: tuple[float, ...] = ()
 
 
 @styled
@@ -79,18 +86,20 @@ def morphology_statistics(sets: Sequence[Morphology]) -> Figure:
 
 
 @styled
-def label_distribution(sets: Sequence[LabelDistribution], targets: Sequence[float]) -> Figure:
-    """Per data set: histogram of the simulated absorption with the targets marked, and its tie to volume fraction."""
+def label_distribution(sets: Sequence[LabelDistribution]) -> Figure:
+    """Per data set and property: its histogram with the targets marked, and its tie to volume fraction."""
     require(bool(sets), "label_distribution needs at least one data set")
-    figure, grid = panels(len(sets), 2, (3.5, 1.75), Margins(across=0.75, down=0.75), sharex="col")
+    is_shared = len({labels.axis for labels in sets}) == 1
+    margins = Margins(across=0.75, down=0.75)
+    figure, grid = panels(len(sets), 2, (3.5, 1.75), margins, sharex="col" if is_shared else "none")
     for (histogram, scatter), labels in zip(grid, sets, strict=True):
         known = np.isfinite(labels.y)
-        _draw_histogram(histogram, labels.y[known], targets)
+        _draw_histogram(histogram, labels, known)
         histogram.set_title(f"{labels.dataset} · {known.sum()} simulated images", loc="left")
         scatter.scatter(labels.volume_fraction[known], labels.y[known], s=6, color="#0072B2", alpha=0.4, linewidths=0)
-        for target in targets:
-            scatter.axhline(target, color=INK, linewidth=0.8, linestyle="--")
-        scatter.set(xlabel="volume fraction of the white phase", ylabel="simulated absorption")
+        for mark in labels.marks:
+            scatter.axhline(mark, color=INK, linewidth=0.8, linestyle="--")
+        scatter.set(xlabel="volume fraction of the white phase", ylabel=fill(f"simulated {labels.axis}", LINE))
         scatter.set_title("dashed: targets", loc="left")
         for axes in (histogram, scatter):
             axes.tick_params(labelbottom=True)
@@ -130,8 +139,8 @@ def _draw_fractions(axes: Axes, sets: Sequence[Morphology]) -> None:
         )
 
 
-def _draw_histogram(axes: Axes, y: np.ndarray, targets: Sequence[float]) -> None:
-    axes.hist(y, bins=40, color="#0072B2", alpha=0.85)
-    for target in targets:
-        axes.axvline(target, color=INK, linewidth=0.9, linestyle="--")
-    axes.set(xlabel="simulated absorption", ylabel="images")
+def _draw_histogram(axes: Axes, labels: LabelDistribution, known: np.ndarray) -> None:
+    axes.hist(labels.y[known], bins=40, color="#0072B2", alpha=0.85)
+    for mark in labels.marks:
+        axes.axvline(mark, color=INK, linewidth=0.9, linestyle="--")
+    axes.set(xlabel=f"simulated {labels.axis}", ylabel="images")

@@ -1,9 +1,10 @@
-"""How near to the targets: the absorption that designs achieve, and the history of the optimisation (Figure 3)."""
+"""How near to the targets: the property that designs achieve, and the history of the optimisation (Figure 3)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import fill
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -25,19 +26,21 @@ from results.figures.style import (
     require,
     styled,
 )
+from results.wanted import Wanted, ordered
 
 BAND = 0.05  # of a target, either side: the grey band
 GOLDEN = (5**0.5 - 1) / 2
+LINE = 34  # letters beside a panel
 REP_FLOOR = 1e-3  # percent; the logarithmic axis of the history ends here
 
 
 @dataclass(frozen=True)
 class Achieved:
-    """Simulated absorption (n,) of one method's designs for one target; NaN where the simulation failed."""
+    """Simulated property, (n,) or (n, D), of one method's designs for one target; NaN where the simulation failed."""
 
     dataset: str
     method: str
-    target: float
+    target: Wanted
     achieved: np.ndarray
 
 
@@ -49,37 +52,39 @@ class SearchHistory:
     """
 
     dataset: str
-    target: float
+    target: Wanted
     rep: np.ndarray
     initial: int = 0
     method: str = ""
 
 
 @styled
-def achieved_against_target(samples: Sequence[Achieved]) -> Figure:
-    """Every design's simulated absorption beside its target: one panel per data set, one strip per method.
+def achieved_against_target(samples: Sequence[Achieved], axes_of: Sequence[str]) -> Figure:
+    """Every design's simulated property beside its target: one panel per data set and property, one strip per method.
 
-    A strip's bar is its median, the black line the target, the grey band 5 % around it.
+    A strip's bar is its median, the black line the target, the grey band 5 % around it, of a range the range itself;
+    ``axes_of`` names the properties.
     """
     require(bool(samples), "achieved_against_target needs the designs of at least one method")
     datasets = list(dict.fromkeys(sample.dataset for sample in samples))
     methods = list(dict.fromkeys(sample.method for sample in samples))
-    targets = sorted({sample.target for sample in samples})
+    targets = ordered([sample.target for sample in samples])
+    places = [(dataset, place) for dataset in datasets for place in range(len(axes_of))]
     handles = [*map(_method_handle, methods, *_looks(methods)), *_reading_handles()]
     width = max(5.7, 0.6 + len(targets) * (0.5 + 0.34 * len(methods)))
     beside = max(1, int(width / 1.6))  # handles in a line
     margins = Margins(down=0.35, legend=0.1 + 0.19 * -(-len(handles) // beside))
-    figure, (*grid,) = panels(len(datasets), 1, (width, 2.7), margins, sharex=True)
+    figure, (*grid,) = panels(len(places), 1, (width, 2.7), margins, sharex=True)
     rows = [axes for [axes] in grid]
-    for axes, dataset in zip(rows, datasets, strict=True):
-        _draw_targets(axes, targets)
+    for axes, (dataset, place) in zip(rows, places, strict=True):
         for sample in samples:
             if sample.dataset == dataset:
-                _draw_strip(axes, sample, targets.index(sample.target), methods)
+                _draw_strip(axes, sample, place, targets.index(sample.target), methods)
+        _draw_targets(axes, [(target.low[place], target.high[place]) for target in targets])
         axes.set_title(dataset, loc="left", weight="bold")
-        axes.set_ylabel("simulated absorption")
-    rows[-1].set_xticks(range(len(targets)), [f"{target:.2f}" for target in targets])
-    rows[-1].set_xlabel("target absorption")
+        axes.set_ylabel(fill(f"simulated {axes_of[place]}", LINE))
+    rows[-1].set_xticks(range(len(targets)), [target.label.replace(", ", ",\n") for target in targets])
+    rows[-1].set_xlabel(f"target {axes_of[0]}" if len(axes_of) == 1 else "target: " + ",\n".join(axes_of))
     head(figure, handles=handles, ncols=beside)
     return figure
 
@@ -88,7 +93,7 @@ def in_band(samples: Sequence[Achieved]) -> str:
     """Share of designs within 5 % of their target, in words: data set by data set, the best method first."""
     found: dict[str, dict[str, list[np.ndarray]]] = {}
     for sample in samples:
-        within = np.abs(sample.achieved - sample.target) <= BAND * sample.target
+        within = sample.target.relative_error(sample.achieved) <= BAND
         found.setdefault(sample.dataset, {}).setdefault(sample.method, []).append(within)
     told = []
     for dataset, methods in found.items():
@@ -103,7 +108,7 @@ def optimization_history(histories: Sequence[SearchHistory]) -> Figure:
     """Figure 3: rows are data sets, columns targets; REP of each sampled design and the best so far."""
     require(bool(histories), "optimization_history needs at least one search")
     datasets = list(dict.fromkeys(history.dataset for history in histories))
-    targets = sorted({history.target for history in histories})
+    targets = ordered([history.target for history in histories])
     margins = Margins(left=0.9, bottom=0.55, across=0.12, down=0.55, legend=0.25)
     figure, grid = panels(len(datasets), len(targets), (1.75, 1.35), margins, sharex="row", sharey=True)
     for axes in grid.flat:
@@ -119,17 +124,22 @@ def optimization_history(histories: Sequence[SearchHistory]) -> Figure:
     return figure
 
 
-def _draw_targets(axes: Axes, targets: Sequence[float]) -> None:
-    for position, target in enumerate(targets):
-        edges = (position - 0.46, position + 0.46)
-        axes.fill_between(edges, target * (1 - BAND), target * (1 + BAND), color="#ececec", linewidth=0, zorder=0.5)
-        axes.plot(edges, (target, target), color=INK, linewidth=1.2, zorder=1)
+def _draw_targets(axes: Axes, targets: Sequence[tuple[float, float]]) -> None:
+    """Lower and upper bound of each target; open ranges end where the axis does."""
+    for position, bounds in enumerate(targets):
+        for bound in set(bounds) - {-np.inf, np.inf}:
+            axes.plot((position - 0.46, position + 0.46), (bound, bound), color=INK, linewidth=1.2, zorder=1)
+    ends = axes.get_ylim()
+    for position, (low, high) in enumerate(targets):
+        band = (low * (1 - BAND), high * (1 + BAND)) if low == high else np.clip((low, high), *ends)
+        axes.fill_between((position - 0.46, position + 0.46), *band, color="#ececec", linewidth=0, zorder=0.5)
     axes.set_xlim(-0.6, len(targets) - 0.4)
     axes.grid(axis="x", visible=False)
 
 
-def _draw_strip(axes: Axes, sample: Achieved, position: int, methods: Sequence[str]) -> None:
-    known = np.sort(sample.achieved[np.isfinite(sample.achieved)])
+def _draw_strip(axes: Axes, sample: Achieved, place: int, position: int, methods: Sequence[str]) -> None:
+    achieved = sample.achieved.reshape(len(sample.achieved), -1)[:, place]
+    known = np.sort(achieved[np.isfinite(achieved)])
     if not len(known):
         return
     pitch = 0.84 / len(methods)
@@ -157,7 +167,7 @@ def _method_handle(method: str, colour: str, marker: str) -> Artist:
 def _reading_handles() -> list[Artist]:
     return [
         Line2D([], [], color=INK, linewidth=2.2, label="median"),
-        Patch(facecolor="#ececec", label=f"target ± {BAND:.0%}".replace("%", " %")),
+        Patch(facecolor="#ececec", label=f"target ± {BAND:.0%}, or range".replace("%", " %")),
     ]
 
 
@@ -175,7 +185,7 @@ def _draw_history(axes: Axes, history: SearchHistory) -> None:
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.set_title(f"target {history.target:.2f}", pad=4)
+    axes.set_title(f"target {history.target.label}", pad=4)
     if np.isfinite(best[-1]):
         text = f"best {best[-1]:.2g} %" if best[-1] > REP_FLOOR else f"best < {REP_FLOOR:g} %"
         axes.text(0.97, 0.95, text, ha="right", va="top", size=8, transform=axes.transAxes, bbox=_paper())

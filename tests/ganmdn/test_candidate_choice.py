@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ganmdn.candidate_choice import choose_spread, expected_error, mean_distance, pixel_distances
+from ganmdn.targets import Target
 
 
 @pytest.mark.parametrize(("distance", "deviation"), [(0.0, 0.01), (0.01, 0.01), (-0.03, 0.01), (0.02, 1e-9)])
@@ -11,6 +12,15 @@ def test_expected_error_is_that_of_many_draws(distance: float, deviation: float)
     draws = np.random.default_rng(0).normal(0.6 + distance, deviation, 400_000)
     error = expected_error(np.array([0.6 + distance]), np.array([deviation]), 0.6)[0]
     assert error == pytest.approx(np.abs(draws - 0.6).mean(), rel=5e-3)
+
+
+@pytest.mark.parametrize("text", ["0.62..", "..0.58", "0.59..0.61", "0.6,0.3..", "..0.58,0.25..0.35"])
+def test_of_ranges_and_several_properties_too(text: str) -> None:
+    target = Target.parse(text)
+    predicted, deviation = np.array([[0.6, 0.32]])[:, : target.size], np.array([[0.02, 0.05]])[:, : target.size]
+    draws = np.random.default_rng(0).normal(predicted, deviation, (400_000, target.size))
+    drawn = target.distance(draws[:, 0] if target.size == 1 else draws)
+    assert expected_error(predicted, deviation, target)[0] == pytest.approx(drawn.mean(), rel=1e-2)
 
 
 def test_distances_are_shares_of_pixels() -> None:

@@ -18,7 +18,7 @@ from ganmdn.density_config import FlowTraining
 from ganmdn.epochs import ALONE, TrainingPausedError
 from ganmdn.flow_posterior import fit_flow_posterior
 from ganmdn.forward_config import EnsembleTraining, NetworkShape
-from ganmdn.image_ensemble import fit_ensemble
+from ganmdn.image_ensemble import fit_ensembles
 from ganmdn.mdn_training import MdnTraining, fit_mdn
 from ganmdn.session import LocalSession, TrainingSession
 
@@ -38,7 +38,7 @@ def mdn_state(session: TrainingSession) -> tuple[State, list[float]]:
 
 
 def ensemble_state(session: TrainingSession) -> tuple[State, list[float]]:
-    ensemble, _ = fit_ensemble(IMAGES, Y, SHAPE, ENSEMBLE, SEED, session)
+    [(ensemble, _)] = fit_ensembles(IMAGES, [Y], SHAPE, ENSEMBLE, [SEED], session)
     networks = enumerate(ensemble.networks)
     return {f"{n}.{name}": value for n, net in networks for name, value in net.state_dict().items()}, []
 
@@ -105,10 +105,10 @@ def test_a_training_that_was_asked_to_stop_leaves_a_checkpoint(fit: Fit, tmp_pat
 
 def test_an_end_that_steps_follow_is_a_checkpoint(tmp_path: Path) -> None:
     session = LocalSession(tmp_path)
-    whole, _ = fit_ensemble(IMAGES, Y, SHAPE, ENSEMBLE, SEED, session, steps_after=4)
+    [(whole, _)] = fit_ensembles(IMAGES, [Y], SHAPE, ENSEMBLE, [SEED], session, steps_after=4)
     assert (session.metrics[-1]["step"], session.metrics[-1]["steps"]) == (6, 10)
     again = LocalSession(tmp_path)
-    resumed, _ = fit_ensemble(IMAGES, Y, SHAPE, ENSEMBLE, SEED, again, steps_after=4)
+    [(resumed, _)] = fit_ensembles(IMAGES, [Y], SHAPE, ENSEMBLE, [SEED], again, steps_after=4)
     assert again.metrics == []
     for network, other in zip(whole.networks, resumed.networks, strict=True):
         assert all(torch.equal(a, b) for a, b in zip(network.parameters(), other.parameters(), strict=True))
@@ -119,7 +119,7 @@ def test_a_session_of_another_size_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"workers must equal the session's world size, .* got workers 1 in .* of 2"):
         fit_mdn(Y, Z.reshape(70, -1), MDN, SEED, session=pair)
     with pytest.raises(ValueError, match=r"got workers 1 in a session of 2"):
-        fit_ensemble(IMAGES, Y, SHAPE, ENSEMBLE, SEED, pair)
+        fit_ensembles(IMAGES, [Y], SHAPE, ENSEMBLE, [SEED], pair)
 
 
 @dataclass
@@ -138,7 +138,7 @@ def in_step(session: TrainingSession) -> dict[str, Any]:
     training = MdnTraining(components=3, workers=workers, batch_size=16, max_epochs=3)
     mdn = fit_mdn(Y, Z.reshape(70, -1), training, SEED, session=session)
     ensemble = EnsembleTraining(members=2, epochs=1, batch_size=16, workers=workers)
-    networks, _ = fit_ensemble(IMAGES, Y, SHAPE, ensemble, SEED, session)
+    [(networks, _)] = fit_ensembles(IMAGES, [Y], SHAPE, ensemble, [SEED], session)
     return {
         "flow": posterior.flow.state_dict(),
         "flow losses": fit.validation_loss.tolist(),

@@ -32,14 +32,14 @@ def test_sigmas_are_elu_plus_one_and_stay_above_zero() -> None:
     with torch.no_grad():
         mdn.sigmas.weight.zero_()
         mdn.sigmas.bias.copy_(torch.tensor([2.5, -1.0, -40.0]))
-    sigmas = mixture_at(mdn, 0.6).component_distribution.stddev[0, :, 0]
+    sigmas = mixture_at(mdn, np.array([0.6])).component_distribution.stddev[0, :, 0]
     expected = torch.tensor([2.5 + 1, np.exp(-1.0), 1e-8], dtype=torch.float64)
     torch.testing.assert_close(sigmas, expected, rtol=1e-5, atol=0)
 
 
 def test_the_mixture_for_designs_is_in_float64_and_leaves_the_network_as_it_is() -> None:
     mdn = make_mdn(3, 5).train()
-    mixture = mixture_at(mdn, 0.6)
+    mixture = mixture_at(mdn, np.array([0.6]))
     assert mixture.mean.dtype == torch.float64
     assert mdn.training
     assert {parameter.dtype for parameter in mdn.parameters()} == {torch.float32}
@@ -100,5 +100,5 @@ def test_saved_and_loaded_networks_agree(tmp_path: Path) -> None:
 def test_refusals_name_the_argument() -> None:
     with pytest.raises(ValueError, match="components must be at least 1, got 0"):
         MdnShape(4, 0)
-    with pytest.raises(ValueError, match="y must be finite, got nan"):
+    with pytest.raises(ValueError, match="target must be finite, got nan"):
         sample(make_mdn(), float("nan"), 3, np.random.SeedSequence(0))

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from ganmdn.mdn import MdnShape, MixtureDensityNetwork, mixture_at
+from ganmdn.mdn import MdnShape, MixtureDensityNetwork, mixture_at, sample
 from ganmdn.mdn_training import MdnTraining, fit_mdn
 from ganmdn.mixture import sample_mixture
+from ganmdn.targets import Target
 
 QUICK = MdnTraining(components=4, max_epochs=5, batch_size=64)
 
@@ -39,10 +40,30 @@ def test_loss_on_new_data_comes_near_the_entropy_of_the_problem(fitted: object) 
     assert true_loss(y, z) - 0.02 < loss < true_loss(y, z) + 0.12
 
 
+def test_of_several_properties_each_tells_of_its_latent_and_a_range_draws_what_labels_have() -> None:
+    y = np.random.default_rng(3).uniform(0.2, 0.8, (600, 2))
+    config = MdnTraining(components=2, learning_rate=1e-2, max_epochs=80, batch_size=64)
+    network = fit_mdn(y, y[:, ::-1] * 2, config, np.random.SeedSequence(1)).network
+    assert network.shape.inputs == 2
+    drawn = sample(network, Target.of([0.3, 0.7]), 400, np.random.SeedSequence(2))
+    np.testing.assert_allclose(drawn.mean(axis=0), [1.4, 0.6], atol=0.12)
+    wide = sample(network, Target.parse("0.3,0.4.."), 400, np.random.SeedSequence(2))
+    assert 0.9 < np.quantile(wide[:, 0], 0.2) < np.quantile(wide[:, 0], 0.8) < 1.6
+    assert wide[:, 0].std() > 1.5 * drawn[:, 0].std()
+    np.testing.assert_allclose(wide[:, 1].mean(), 0.6, atol=0.12)
+
+
+def test_a_network_without_labels_knows_no_ranges() -> None:
+    network = fit_mdn(*draw_problem(200, 1), QUICK, np.random.SeedSequence(1)).network
+    network.known = None
+    with pytest.raises(ValueError, match="target must be a value for a network whose labels are not known"):
+        sample(network, Target.parse("0.5.."), 3, np.random.SeedSequence(1))
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("y", [0.5, 0.65, 0.9])
 def test_posterior_has_both_modes_and_the_right_moments(fitted: object, y: float) -> None:
-    mixture = mixture_at(fitted.network, y)
+    mixture = mixture_at(fitted.network, np.array([y]))
     assert mixture.mean.item() == pytest.approx(0.0, abs=0.12)
     assert mixture.variance.item() == pytest.approx(y**2 + 0.01, rel=0.12)
     samples = sample_mixture(mixture, 4000, np.random.SeedSequence(3))[:, 0]

@@ -56,6 +56,13 @@ def test_component_sampling_draws_components_by_weight_with_sigma_itself() -> No
     assert (samples[samples > 0] - 100).std() == pytest.approx(0.25, rel=0.05)
 
 
+def test_each_of_several_inputs_gives_a_sample_of_its_own() -> None:
+    logits, sigmas = torch.zeros(3, 2), torch.full((3, 2, 1), 1e-3)
+    means = torch.tensor([[0.0, 1.0], [10.0, 11.0], [20.0, 21.0]])[..., None]
+    drawn = sample_mixture(gaussian_mixture(logits, means, sigmas), 3, np.random.SeedSequence(4))
+    np.testing.assert_allclose(drawn[:, 0] // 9.5, [0, 1, 2], atol=1e-6)
+
+
 def test_same_seed_same_samples() -> None:
     mixture = draw_mixture(0, 1, 4, 3)
     first, second, other = (sample_mixture(mixture, 9, np.random.SeedSequence(key)) for key in (5, 5, 6))
@@ -64,8 +71,8 @@ def test_same_seed_same_samples() -> None:
 
 
 def test_refusals_name_the_argument() -> None:
-    with pytest.raises(ValueError, match=r"takes the mixture of one input, got \(2,\)"):
-        sample_mixture(draw_mixture(0, 2, 3, 1), 1, np.random.SeedSequence(0))
+    with pytest.raises(ValueError, match=r"takes the mixture of 1 or 5 inputs, got \(2,\)"):
+        sample_mixture(draw_mixture(0, 2, 3, 1), 5, np.random.SeedSequence(0))
     with pytest.raises(ValueError, match="count must be at least 1, got 0"):
         sample_mixture(draw_mixture(0, 1, 3, 1), 0, np.random.SeedSequence(0))
     with pytest.raises(ValueError, match="sampling must be one of component, authors, got 'best'"):

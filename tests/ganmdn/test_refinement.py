@@ -9,6 +9,7 @@ import pytest
 
 from ganmdn.inverse import Designs
 from ganmdn.refinement import Budget, Proposals, Tries, best_of, next_tries
+from ganmdn.targets import Target
 
 PX = 32
 TARGET = 0.62
@@ -25,13 +26,17 @@ def simulate(images: np.ndarray) -> np.ndarray:
 
 
 def refine(
-    proposals: Proposals, labels: tuple[np.ndarray, np.ndarray], budget: Budget, y: Callable = simulate
+    proposals: Proposals,
+    labels: tuple[np.ndarray, np.ndarray],
+    budget: Budget,
+    y: Callable = simulate,
+    target: float | Target = TARGET,
 ) -> tuple[Designs, Tries]:
-    tries = Tries.none(proposals.first)
+    tries = Tries.none(proposals.first, labels[1].shape[1:])
     while True:
-        design, z, images = next_tries(TARGET, proposals, tries, labels, budget, generate)
+        design, z, images = next_tries(target, proposals, tries, labels, budget, generate)
         if not len(design):
-            return best_of(TARGET, proposals, tries), tries
+            return best_of(target, proposals, tries), tries
         tries = Tries.joined(tries, Tries(design, z, images, y(images)))
 
 
@@ -61,6 +66,21 @@ def test_more_tries_come_nearer(proposals: Proposals, labels: tuple[np.ndarray, 
         errors.append(np.abs(best.predicted - TARGET).mean())
     assert errors[0] > 2 * errors[1] > 4 * errors[2]
     assert errors[2] < 3 / PX**2  # a few pixels: no two designs share an image
+
+
+def test_of_several_properties_more_tries_come_nearer(proposals: Proposals) -> None:
+    def both(images: np.ndarray) -> np.ndarray:
+        return np.column_stack([simulate(images), 1 - 0.8 * simulate(images)])
+
+    z = drawn(200, -1, 1, 3)
+    target = Target.parse("0.62,0.4..0.6")
+    once, more = (
+        refine(proposals, (z, both(generate(z))), Budget(tries, 0.0), both, target)[0].predicted for tries in (1, 4)
+    )
+    assert once is not None
+    assert more is not None
+    assert more.shape == (6, 2)
+    assert target.distance(more).mean() < 0.2 * target.distance(once).mean()
 
 
 def test_what_is_within_the_tolerance_is_left(proposals: Proposals, labels: tuple[np.ndarray, np.ndarray]) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from ganmdn.targets import Target
 from results.figures.style import save_figure
 from results.figures.training import gan_losses
 from results.reach import Reach, TargetReach
@@ -25,13 +26,20 @@ from results.report import SCREEN_DPI, DataTable, Report, ReportFigure, Section,
 from results.tables import TableRow
 from results.truncation import TruncationError
 
-REACH = Reach("data-ii", 400, 0.56, 0.7, 0.03, (TargetReach(0.55, 0.0, 0.4, 9.0), TargetReach(0.6, 0.05, 0.2, 7.0)))
+REACH = Reach(
+    "data-ii",
+    400,
+    (0.56,),
+    (0.7,),
+    (0.03,),
+    (TargetReach(Target.of(0.55), 0.0, 0.4, 9.0), TargetReach(Target.of(0.6), 0.05, 0.2, 7.0)),
+)
 ERROR = TruncationError(8, 12, 32, 0, 0.001, 0.009, 0.01, 0.02, 0.03)
 ROWS = (
-    TableRow("data-ii", "gan-mdn", 0.55, 0.5, 6.0, 3.0, 0.035, 30, failed=2, reach=REACH),
-    TableRow("data-ii", "gan-mdn", 0.60, 0.4, 4.0, 2.0, 0.035, 30, reach=REACH),
-    TableRow("data-ii", "nearest-labels", 0.60, 0.0, 0.2, 0.1, 0.035, 30, reach=REACH),
-    TableRow("mine", "bayesian-optimization", 0.60, 0.9, None, None, 911.0, 1),
+    TableRow("data-ii", "gan-mdn", Target.of(0.55), 0.5, 6.0, 3.0, 0.035, 30, failed=2, reach=REACH),
+    TableRow("data-ii", "gan-mdn", Target.of(0.60), 0.4, 4.0, 2.0, 0.035, 30, reach=REACH),
+    TableRow("data-ii", "nearest-labels", Target.of(0.60), 0.0, 0.2, 0.1, 0.035, 30, reach=REACH),
+    TableRow("mine", "bayesian-optimization", Target.of(0.60), 0.9, None, None, 911.0, 1),
 )
 CORES = Section("cores")
 SPEC = "campaign: quickstart\nnote: </pre><script>alert('a & b')</script>\n"
@@ -95,7 +103,7 @@ def test_what_could_be_reached_stands_before_the_table_and_the_verdict_before_bo
 
 
 def test_there_is_no_box_where_nothing_is_to_be_warned_of(report: Report) -> None:
-    reach = replace(REACH, lowest=0.5)
+    reach = replace(REACH, lowest=(0.5,))
     assert 'class="warning"' not in render_report(replace(report, reach=(reach,), truncation={}))
 
 

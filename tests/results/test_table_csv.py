@@ -8,17 +8,24 @@ from dataclasses import replace
 
 import pytest
 
+from ganmdn.targets import Target
 from results.reach import Reach, TargetReach
 from results.table_csv import from_csv, to_csv
 from results.tables import TableRow
 from results.truncation import TruncationError
 
 REACH = Reach(
-    "data-ii", 60, 0.5, 0.7, 0.03, (TargetReach(0.55, 0.1, 0.4, 9.0, 0.3), TargetReach(0.6, *[None] * 4)), 0.4
+    "data-ii",
+    60,
+    (0.5,),
+    (0.7,),
+    (0.03,),
+    (TargetReach(Target.of(0.55), 0.1, 0.4, 9.0, 0.3), TargetReach(Target.of(0.6), *[None] * 4)),
+    0.4,
 )
 ERROR = TruncationError(8, 12, 32, 1, -0.001, 0.002, 0.0025, None, 0.03)
 WHOLE = TableRow(
-    *("data-ii", "gan-mdn", 0.55, 0.12, 5.0, 3.0, 0.035),
+    *("data-ii", "gan-mdn", Target.of(0.55), 0.12, 5.0, 3.0, 0.035),
     designs=30,
     failed=2,
     truncation=ERROR,
@@ -28,7 +35,7 @@ WHOLE = TableRow(
     labels=59,
     simulations=90,
     label_equivalents=3.5,
-    mean_achieved=0.56,
+    mean_achieved=(0.56,),
     distance=0.3,
     copies=1,
     within_interval=0.9,
@@ -36,12 +43,22 @@ WHOLE = TableRow(
     mean_rep_interval=(4.5, 5.5),
     average_interval=(4.75, 5.25),
 )
-SEARCH = TableRow("data-ii", "bayesian-optimization", 0.6, 0.5, None, None, 911.0, 1, truncation=ERROR, reach=REACH)
-BARE = TableRow("mine", "other", 0.6, 0.5, 1.0, 1.0, 911.0, 1, published=False)
+SEARCH = TableRow(
+    "data-ii", "bayesian-optimization", Target.of(0.6), 0.5, None, None, 911.0, 1, truncation=ERROR, reach=REACH
+)
+BARE = TableRow("mine", "other", Target.of(0.6), 0.5, 1.0, 1.0, 911.0, 1, published=False)
 
 
 def test_what_is_written_is_read_back() -> None:
-    assert from_csv(to_csv([WHOLE, SEARCH, BARE])) == [WHOLE, SEARCH, BARE]
+    assert from_csv(to_csv([WHOLE, SEARCH, BARE]), Target.parse) == [WHOLE, SEARCH, BARE]
+
+
+def test_ranges_and_several_properties_are_read_back() -> None:
+    target = Target.parse("0.3,0.9..")
+    names = ("mean reflection at 450 and 550 nm", "absorption")
+    reach = Reach("mine", 60, (0.2, 0.5), (0.4, 0.9), (0.03, 0.1), (TargetReach(target, 0.1, 0.0, 9.0),), 0.4, names)
+    row = replace(WHOLE, dataset="mine", target=target, reach=reach, mean_achieved=(0.3, 0.95), published=False)
+    assert from_csv(to_csv([row]), Target.parse) == [row]
 
 
 def test_it_is_tidy_with_the_paper_beside_its_own_data() -> None:
@@ -58,5 +75,5 @@ def test_it_is_tidy_with_the_paper_beside_its_own_data() -> None:
 
 
 def test_a_run_whose_property_is_not_the_papers_stays_so() -> None:
-    (again,) = from_csv(to_csv([replace(WHOLE, published=False)]))
+    (again,) = from_csv(to_csv([replace(WHOLE, published=False)]), Target.parse)
     assert again.paper is None

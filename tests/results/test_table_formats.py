@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from ganmdn.targets import Target
 from results.paper import METHODS
 from results.reach import Reach, TargetReach
 from results.table_csv import to_csv
@@ -20,8 +21,8 @@ from results.tables import TableRow
 
 TARGETS = (0.55, 0.60, 0.65, 0.70, 0.75)
 REACH = Reach(
-    *("data-ii", 4000, 0.482, 0.741, 0.031),
-    tuple(TargetReach(target, 0.05, 1.17, 9.0, 0.3) for target in TARGETS),
+    *("data-ii", 4000, (0.482,), (0.741,), (0.031,)),
+    tuple(TargetReach(Target.of(target), 0.05, 1.17, 9.0, 0.3) for target in TARGETS),
     distance=0.4,
 )
 
@@ -34,7 +35,7 @@ def rows() -> list[TableRow]:
         TableRow(
             dataset="data-ii",
             method=method,
-            target=target,
+            target=Target.of(target),
             minimum_rep=0.123,
             mean_rep=None if method in searches else 5.0 + number,
             std_rep=None if method in searches else 3.0,

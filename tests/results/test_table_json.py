@@ -11,17 +11,26 @@ import jsonschema
 import pytest
 from pydantic import ValidationError
 
+from ganmdn.targets import Target
 from results.reach import Reach, TargetReach
 from results.table_json import from_json, json_table, json_table_schema, to_json
 from results.tables import TableRow
 from results.truncation import TruncationError
 
-REACH = Reach("data-ii", 60, 0.5, 0.7, 0.03, (TargetReach(0.55, 0.1, 0.4, 9.0, 0.3), TargetReach(0.6, 0, 1, 2)), 0.4)
-EMPTY = Reach("data-i", 0, None, None, None, (TargetReach(0.55, None, None, None),))
+REACH = Reach(
+    "data-ii",
+    60,
+    (0.5,),
+    (0.7,),
+    (0.03,),
+    (TargetReach(Target.of(0.55), 0.1, 0.4, 9.0, 0.3), TargetReach(Target.of(0.6), 0, 1, 2)),
+    0.4,
+)
+EMPTY = Reach("data-i", 0, (), (), (), (TargetReach(Target.of(0.55), None, None, None),))
 ERROR = TruncationError(8, 12, 32, 1, -0.001, 0.002, 0.0025, 0.004, 0.03)
 ROWS = [
     TableRow(
-        *("data-ii", "gan-mdn", 0.55, 0.12, 5.0, 3.0, 0.035),
+        *("data-ii", "gan-mdn", Target.of(0.55), 0.12, 5.0, 3.0, 0.035),
         designs=30,
         failed=2,
         reach=REACH,
@@ -35,7 +44,19 @@ ROWS = [
         distance=0.3,
         rep_at_tries=(5.0, 2.0),
     ),
-    TableRow("data-i", "bayesian-optimization", 0.55, None, None, None, 911.0, 1, failed=1, reach=EMPTY, seeds=(7,)),
+    TableRow(
+        "data-i",
+        "bayesian-optimization",
+        Target.of(0.55),
+        None,
+        None,
+        None,
+        911.0,
+        1,
+        failed=1,
+        reach=EMPTY,
+        seeds=(7,),
+    ),
 ]
 
 
@@ -106,12 +127,14 @@ def test_it_holds_what_its_schema_says() -> None:
         ],
         "reach": {
             "data-ii": {
+                "properties": [],
                 "lowest": 0.5,
                 "highest": 0.7,
                 "standard_deviation": 0.03,
                 "share_within_1_percent": {"0.55": 0.1, "0.6": 0},
             },
             "data-i": {
+                "properties": [],
                 "lowest": None,
                 "highest": None,
                 "standard_deviation": None,

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ganmdn.targets import Target
 from results.reach import Reach, TargetReach
 from results.table_lines import Measures, format_seconds, method_groups
 from results.tables import TableRow
 
 REACH = Reach(
     *("data-ii", 400, 0.5, 0.7, 0.04),
-    (TargetReach(0.55, 0.1, 0.4, 9.0, 0.3), TargetReach(0.60, 0.2, 0.2, 7.0, 0.3)),
+    (TargetReach(Target.of(0.55), 0.1, 0.4, 9.0, 0.3), TargetReach(Target.of(0.60), 0.2, 0.2, 7.0, 0.3)),
     distance=0.4,
 )
 
@@ -28,7 +29,7 @@ def row(method: str = "gan-mdn", target: float = 0.55, **changes: Any) -> TableR
         "seconds": 0.035,
         "designs": 30,
     }
-    return TableRow(method=method, target=target, **{**fields, **changes})
+    return TableRow(method=method, target=Target.of(target), **{**fields, **changes})
 
 
 @pytest.mark.parametrize(

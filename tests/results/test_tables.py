@@ -7,14 +7,23 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ganmdn.targets import Target
 from results.reach import Reach, TargetReach
 from results.tables import TableRow, if_finite, search_row
 
-REACH = Reach("data-ii", 400, 0.5, 0.7, 0.04, (TargetReach(0.55, 0.1, 0.4, 9.0, nearest_distance=0.3),), distance=0.4)
+REACH = Reach(
+    "data-ii",
+    400,
+    (0.5,),
+    (0.7,),
+    (0.04,),
+    (TargetReach(Target.of(0.55), 0.1, 0.4, 9.0, nearest_distance=0.3),),
+    distance=0.4,
+)
 
 
 def row(**changes: Any) -> TableRow:
-    return TableRow("data-ii", "gan-mdn", 0.55, 0.5, 6.0, 3.0, 0.035, 30, **changes)
+    return TableRow("data-ii", "gan-mdn", Target.of(0.55), 0.5, 6.0, 3.0, 0.035, 30, **changes)
 
 
 def test_more_failures_than_designs_are_refused() -> None:
@@ -52,15 +61,20 @@ def test_repeats_spread() -> None:
 
 
 def test_repeats_of_a_search_are_one_row_with_the_best_of_all() -> None:
-    def found(best: float | None, seed: int, achieved: float | None, failed: int) -> TableRow:
+    def found(best: float | None, seed: int, achieved: tuple[float, ...], failed: int) -> TableRow:
         figures = best, None, None, float(seed)
         return TableRow(
-            *("data-ii", "search", 0.5), *figures, designs=10, failed=failed, seeds=(seed,), mean_achieved=achieved
+            *("data-ii", "search", Target.of(0.5)),
+            *figures,
+            designs=10,
+            failed=failed,
+            seeds=(seed,),
+            mean_achieved=achieved,
         )
 
-    together = search_row([found(0.4, 1, 0.502, 0), found(0.2, 2, 0.499, 1), found(None, 3, None, 10)])
+    together = search_row([found(0.4, 1, (0.502,), 0), found(0.2, 2, (0.499,), 1), found(None, 3, (), 10)])
     assert (together.minimum_rep, together.mean_rep, together.seconds) == (0.2, None, 2.0)
     assert (together.designs, together.failed, together.seeds) == (30, 11, (1, 2, 3))
     assert together.repeat_reps == (0.4, 0.2, None)
-    assert together.mean_achieved == pytest.approx(0.5005)
-    assert search_row([found(None, 3, None, 10)]).minimum_rep is None
+    assert together.mean_achieved == pytest.approx((0.5005,))
+    assert search_row([found(None, 3, (), 10)]).minimum_rep is None

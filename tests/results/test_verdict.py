@@ -7,12 +7,20 @@ from typing import Any
 
 import pytest
 
+from ganmdn.targets import Target
 from results.reach import Reach, TargetReach
 from results.tables import TableRow
 from results.truncation import TruncationError
 from results.verdict import slope_of, verdict
 
-REACH = Reach("mine", 400, 0.5, 0.8, 0.04, (TargetReach(0.6, 0.1, 1.0, 11.0), TargetReach(0.7, 0.1, 1.0, 11.0)))
+REACH = Reach(
+    "mine",
+    400,
+    (0.5,),
+    (0.8,),
+    (0.04,),
+    (TargetReach(Target.of(0.6), 0.1, 1.0, 11.0), TargetReach(Target.of(0.7), 0.1, 1.0, 11.0)),
+)
 CONVERGED = TruncationError(8, 12, 32, 0, 0.001, 0.002, 0.003, 0.01, 0.04)
 
 
@@ -20,10 +28,10 @@ def rows(mean: float | None, method: str = "gan-mdn", slope: float = 1.0, **chan
     """Two targets; what is achieved rises by ``slope`` times what is asked."""
     return [
         TableRow(
-            *("mine", method, target, 0.5, mean, 3.0, 0.035, 30),
+            *("mine", method, Target.of(target), 0.5, mean, 3.0, 0.035, 30),
             truncation=CONVERGED,
             reach=REACH,
-            mean_achieved=0.6 + slope * (target - 0.6),
+            mean_achieved=(0.6 + slope * (target - 0.6),),
             **changes,
         )
         for target in (0.6, 0.7)
@@ -78,7 +86,7 @@ def test_labels_that_have_not_converged_take_the_result_its_ground() -> None:
 
 
 def test_targets_out_of_reach_are_told() -> None:
-    (warning,) = verdict(rows(2.0), [replace(REACH, highest=0.65)]).warnings
+    (warning,) = verdict(rows(2.0), [replace(REACH, highest=(0.65,))]).warnings
     assert warning.startswith("Target 0.70 lies outside the labels of mine, 0.500 to 0.650.")
 
 
@@ -87,6 +95,16 @@ def test_designs_that_do_not_follow_the_target_are_told(slope: float, told: bool
     assert slope_of(rows(2.0, slope=slope)) == pytest.approx(slope)
     warnings = verdict(rows(2.0, slope=slope), [REACH]).warnings
     assert [f"asked for gan-mdn {slope:.2f}, where 1 is right" in each for each in warnings] == [True] * told
+
+
+def test_of_several_properties_the_worst_slope_is_told_and_ranges_have_none() -> None:
+    first, second = rows(2.0)
+    low, high = (
+        replace(row, target=Target.parse(text), mean_achieved=achieved)
+        for row, text, achieved in ((first, "0.3,0.6..", (0.3, 0.7)), (second, "0.4,0.7..", (0.32, 0.7)))
+    )
+    assert slope_of([low, high]) == pytest.approx(0.2)
+    assert slope_of([replace(low, target=Target.parse("0.3..,0.6..")), high]) is None
 
 
 def test_one_target_has_no_slope() -> None:
@@ -104,7 +122,7 @@ def test_labels_alone_are_no_failure() -> None:
     assert "reach from 0.500 to 0.800" in found.labels[0]
     unknown = [replace(row, reach=None) for row in rows(2.0)]
     assert verdict(unknown, []).opening == "This run's result can be judged by no labels."
-    failed = [replace(row, minimum_rep=None, mean_rep=None, mean_achieved=None) for row in rows(None)]
+    failed = [replace(row, minimum_rep=None, mean_rep=None, mean_achieved=()) for row in rows(None)]
     assert verdict(failed, [REACH]).opening == "No method produced a design that could be simulated."
 
 

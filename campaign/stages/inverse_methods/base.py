@@ -14,6 +14,7 @@ from campaign.plan.footprint import Footprint
 from campaign.spec.base import Count, Seed
 from campaign.spec.campaign import Spec
 from campaign.spec.methods import SamplingName
+from campaign.spec.targets import WrittenTarget
 
 if TYPE_CHECKING:
     from ganmdn.density_training import DensityFit
@@ -39,7 +40,7 @@ class DesignsConfig(DataSetConfig):
     implementation: str | None = None
     sampling: SamplingName
     seed: Seed
-    targets: tuple[float, ...]
+    targets: tuple[WrittenTarget, ...]
     designs_per_target: Count
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Learn what an image absorbs, screen many latents by that, keep the best: all of it while fitting."""
+"""Learn the property of an image, screen many latents by that, keep the best: all of it while fitting."""
 
 from __future__ import annotations
 

@@ -10,12 +10,13 @@ from command import campaign
 
 from campaign.design.fitted import FittedMethod
 from campaign.plan.keys import PROJECT
+from ganmdn.targets import Target
 
 
 @pytest.fixture
 def target(finished_run: Path) -> str:
     """One that the run reaches."""
-    return f"{sum(FittedMethod.of_run(finished_run, method='gan-mdn').reach) / 2:.4f}"
+    return f"{sum(FittedMethod.of_run(finished_run, method='gan-mdn').reach.bounds[0]) / 2:.4f}"
 
 
 def test_designs_are_made_told_and_found_again(finished_run: Path, target: str, tmp_path: Path) -> None:
@@ -38,7 +39,7 @@ def test_designs_are_made_told_and_found_again(finished_run: Path, target: str, 
         "%",
         "simulations",
     ]
-    assert line.split()[:2] == [f"{float(target):g}", "2"]
+    assert line.split()[:2] == [Target.parse(target).label, "2"]
     assert done.stdout.rstrip().endswith("out, layout in out.gds")
     assert (tmp_path / "out.gds").is_file()
     found = campaign("query", "out/designs.zarr", "y>0", "--json", folder=tmp_path)
@@ -61,7 +62,7 @@ def test_the_answer_as_json(finished_run: Path, target: str, tmp_path: Path) -> 
     ("arguments", "code", "message"),
     [
         (("--target", "0.999"), 1, "the nearest it can do is"),
-        (("--target", "x"), 2, "a target must be a number or a range first:last:step, got 'x'"),
+        (("--target", "x"), 2, "a target must be a number or a range (0.9.. for at least"),
         (("--target", "0.6", "--count", "0"), 2, "count must be at least 1, got 0"),
         (("--target", "0.6", "--tile", "ten"), 2, "--tile must be two numbers of copies, got 'ten'; write 10x10"),
         (("--target", "0.6", "--dataset", "data-i"), 2, "has no data set called 'data-i'; did you mean 'data-ii'?"),

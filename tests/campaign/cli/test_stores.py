@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from campaign import api
 from campaign.cli.main import app
+from ganmdn.targets import Target
 from results.layout import DamagedStoreError
 from results.reach import Reach, TargetReach
 from results.store import SimulationStore
@@ -96,9 +97,9 @@ def test_a_calibration_that_could_not_be_written_is_not_begun(tmp_path: Path) ->
 
 
 def test_a_report_says_what_is_held_against_its_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    reach = Reach("mine", 400, 0.3, 0.55, 0.04, (TargetReach(0.6, 0.0, 9.0, 30.0),))
+    reach = Reach("mine", 400, (0.3,), (0.55,), (0.04,), (TargetReach(Target.of(0.6), 0.0, 9.0, 30.0),))
     (tmp_path / "tables").mkdir()
-    row = TableRow("mine", "gan-mdn", 0.6, 0.5, 9.5, 3.0, 0.035, 30, reach=reach)
+    row = TableRow("mine", "gan-mdn", Target.of(0.6), 0.5, 9.5, 3.0, 0.035, 30, reach=reach)
     write_tables([row], tmp_path / "tables")
     monkeypatch.setattr(api, "rewrite_report", lambda run: run / "report.html")
     done = campaign("report", tmp_path)

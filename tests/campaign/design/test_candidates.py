@@ -8,6 +8,7 @@ import pytest
 from campaign.design.candidates import Candidate, CandidateSource, NotWritableError, Writability
 from campaign.stages.seeds import seed_for
 from ganmdn.inverse import Designs
+from ganmdn.targets import Target
 from results.fabrication.connection import connection
 from results.fabrication.length_scale import has_length_scale
 
@@ -45,43 +46,47 @@ def distinct(candidates: list[Candidate]) -> int:
 @pytest.mark.parametrize("model", [Sampler(), Table()])
 def test_no_candidate_comes_twice(model: Sampler) -> None:
     candidates = source(model)
-    found = [*candidates.take(4, 0.5), *candidates.take(3, 0.5), *candidates.take(5, 0.5)]
+    found = [
+        *candidates.take(4, Target.of(0.5)),
+        *candidates.take(3, Target.of(0.5)),
+        *candidates.take(5, Target.of(0.5)),
+    ]
     assert len(found) == distinct(found) == 12
 
 
 def test_a_table_ends() -> None:
     candidates = source(Table())
-    assert len(candidates.take(8, 0.5)) == 8
-    assert len(candidates.take(8, 0.5)) <= 4
-    assert candidates.take(8, 0.5) == []
+    assert len(candidates.take(8, Target.of(0.5))) == 8
+    assert len(candidates.take(8, Target.of(0.5))) <= 4
+    assert candidates.take(8, Target.of(0.5)) == []
 
 
 def test_more_than_a_table_has_is_refused_in_its_own_words() -> None:
     with pytest.raises(ValueError, match=r"^count must lie between 1 and the 12 labels, got 13$"):
-        source(Table()).take(13, 0.5)
+        source(Table()).take(13, Target.of(0.5))
 
 
 def test_the_same_seed_makes_the_same_candidates() -> None:
-    first, again = (source(Sampler(), min_feature_px=3).take(3, 0.5) for _ in range(2))
+    first, again = (source(Sampler(), min_feature_px=3).take(3, Target.of(0.5)) for _ in range(2))
     assert [each.image.tobytes() for each in first] == [each.image.tobytes() for each in again]
 
 
 def test_another_aim_discards_what_was_proposed_for_the_last_one() -> None:
     candidates = source(Sampler())
-    assert {each.aim for each in candidates.take(3, 0.5)} == {0.5}
-    assert {each.predicted for each in candidates.take(3, 0.2)} == {0.2}
+    assert {each.aim for each in candidates.take(3, Target.of(0.5))} == {Target.of(0.5)}
+    assert {each.predicted for each in candidates.take(3, Target.of(0.2))} == {0.2}
 
 
 def test_what_cannot_be_written_is_made_so_and_is_not_what_was_predicted() -> None:
-    found = source(Sampler(), min_feature_px=4).take(5, 0.5)
+    found = source(Sampler(), min_feature_px=4).take(5, Target.of(0.5))
     assert len(found) == 5
     assert all(has_length_scale(each.image, 4) for each in found)
     assert all(each.moved_px > 0 and np.isnan(each.predicted) and np.isnan(each.half_width) for each in found)
-    assert all(each.moved_px == 0 and each.predicted == 0.5 for each in source(Sampler()).take(5, 0.5))
+    assert all(each.moved_px == 0 and each.predicted == 0.5 for each in source(Sampler()).take(5, Target.of(0.5)))
 
 
 def test_a_connected_phase_is_one_piece() -> None:
-    found = source(Sampler(), connected="white").take(5, 0.75)
+    found = source(Sampler(), connected="white").take(5, Target.of(0.75))
     assert len(found) == 5
     assert all(connection(each.image == 1).is_whole for each in found)
     assert any(each.moved_px for each in found)  # islands are filled
@@ -89,7 +94,7 @@ def test_a_connected_phase_is_one_piece() -> None:
 
 def test_too_few_that_can_be_written_are_told() -> None:
     with pytest.raises(NotWritableError, match=r"^only 0 of 100 proposals for 0.2 can be made so; ask for fewer"):
-        source(Sampler(), connected="white").take_all(2, 0.2)
+        source(Sampler(), connected="white").take_all(2, Target.of(0.2))
 
 
 def test_an_interval_holds_ninety_percent() -> None:

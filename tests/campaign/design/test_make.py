@@ -18,6 +18,7 @@ from campaign.stages.labels import read_labels
 from ganmdn.inverse import Designs
 from ganmdn.label_table import LabelTable
 from ganmdn.nearest_labels import NearestLabels
+from ganmdn.targets import Target
 from results.fabrication.gds import read_gds
 from results.fabrication.length_scale import minimum_length_scale
 from results.layout import Status
@@ -32,7 +33,7 @@ METHODS = (
 
 def within(run: Path) -> float:
     """A target that the run reaches."""
-    low, high = FittedMethod.of_run(run, method="gan-mdn").reach
+    ((low, high),) = FittedMethod.of_run(run, method="gan-mdn").reach.bounds
     return round((low + high) / 2, 4)
 
 
@@ -61,9 +62,9 @@ def test_designs_without_simulation_start_no_workers(
 
 @pytest.mark.parametrize("method", ["gan-mdn", "pca-mdn", "direct-mdn"])
 def test_every_method_with_a_model_designs_for_many_targets(finished_run: Path, method: str) -> None:
-    low, high = FittedMethod.of_run(finished_run, method=method).reach
+    ((low, high),) = FittedMethod.of_run(finished_run, method=method).reach.bounds
     outcome = api.design(finished_run, DesignRequest((low, high), count=2, method=method))
-    assert outcome.target.tolist() == [low, low, high, high]
+    assert outcome.target == tuple(map(Target.of, (low, low, high, high)))
     assert outcome.images.shape == (4, 64, 64)
     assert (outcome.z is None) == (method != "gan-mdn")
 
@@ -74,10 +75,10 @@ def test_simulated_designs_are_told_in_every_file(finished_run: Path, tmp_path: 
     outcome = api.design(
         finished_run, request, tmp_path / "out", progress=lambda done, total, what: seen.append((done, total, what))
     )
-    assert outcome.simulations == {target: 6}
+    assert outcome.simulations == {Target.of(target): 6}
     assert seen[-1] == (6, 6, "simulations at most")
     found = facts(tmp_path / "out")
-    assert found["simulations"] == {f"{target:g}": 6}
+    assert found["simulations"] == {str(target): 6}
     for row, design in enumerate(found["designs"]):
         assert design["simulated_y"] == outcome.y[row]
         assert design["rep_percent"] == pytest.approx(abs(outcome.y[row] - target) / target * 100)
@@ -130,18 +131,18 @@ def test_what_is_simulated_is_what_is_written(finished_run: Path, tmp_path: Path
 
 
 def test_a_target_out_of_reach_is_refused_or_replaced(finished_run: Path, tmp_path: Path) -> None:
-    low, high = FittedMethod.of_run(finished_run, method="gan-mdn").reach
+    ((low, high),) = FittedMethod.of_run(finished_run, method="gan-mdn").reach.bounds
     request = DesignRequest((within(finished_run), 0.99), count=1, **GAN)
     with pytest.raises(OutOfReachError) as refused:
         api.design(finished_run, request, tmp_path / "out")
     assert str(refused.value) == (
-        f"{finished_run} reaches {low:.4f} to {high:.4f} on data-ii, by its labels, and not 0.99; the nearest it can "
-        f"do is {high:.4f}, which --nearest designs for"
+        f"{finished_run} reaches absorption {low:.4f} to {high:.4f} on data-ii, by its labels, and not 0.99; "
+        f"the nearest it can do is {high:.4f}, which --nearest designs for"
     )
     assert not (tmp_path / "out").exists()
     outcome = api.design(finished_run, replace(request, nearest=True))
-    assert outcome.asked.tolist() == [within(finished_run), 0.99]
-    assert outcome.target.tolist() == [within(finished_run), high]
+    assert outcome.asked == tuple(map(Target.of, (within(finished_run), 0.99)))
+    assert outcome.target == tuple(map(Target.of, (within(finished_run), high)))
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,12 @@ import pytest
 
 from campaign.design.candidates import Candidate
 from campaign.design.verify import Attempt, corrected_aim, verify
+from ganmdn.targets import Target
 
-TARGET, REACH = 0.6, (0.4, 0.8)
+TARGET, REACH = Target.of(0.6), Target((0.4,), (0.8,))
 
 
-def candidate(y: float, aim: float = TARGET) -> Candidate:
+def candidate(y: float, aim: Target = TARGET) -> Candidate:
     """A candidate whose simulation gives ``y``, which it carries in its only pixel."""
     return Candidate(np.array([[y]]), None, float("nan"), float("nan"), 0, aim)
 
@@ -24,11 +25,11 @@ class Model:
     """Misses every aim by as much, and further candidates that it gave."""
 
     def __init__(self, miss: float) -> None:
-        self.miss, self.aims = miss, list[float]()
+        self.miss, self.aims = miss, list[Target]()
 
-    def __call__(self, count: int, aim: float) -> list[Candidate]:
+    def __call__(self, count: int, aim: Target) -> list[Candidate]:
         self.aims += [aim] * count
-        return [candidate(aim + self.miss, aim)] * count
+        return [candidate(aim.low[0] + self.miss, aim)] * count
 
 
 def ys(attempts: list[Attempt]) -> list[float]:
@@ -52,7 +53,7 @@ def test_designs_within_the_tolerance_are_not_tried_again() -> None:
 def test_misses_are_corrected_until_all_hit() -> None:
     model = Model(0.05)
     found = verify([candidate(0.65)] * 8, model, simulate, TARGET, 10, 0.003, REACH)
-    assert max(abs(y - TARGET) for y in ys(found.attempts)) <= 0.003
+    assert max(abs(y - 0.6) for y in ys(found.attempts)) <= 0.003
     assert found.simulations < 80
     assert model.aims[0] < TARGET
     assert model.aims == sorted(model.aims, reverse=True)
@@ -77,5 +78,18 @@ def test_failed_simulations_are_the_last_to_be_kept() -> None:
 
 def test_an_aim_does_not_leave_the_reach_by_much() -> None:
     attempts = [Attempt(candidate(0.9), {"y": 0.9})] * 100
-    assert corrected_aim(attempts, 0.41, REACH) == pytest.approx(0.3)
-    assert corrected_aim([], 0.5, REACH) == 0.5
+    assert corrected_aim(attempts, Target.of(0.41), REACH).number == pytest.approx(0.3)
+    assert corrected_aim([], Target.of(0.5), REACH) == Target.of(0.5)
+
+
+def test_of_several_properties_each_is_corrected_and_a_range_where_it_was_missed() -> None:
+    reach, target = Target((0.2, 0.2), (0.8, 0.8)), Target.parse("0.5,0.6..")
+    picture = np.zeros((1, 1), np.uint8)
+    tried = [
+        Attempt(Candidate(picture, None, np.nan, np.nan, 0, target), {"y": np.array(y)})
+        for y in ([0.6, 0.5], [0.6, 0.9])
+    ]
+    aim = corrected_aim(tried, target, reach)
+    assert aim.low == pytest.approx((0.5 - 0.2 / 5, 0.6 + 0.1 / 5))
+    assert aim.high[1] == np.inf
+    assert tried[1].distance(target) < tried[0].distance(target)

@@ -15,6 +15,7 @@ from campaign.report.composed import (
 )
 from campaign.report.pieces import Pieces
 from campaign.spec.campaign import Spec
+from ganmdn.targets import Target
 from results.figures.gallery import BestDesign, MethodDesigns
 from results.figures.morphology import ImageSet
 from results.figures.targets import SearchHistory
@@ -32,7 +33,7 @@ def spec(make_spec: Callable[..., Spec]) -> Spec:
 
 
 def row(dataset: str, method: str, target: float) -> TableRow:
-    return TableRow(dataset, method, target, 1.0, None, None, 1.0, 3)
+    return TableRow(dataset, method, Target.of(target), 1.0, None, None, 1.0, 3)
 
 
 def test_rows_follow_the_spec_and_hold_the_truncation_of_their_data_set(spec: Spec) -> None:
@@ -47,7 +48,7 @@ def test_rows_follow_the_spec_and_hold_the_truncation_of_their_data_set(spec: Sp
         reach,
     ]
     rows = table_rows(Pieces(given), spec)
-    assert [(each.dataset, each.method, each.target) for each in rows] == [
+    assert [(each.dataset, each.method, each.target.number) for each in rows] == [
         ("data-i", "pca-mdn", 0.6),
         ("data-i", "pca-mdn", 0.7),
         ("data-i", "bayesian-optimization", 0.6),
@@ -88,7 +89,7 @@ def test_the_papers_figures_stand_beside_its_own_data_sets_and_property(
 
 def test_predicted_intervals_are_told_where_a_method_makes_some() -> None:
     honest = replace(row("data-i", "forward-search", 0.6), designs=30, failed=10, within_interval=0.9)
-    other = replace(honest, target=0.7, failed=0, within_interval=0.3)
+    other = replace(honest, target=Target.of(0.7), failed=0, within_interval=0.3)
     (table,) = interval_table([row("data-i", "gan-mdn", 0.6), honest, other])
     assert table.rows == (
         ("data-i", "forward-search", "0.6", "20", "90 %"),
@@ -100,7 +101,7 @@ def test_predicted_intervals_are_told_where_a_method_makes_some() -> None:
 
 
 def test_the_gallery_shows_examples_of_data_sets_alone(spec: Spec) -> None:
-    best = tuple(BestDesign(target, IMAGES[0], target) for target in spec.targets)
+    best = tuple(BestDesign(target, IMAGES[0], target.low) for target in spec.targets)
     sets = [ImageSet("microstructures", IMAGES), ImageSet("data-i, generated", IMAGES, "data-i")]
     (picture,) = gallery_picture(Pieces([*sets, MethodDesigns("data-i", "gan-mdn", best)]), spec)
     assert len(picture.figure.axes[0].images) == 2 * len(spec.targets)

@@ -407,7 +407,8 @@ MISTAKES = [
     (
         "property: total",
         "property: films",
-        "32:13: physics.property: must be 'total' or the name of a layer, got 'films'; did you mean 'film'?",
+        "32:13: physics.property: must be 'total', 'reflection', 'transmission' or the name of a layer, got 'films'; "
+        "did you mean 'film'?",
     ),
     (
         "solver: transfer",

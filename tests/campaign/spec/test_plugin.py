@@ -181,7 +181,7 @@ def test_their_code_and_version_are_in_the_key(site: Path) -> None:
 def test_the_example_conforms(package: Path, tmp_path: Path) -> None:
     done = python("-m", "pytest", "-q", "-p", "no:cacheprovider", EXAMPLE / "tests", site=package, folder=tmp_path)
     assert "3 passed" in done.stdout or "100%" in done.stdout, done.stdout
-    assert done.returncode == 0
+    assert done.returncode == 0, done.stdout
 
 
 class Odd(SimulatorConfig):

@@ -45,8 +45,8 @@ def test_every_simulation_counts_for_every_target_and_its_cost_is_shared(finishe
     pieces = list(stages[0].descriptor.report(stages, results))
     rows = [piece for piece in pieces if isinstance(piece, TableRow)]
     y = SimulationStore.open(results.folder(NAME) / STORE).read("y")["y"]
-    assert [row.target for row in rows] == [0.6, 0.7]
+    assert [row.target.number for row in rows] == [0.6, 0.7]
     for row, history in zip(rows, [piece for piece in pieces if isinstance(piece, SearchHistory)], strict=True):
         assert (row.designs, row.labels, row.label_equivalents) == (8, 5, 1.5)
-        np.testing.assert_allclose(history.rep[5:], 100 * np.abs(y - row.target) / row.target)
+        np.testing.assert_allclose(history.rep[5:], 100 * row.target.relative_error(y))
         assert row.minimum_rep == np.nanmin(history.rep)

@@ -8,6 +8,7 @@ import numpy as np
 from campaign.plan.finished import StageResults
 from campaign.stages.labels import STORE, read_labels
 from campaign.stages.simulator import Simulator
+from ganmdn.targets import Target
 from results.designs.design_set import DesignSet
 from results.store import SimulationStore
 
@@ -24,12 +25,14 @@ def test_labels_are_what_the_simulator_says_of_the_latents_images(finished: tupl
 def test_targets_outside_of_labels_that_are_there_are_warned_of(finished: tuple[StageResults, Path]) -> None:
     results, _ = finished
     y = read_labels(results.folder("labels/data-ii") / STORE)["y"]
-    inside, outside = float(np.median(y)), float(y.max()) + 0.01
+    inside, outside = map(Target.of, (np.median(y), y.max() + 0.01))
     spec = results.spec.model_copy(update={"targets": (inside, outside)})
     asked = StageResults(replace(results.pipeline, spec=spec), results.cache)
     stage = results.pipeline["labels/data-ii"]
     (warning,) = stage.descriptor.warnings([stage], asked)
-    assert warning == f"Target {outside} lies outside the labels of data-ii, {y.min():.3f} to {y.max():.3f}."
+    assert warning == (
+        f"Target {outside} lies outside the labels of data-ii, in absorption {y.min():.3f} to {y.max():.3f}."
+    )
     nothing = StageResults(
         replace(results.pipeline, spec=spec.model_copy(update={"targets": (inside,)})), results.cache
     )

@@ -114,9 +114,9 @@ def test_repeats_of_a_search_are_one_row_and_a_line_of_pictures_each(repeated: S
     assert row.minimum_rep == pytest.approx(min(best))
     assert (row.designs, row.seeds, row.simulations) == (16, (1, 2), 3)
     (designs,) = [piece for piece in pieces if isinstance(piece, MethodDesigns)]
-    assert [design.target for design in designs.designs] == [0.6, 0.7]
+    assert [design.target.number for design in designs.designs] == [0.6, 0.7]
     histories = [piece for piece in pieces if isinstance(piece, SearchHistory)]
-    assert [(each.dataset, each.target) for each in histories] == [
+    assert [(each.dataset, each.target.number) for each in histories] == [
         ("data-ii", 0.6),
         ("data-ii, repeat 2", 0.6),
         ("data-ii", 0.7),

@@ -46,6 +46,24 @@ def test_the_wanted_property_may_be_one_layer(make_spec: MakeSpec, images: np.nd
     assert row["y"] == row["layer_absorption"][1] != row["absorption"]
 
 
+@pytest.mark.parametrize("name", ["reflection", "transmission"])
+def test_the_wanted_property_may_be_where_the_light_goes(make_spec: MakeSpec, images: np.ndarray, name: str) -> None:
+    simulator = simulator_of(make_spec(**{"physics.property": name, "physics.substrate": "air"}))
+    row = simulator.row(images[0])
+    assert simulator.property_names == (name,)
+    assert row["y"] == row[name] > 0.01
+
+
+def test_the_wanted_property_may_be_at_some_of_the_wavelengths(make_spec: MakeSpec, images: np.ndarray) -> None:
+    wanted = {"of": "reflection", "wavelength_nm": [900, 980]}
+    stack = {"physics.wavelength_nm": [900, 940, 980]}
+    row = simulator_of(make_spec(**stack, **{"physics.property": wanted})).row(images[0])
+    whole = simulator_of(make_spec(**stack, **{"physics.property": "reflection"})).row(images[0])
+    np.testing.assert_array_equal(row["spectrum"], whole["spectrum"])
+    assert row["y"] == pytest.approx((whole["spectrum"][0] + whole["spectrum"][2]) / 2, rel=1e-15)
+    assert whole["y"] == whole["spectrum"].mean()
+
+
 def test_white_pixels_are_the_white_material(make_spec: MakeSpec) -> None:
     """All white is a layer of air: the same as a stack that is only the film."""
     spec = make_spec()

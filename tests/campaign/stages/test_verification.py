@@ -17,7 +17,7 @@ def test_the_report_takes_rows_the_best_designs_and_where_all_landed(finished: t
     stages = [stage for stage in results.pipeline.stages if stage.kind == "verification"]
     pieces = list(stages[0].descriptor.report(stages, results))
     rows = [piece for piece in pieces if isinstance(piece, TableRow)]
-    assert [(row.method, row.target) for row in rows[:2]] == [("gan-mdn", 0.6), ("gan-mdn", 0.7)]
+    assert [(row.method, row.target.number) for row in rows[:2]] == [("gan-mdn", 0.6), ("gan-mdn", 0.7)]
     columns = SimulationStore.open(results.folder("verification/gan-mdn/data-ii") / "designs.zarr").read("y", "target")
     own = columns["y"][columns["target"] == 0.6]
     assert rows[0].minimum_rep == 100 * np.min(np.abs(own - 0.6) / 0.6)
@@ -30,7 +30,7 @@ def test_the_report_takes_rows_the_best_designs_and_where_all_landed(finished: t
 def test_repeats_are_one_row_over_the_designs_of_all(repeated: StageResults) -> None:
     stages = [stage for stage in repeated.pipeline.stages if stage.kind == "verification"]
     pieces = list(stages[0].descriptor.report(stages, repeated))
-    rows = {(row.method, row.target): row for row in pieces if isinstance(row, TableRow)}
+    rows = {(row.method, row.target.number): row for row in pieces if isinstance(row, TableRow)}
     row = rows["gan-mdn", 0.6]
     names = [f"gan-mdn/data-ii{mark}" for mark in ("", "@repeat-2")]
     stores = [SimulationStore.open(repeated.folder(f"verification/{name}") / "designs.zarr") for name in names]

@@ -11,7 +11,8 @@ NAN = float("nan")
 def design(number: int, **numbers: float) -> SheetDesign:
     image = (np.random.default_rng(number).random((32, 32)) < 0.4).astype(np.uint8)
     known = {"predicted": NAN, "half_width": NAN, "simulated": NAN, "rep": NAN} | numbers
-    return SheetDesign(image, number, **known)
+    rep = known.pop("rep")
+    return SheetDesign(image, number, **{name: (value,) for name, value in known.items()}, rep=rep)
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,12 @@ def design(number: int, **numbers: float) -> SheetDesign:
 )
 def test_a_caption_says_what_is_known_and_what_is_not(numbers: dict[str, float], caption: str) -> None:
     assert design(0, **numbers).caption() == caption
+
+
+def test_of_several_properties_all_stand_in_the_caption() -> None:
+    picture = design(0).image
+    told = SheetDesign(picture, 0, (0.31, 0.92), (0.02, 0.0), (0.3, 0.95), 1.5)
+    assert told.caption() == "predicted 0.31 ± 0.02, 0.92\nsimulated 0.30, 0.95 (1.50 %)"
 
 
 def test_every_design_is_drawn_with_its_caption_below_its_target() -> None:

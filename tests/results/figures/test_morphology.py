@@ -42,11 +42,15 @@ def test_sets_of_different_size_are_compared_as_shares() -> None:
 
 def test_failed_labels_are_left_out_and_targets_marked() -> None:
     y = np.array([0.6, np.nan, 0.65, 0.7])
-    figure = label_distribution([LabelDistribution("data-i", y, np.array([0.4, 0.5, 0.5, 0.6]))], targets=(0.55, 0.75))
+    distribution = LabelDistribution(
+        "data-i", y, np.array([0.4, 0.5, 0.5, 0.6]), "transmission (fraction)", (0.55, 0.75)
+    )
+    figure = label_distribution([distribution])
     histogram, scatter = figure.axes
     assert histogram.get_title(loc="left") == "data-i · 3 simulated images"
     assert sum(bar.get_height() for bar in histogram.patches) == 3
     assert [line.get_xdata()[0] for line in histogram.lines] == [0.55, 0.75]
+    assert histogram.get_xlabel() == scatter.get_ylabel() == "simulated transmission (fraction)"
     np.testing.assert_array_equal(scatter.collections[0].get_offsets(), [[0.4, 0.6], [0.5, 0.65], [0.6, 0.7]])
 
 
@@ -54,4 +58,4 @@ def test_nothing_to_draw_is_an_error() -> None:
     with pytest.raises(ValueError, match="morphology_statistics needs at least one set of images"):
         morphology_statistics([])
     with pytest.raises(ValueError, match="label_distribution needs at least one data set"):
-        label_distribution([], targets=())
+        label_distribution([])
