@@ -59,8 +59,8 @@ def validate_physics(
 ) -> Agreement:
     """Simulate images (n, H, W) with so many diffraction orders, and compare y with the published one (n,).
 
-    Simulations that fail count in ``failed`` and in nothing else; ValueError if all do, or y is several numbers. ``progress(done, total)`` is
-    called after each.
+    Simulations that fail count in ``failed`` and in nothing else; ValueError if all do, or y is several numbers.
+    ``progress(done, total)`` is called after each.
     """
     from campaign.stages.simulator import Simulator
 
