@@ -17,6 +17,8 @@ from ganmdn.limits import LEAST_BATCH, check_mdn_split, held_out
 from ganmdn.session import TrainingSession
 from ganmdn.targets import Target
 
+NEAREST = 40  # labels that stand for a range, where no more lie within
+
 Labels = tuple[Tensor, Tensor]  # y (n,) or (n, D), and targets (n, M)
 
 
@@ -108,7 +110,7 @@ def conditions(
     """The properties to ask a network for: (1,) or (1, D) for values, ``count`` rows where a range is wanted.
 
     p(targets | range) is the mean of p(targets | y) over what the network knows of the range: each row is one of the
-    ``count`` labels nearest to it or of all within, drawn at random, moved to the nearest point of the range.
+    labels within, or of the ``NEAREST`` to it, drawn at random and moved to the nearest point of the range.
 
     Raises
     ------
@@ -123,7 +125,7 @@ def conditions(
         raise ValueError(f"target must be a value for a network whose labels are not known, got {target}")
     known = network.known.numpy()
     distance = target.distance(known)
-    pool = np.flatnonzero(distance <= np.sort(distance)[min(count, len(distance)) - 1])
+    pool = np.flatnonzero(distance <= np.sort(distance)[min(NEAREST, len(distance)) - 1])
     rng = np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, 0)))
     return target.nearest(known[rng.choice(pool, count, replace=len(pool) < count)])
 

@@ -221,8 +221,9 @@ class _Moves:
         near = np.argsort(usable, kind="stable")[: NEIGHBOURS * z.size + 1]
         offsets = (self._z[near] - z).reshape(len(near), -1)
         slope = np.linalg.lstsq(np.column_stack([offsets, np.ones(len(near))]), self._y[near], rcond=None)[0][:-1]
-        if slope.ndim == 2:  # of several properties, (M, D)
-            step = np.linalg.pinv(slope.T) @ np.asarray(missing)
+        if slope.ndim == 2:  # of several properties, (M, D): those that are where they should be are left free
+            wrong = np.asarray(missing) != 0
+            step = np.linalg.pinv(slope[:, wrong].T) @ np.asarray(missing)[wrong]
         else:
             step = slope * missing / max(slope @ slope, float(np.finfo(np.float64).tiny))
         longest = LONGEST_STEP * np.sqrt(z.size)

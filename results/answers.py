@@ -14,6 +14,7 @@ import numpy as np
 
 from results.expression import QueryError
 from results.files import atomic_path, write_atomically
+from results.layout import numbered
 from results.query import Answer
 from results.store import SimulationStore
 
@@ -86,7 +87,8 @@ def draw_images(answer: Answer, stores: Mapping[str, SimulationStore], path: Pat
     if not len(answer):
         raise QueryError(f"no row was found, so that {path} has nothing to show")
     sections: dict[str, list[FoundImage]] = {}
-    names = [name for name in CAPTIONS if name in answer.columns] or list(answer.columns)[1:3]
+    known = [[name] if name in answer.columns else numbered(name, len(answer.columns)) for name in CAPTIONS]
+    names = [name for each in known for name in each if name in answer.columns] or list(answer.columns)[1:3]
     for place in range(min(len(answer), MOST_ON_A_SHEET)):
         name, row = answer.stores[answer.store[place]], int(answer.sim[place])
         facts = {each: answer.columns[each][place] for each in names}

@@ -59,11 +59,13 @@ def validate_physics(
 ) -> Agreement:
     """Simulate images (n, H, W) with so many diffraction orders, and compare y with the published one (n,).
 
-    Simulations that fail count in ``failed`` and in nothing else; ValueError if all do. ``progress(done, total)`` is
-    called after each.
+    Simulations that fail count in ``failed`` and in nothing else; ValueError if all do, or y is several numbers.
+    ``progress(done, total)`` is called after each.
     """
     from campaign.stages.simulator import Simulator
 
+    if len(names := [each.name for each in physics.properties()]) > 1:
+        raise ValueError(f"physics.property must be one, as that of published pairs is, got {', '.join(names)}")
     simulator = Simulator.from_config(optics_of(physics, orders, images.shape[-1]))
     rows = []
     for image in images:

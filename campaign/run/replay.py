@@ -88,7 +88,8 @@ def _row(store: SimulationStore, row: int) -> tuple[dict[str, Any], dict[str, An
     inputs = ["image", *store.layout.inputs, *(["z"] if store.layout.latent_shape is not None else [])]
     if store.is_finished or store.is_done(row // store.rows_per_unit):
         columns = {name: column[0] for name, column in store.read(rows=slice(row, row + 1)).items()}
-        recorded = {name: columns[name] for name in ("y", "error_class", "error_message", "seconds")}
+        outcome = store.read("y", "error_class", "error_message", "seconds", rows=slice(row, row + 1))
+        recorded = {name: column[0] for name, column in outcome.items()}
         recorded["status"] = Status(int(columns["status"])).name.lower()
         return {name: columns[name] for name in inputs}, recorded
     designs = store.attributes.get(DESIGNS_ATTRIBUTE)

@@ -112,7 +112,7 @@ def property_violations(
             rule = f"must be {', '.join(map(repr, QUANTITIES))} or the name of a layer"
             yield Violation(place, rule, suggestion(block.of, names))
         chosen = block.wavelengths_nm(known)
-        for position, wavelength in enumerate(chosen):
+        for position, wavelength in enumerate(chosen if block.wavelength_nm is not None else ()):
             place = (*at, "wavelength_nm", *((position,) if isinstance(block.wavelength_nm, tuple) else ()))
             if wavelength not in known:
                 listed = ", ".join(f"{each:g}" for each in known)

@@ -169,7 +169,9 @@ def test_other_refusals_name_the_argument() -> None:
     seed = np.random.SeedSequence(0)
     with pytest.raises(ValueError, match="batch_size 64 for 60 labels of which 6 are held out"):
         fit_mdn(y, z, QUICK, seed)
-    with pytest.raises(ValueError, match=r"y must have shape \(n,\) and targets \(n, M\), got \(60,\) and \(60,\)"):
+    with pytest.raises(
+        ValueError, match=r"y must have shape \(n,\) or \(n, D\) and targets \(n, M\), got \(60,\) and \(60,\)"
+    ):
         fit_mdn(y, z[:, 0], QUICK, seed)
     with pytest.raises(ValueError, match="batch_size must be at least 2 for batch norm, got 1"):
         MdnTraining(batch_size=1)

@@ -93,7 +93,7 @@ def test_a_connected_phase_is_one_piece() -> None:
 
 
 def test_too_few_that_can_be_written_are_told() -> None:
-    with pytest.raises(NotWritableError, match=r"^only 0 of 100 proposals for 0.2 can be made so; ask for fewer"):
+    with pytest.raises(NotWritableError, match=r"^only 0 of 100 proposals for 0.20 can be made so; ask for fewer"):
         source(Sampler(), connected="white").take_all(2, Target.of(0.2))
 
 

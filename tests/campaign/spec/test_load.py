@@ -97,7 +97,7 @@ MISTAKES = [
         "  wavelength_nm: 980\n",
         "",
         "20:1: physics.wavelength_nm: is missing; add 'wavelength_nm: ...', vacuum wavelength, "
-        "or a list of them over which y is the mean",
+        "or a list of them, over which y is the mean unless property says otherwise",
     ),
     (
         "image_px: 96, ",
@@ -546,7 +546,7 @@ def test_valid_spec_loads_with_every_block(in_folder: Path) -> None:
     assert [type(method) for method in spec.methods][::2] == [GanMdnBlock, BayesianOptimizationBlock]
     assert spec.tune is not None
     assert spec.tune.learning_rate.low == 1e-3
-    assert spec.targets == (0.55, 0.65)
+    assert [target.number for target in spec.targets] == [0.55, 0.65]
 
 
 @pytest.mark.parametrize(("old", "new", "lines"), MISTAKES, ids=[row[1][:40] or f"no {row[0]}" for row in MISTAKES])
