@@ -92,7 +92,9 @@ def writing() -> Iterator[None]:
     except OSError as error:
         if error.strerror is None or error.filename is None:
             raise
-        complain(f"{error.filename}: {error.strerror}; name a place that you may read and write")
+        path = Path(error.filename)
+        shown = path.parent if path.name.startswith(".") else path  # a file on its way has a name of its own
+        complain(f"{shown}: {error.strerror}; name a place that you may read and write")
 
 
 def print_json(value: Any) -> None:

@@ -27,6 +27,7 @@ from campaign.cli.options import (
     located_errors,
     open_campaign,
     print_json,
+    writing,
 )
 from campaign.record.display import display, format_seconds
 from campaign.record.run_folder import DamagedRunError
@@ -91,7 +92,8 @@ def rerun(
     with ctrl_c():
         campaign = _frozen(run, profile)
         try:
-            api.ask_again(campaign, stage)
+            with writing():
+                api.ask_again(campaign, stage)
         except (api.UnknownStageError, api.RunBusyError) as error:
             if isinstance(error, api.UnknownStageError):
                 complain(str(error))

@@ -128,7 +128,7 @@ def _cut(text: str) -> str:
 def run_table(status: RunStatus) -> Group:
     """One run, stage by stage."""
     now = time.time()
-    return Group(Text(status_head(status, now)), status_table(status, now))
+    return Group(Text(status_head(status, now)), *([status_table(status, now)] if status.stages else []))
 
 
 def agreement_table(found: Mapping[str, Agreement]) -> Table:

@@ -179,10 +179,11 @@ def status_line(status: RunStatus, now: float) -> str:
 def status_table(status: RunStatus, now: float, most: int | None = None) -> Table:
     """A run as a table: one line a stage; with more than ``most`` stages, only those that run or failed."""
     table = Table(box=None, padding=(0, 1), header_style="dim")
-    for title in ("", "stage"):
-        table.add_column(title, no_wrap=True)
-    for title in ("progress", "rate", "time", "memory", "left"):
-        table.add_column(title, justify="right", no_wrap=True, min_width=len(title))
+    table.add_column("", no_wrap=True)
+    table.add_column("stage", overflow="fold", min_width=len("stage"))  # names and progress give way, figures do not
+    table.add_column("progress", justify="right", min_width=len("progress"))
+    for title in ("rate", "time", "memory", "left"):
+        table.add_column(title, justify="right", no_wrap=True)
     shown = status.stages
     if most is not None and len(shown) > most:
         shown = {name: stage for name, stage in shown.items() if stage.state in {"running", "failed", "interrupted"}}

@@ -74,6 +74,7 @@ TOP_KEYS = (
     "campaign, seed, datasets, latent, generator, physics, labels, mdn, methods, tune, targets, designs_per_target, "
     "repeats"
 )
+METHOD_KEYS = "kind, name, datasets, repeats, verify"
 NEWER = "; a spec for a newer version of this program needs that version"
 
 # what stands in VALID, what stands there instead, the lines that must be printed (each after "spec.yaml:")
@@ -134,8 +135,7 @@ MISTAKES = [
     (
         "  - pca-mdn",
         "  - {kind: pca-mdn, width: 4}",
-        "40:21: methods[1].width: is not a known key, got 'width'; known: kind, name, datasets, repeats, verify"
-        + NEWER,
+        f"40:21: methods[1].width: is not a known key, got 'width'; known: {METHOD_KEYS}{NEWER}",
     ),
     (
         "  - pca-mdn",
