@@ -237,11 +237,18 @@ def rewrite_report(run_folder: Path) -> Path:
 
 
 def table(run_folder: Path) -> RenderableType:
-    """The finished run's Table 1 for the terminal, with what could be reached and whether it is good."""
-    from results.table_csv import from_csv
-    from results.table_formats import to_rich
+    """The finished run's Table 1 for the terminal, with what could be reached and whether it is good.
 
-    return to_rich(from_csv((run_folder / "tables" / "table1.csv").read_text(encoding="utf-8")))
+    Without methods what could be reached alone.
+    """
+    from results.table_csv import from_csv
+    from results.table_formats import reach_to_rich, to_rich
+    from results.table_json import from_json
+
+    csv = run_folder / "tables" / "table1.csv"
+    if not csv.is_file() and csv.with_suffix(".json").is_file():  # of a campaign without methods
+        return reach_to_rich(from_json(csv.with_suffix(".json").read_text(encoding="utf-8")))
+    return to_rich(from_csv(csv.read_text(encoding="utf-8")))
 
 
 def warnings(run_folder: Path) -> tuple[str, ...]:
@@ -249,7 +256,10 @@ def warnings(run_folder: Path) -> tuple[str, ...]:
     from results.table_csv import from_csv
     from results.verdict import verdict
 
-    rows = from_csv((run_folder / "tables" / "table1.csv").read_text(encoding="utf-8"))
+    csv = run_folder / "tables" / "table1.csv"
+    if not csv.is_file() and csv.with_suffix(".json").is_file():  # of a campaign without methods
+        return ()
+    rows = from_csv(csv.read_text(encoding="utf-8"))
     reaches = {row.dataset: row.reach for row in rows if row.reach is not None}
     return verdict(rows, list(reaches.values())).warnings
 

@@ -14,6 +14,7 @@ from results.files import write_atomically
 from results.reach import Reach, format_target
 from results.table_columns import Column, caption, columns, explanations, narrow_columns
 from results.table_csv import to_csv
+from results.table_json import JsonTable
 from results.table_lines import Line, MethodGroup, method_groups
 from results.tables import TableRow
 from results.verdict import verdict
@@ -88,6 +89,30 @@ def to_rich(rows: Sequence[TableRow]) -> RichGroup:
     parts.append(Text(" ".join(["REPs in %.", *explanations(rows)]), style="dim"))
     parts.append(Text(f"\n{judged.opening} {' '.join(judged.best)}"))
     parts += [Text(f"! {each}", style="red") for each in judged.warnings]
+    return RichGroup(*parts)
+
+
+def reach_to_rich(table: JsonTable) -> RichGroup:
+    """What the labels of a campaign without methods reach, for the terminal."""
+    parts: list[Text | RichTable] = []
+    for dataset, reach in table.reach.items():
+        if reach.lowest is None or reach.highest is None:
+            parts.append(Text(f"No label of {dataset} is known."))
+            continue
+        spread, change = reach.standard_deviation or 0.0, table.truncation[dataset].mean_change
+        moved = f"; more orders move them by {change:.4f} on average" if change is not None else ""
+        parts.append(
+            Text(
+                f"The labels of {dataset} reach from {reach.lowest:.3f} to {reach.highest:.3f} (standard deviation "
+                f"{spread:.4f}){moved}."
+            )
+        )
+        grid = RichTable("target", "labels within 1 %", "", box=box.SIMPLE_HEAD)
+        for target, share in reach.share_within_1_percent.items():
+            outside = "" if reach.lowest <= float(target) <= reach.highest else "outside the labels"
+            grid.add_row(target, "" if share is None else f"{100 * share:.1f} %", Text(outside, style="red"))
+        parts.append(grid)
+    parts.append(Text("No method was asked for; the report shows the labels and the images behind them."))
     return RichGroup(*parts)
 
 
