@@ -22,7 +22,7 @@ from campaign.record.liveness import Follower, run_status
 from campaign.record.needs import DiskUsage, Unneeded
 from campaign.record.run_folder import DEFAULT_RUNS, find_runs, latest_spec
 from campaign.record.status import RunStatus
-from campaign.review.finished_run import NotFinishedError, cell_names, finished_results, read_table
+from campaign.review.finished_run import TABLE_FILE, NotFinishedError, cell_names, finished_results, read_table
 from campaign.run.campaign import Campaign, CodeChangedError, UnknownStageError, frozen_campaign
 from campaign.run.check_store import StoreBusyError, check_store
 from campaign.run.drive import FinishedRun, drive
@@ -284,9 +284,15 @@ def rewrite_report(run_folder: Path, *, pdf: bool = False) -> Path:
 
 
 def table(run_folder: Path) -> RenderableType:
-    """The finished run's Table 1 for the terminal, with what could be reached and whether it is good."""
-    from results.table_formats import to_rich
+    """The finished run's Table 1 for the terminal, with what could be reached and whether it is good.
 
+    Without methods what could be reached alone.
+    """
+    from results.table_formats import reach_to_rich, to_rich
+    from results.table_json import from_json
+
+    if _has_no_methods(run_folder):
+        return reach_to_rich(from_json((run_folder / TABLE_FILE).read_text(encoding="utf-8")))
     return to_rich(_table_rows(run_folder))
 
 
@@ -294,9 +300,17 @@ def warnings(run_folder: Path) -> tuple[str, ...]:
     """What is held against the result of a finished run, a sentence or two each; see ``results.verdict``."""
     from results.verdict import verdict
 
+    if _has_no_methods(run_folder):
+        return ()
     rows = _table_rows(run_folder)
     reaches = {row.dataset: row.reach for row in rows if row.reach is not None}
     return verdict(rows, list(reaches.values())).warnings
+
+
+def _has_no_methods(run_folder: Path) -> bool:
+    """Whether a finished run was of a campaign without methods, whose table has no rows."""
+    table_file = run_folder / TABLE_FILE
+    return table_file.is_file() and not table_file.with_suffix(".csv").is_file()
 
 
 def _table_rows(run_folder: Path) -> list[TableRow]:

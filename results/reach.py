@@ -71,10 +71,17 @@ class Reach:
         """What the labels hold for one of the targets."""
         return next((each for each in self.targets if each.target == target), None)
 
-    def is_outside(self, target: Wanted) -> bool:
-        """Whether of a property all that is wanted lies below the lowest label or above the highest."""
-        bounds = zip(target.low, target.high, self.lowest, self.highest, strict=bool(self.lowest))
-        return any(high < lowest or low > highest for low, high, lowest, highest in bounds)
+    def is_outside(self, target: Wanted, margin: float = 0.0) -> bool:
+        """Whether of a property all that is wanted lies below the lowest label or above the highest.
+
+        By more than ``margin`` standard deviations of the labels.
+        """
+        spans = zip(self.lowest, self.highest, self.standard_deviation, strict=True)
+        bounds = zip(target.low, target.high, spans, strict=bool(self.lowest))
+        return any(
+            high < lowest - margin * deviation or low > highest + margin * deviation
+            for low, high, (lowest, highest, deviation) in bounds
+        )
 
     @property
     def outside(self) -> tuple[Wanted, ...]:
@@ -85,9 +92,15 @@ class Reach:
         """Range and standard deviation in words."""
         if not self.lowest:
             return f"No label of {self.dataset} is known."
+        return f"The {self.labels:,} labels of {self.dataset} reach {self.spans()}."
+
+    def spans(self) -> str:
+        """Where the labels lie, property by property."""
         spans = zip(self._named(), self.lowest, self.highest, self.standard_deviation, strict=True)
-        parts = [f"{name}from {low:.3f} to {high:.3f} (standard deviation {std:.4f})" for name, low, high, std in spans]
-        return f"The {self.labels:,} labels of {self.dataset} reach {', '.join(parts)}."
+        return ", ".join(
+            f"{name}from {low:.3f} to {high:.3f} (standard deviation {deviation:.4f})"
+            for name, low, high, deviation in spans
+        )
 
     def _named(self) -> list[str]:
         """What stands before the figures of each property."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 from rich import box
 from rich.console import Group as RichGroup
 from rich.table import Table as RichTable
@@ -15,9 +16,11 @@ from results.files import write_atomically
 from results.reach import Reach
 from results.table_columns import Column, caption, columns, explanations, narrow_columns
 from results.table_csv import to_csv
+from results.table_json import JsonTable
 from results.table_lines import Line, MethodGroup, method_groups
 from results.tables import TableRow
 from results.verdict import verdict
+from results.wanted import in_words
 
 LATEX_HEAD = r"""% needs \usepackage{booktabs,longtable}
 \begingroup
@@ -97,6 +100,28 @@ def to_rich(rows: Sequence[TableRow]) -> RichGroup:
     parts.append(Text(" ".join(["REPs in %.", *explanations(rows)]), style="dim"))
     parts.append(Text(f"\n{judged.opening} {' '.join(judged.best)}"))
     parts += [Text(f"! {each}", style="red") for each in judged.warnings]
+    return RichGroup(*parts)
+
+
+def reach_to_rich(table: JsonTable) -> RichGroup:
+    """What the labels of a campaign without methods reach, for the terminal."""
+    parts: list[Text | RichTable] = []
+    for dataset, reach in table.reach.items():
+        if reach.lowest is None or reach.highest is None:
+            parts.append(Text(f"No label of {dataset} is known."))
+            continue
+        spans = ((reach.lowest, 3), (reach.highest, 3), (reach.standard_deviation, 4))
+        low, high, deviation = (in_words(np.ravel(np.array(figures)).tolist(), decimals) for figures, decimals in spans)
+        change = table.truncation[dataset].mean_change
+        moved = f"; more orders move them by {change:.4f} on average" if change is not None else ""
+        reached = f"reach from {low} to {high} (standard deviation {deviation}){moved}."
+        parts.append(Text(f"The labels of {dataset} {reached}"))
+        grid = RichTable("target", "labels within 1 %", "", box=box.SIMPLE_HEAD)
+        for target, share in reach.share_within_1_percent.items():
+            outside = Text("outside the labels" if target in reach.outside else "", style="red")
+            grid.add_row(target, "" if share is None else f"{100 * share:.1f} %", outside)
+        parts.append(grid)
+    parts.append(Text("No method was asked for; the report shows the labels and the images behind them."))
     return RichGroup(*parts)
 
 

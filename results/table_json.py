@@ -85,6 +85,7 @@ class JsonReach(_Part):
     share_within_1_percent: dict[str, Share | None] = Field(
         description="share of the labels within 1 % of each target, by target as text (0.55, 0.6)"
     )
+    outside: tuple[str, ...] = Field(default=(), description="targets that lie outside the labels")
 
 
 class JsonTruncation(_Part):
@@ -193,6 +194,7 @@ def _reach(reach: Reach) -> JsonReach:
         highest=plain(reach.highest) if reach.highest else None,
         standard_deviation=plain(reach.standard_deviation) if reach.standard_deviation else None,
         share_within_1_percent={str(each.target): each.share_within_1_percent for each in reach.targets},
+        outside=tuple(map(str, reach.outside)),
     )
 
 

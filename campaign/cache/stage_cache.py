@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -141,9 +141,13 @@ class StageCache:
 
 
 class RecordIndex:
-    """Records of finished stages, each kind read once: what a plan looks things up in."""
+    """Records of finished stages, each kind read once: what a plan looks things up in.
 
-    def __init__(self, cache: StageCache) -> None:
+    ``timings`` are seconds of simulations that were tried here just now, by their effort; they come before records.
+    """
+
+    def __init__(self, cache: StageCache, timings: Sequence[tuple[Any, float]] = ()) -> None:
+        self.timings = timings
         self._cache = cache
         self._kinds: dict[str, list[StageRecord]] = {}
 

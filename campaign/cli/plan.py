@@ -38,13 +38,17 @@ def plan(
     spec: SpecFile,
     profile: ProfileFile = None,
     runs: Runs = api.DEFAULT_RUNS,
+    probe: Annotated[
+        int, typer.Option(help="simulate so many images of each data set first, here: reach, convergence, cost", min=0)
+    ] = 0,
     as_json: Json = False,
     style: Format = Style.TEXT,
 ) -> None:
     """Show what a submission would do: stages, simulations, cost, and what is cached. Writes nothing."""
     as_json = as_json or style is Style.JSON
     opened = open_campaign(spec, profile, runs, as_json)
-    made = replace(opened.plan(), warnings=opened.warnings())
+    probes = opened.probe(probe) if probe else ()
+    made = replace(opened.plan(probes), warnings=opened.warnings(probes))
     if as_json:
         print_json(made.to_dict())
     else:

@@ -65,6 +65,7 @@ def plan_table(plan: Plan) -> Group:
         + (" (~ not measured before)" if any(not stage.timed for stage in plan.stages) else ""),
         f"{plan.disk_bytes / 1e6:,.0f} MB in about {plan.files:,} files to be written",
         f"run folder: {plan.run_folder}",
+        *(f"trial: {each.sentence()}" for each in plan.probes),
         *([f"with parts of {', '.join(plan.packages)}"] if plan.packages else []),
     ]
     reasons = [f"{_some(names, len(plan.stages))}: {reason}" for reason, names in _by_reason(plan).items()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from campaign.plan.footprint import RUN, footprint
 from campaign.plan.kind import Stage
 from campaign.plan.memory import process_bytes
 from campaign.plan.pipeline import Pipeline
+from campaign.plan.probe import Probe
 from campaign.plan.why import Explanation, differences, nearest_result, summary
 from campaign.spec.campaign import Spec
 
@@ -90,6 +91,7 @@ class Plan:
     packages: tuple[str, ...] = ()  # that plug in, with their versions
     obstacles: tuple[Check, ...] = ()
     warnings: tuple[str, ...] = ()
+    probes: tuple[Probe, ...] = ()  # trial simulations, where they were asked for
 
     @property
     def simulations(self) -> int:
@@ -117,7 +119,14 @@ def run_folder_of(spec: Spec, key: str, runs: Path) -> Path:
     return runs / f"{spec.campaign}-{key[:8]}"
 
 
-def make_plan(pipeline: Pipeline, runs: Path, cache: StageCache, workers: int, rows_wanted: int | None = None) -> Plan:
+def make_plan(
+    pipeline: Pipeline,
+    runs: Path,
+    cache: StageCache,
+    workers: int,
+    rows_wanted: int | None = None,
+    probes: Sequence[Probe] = (),
+) -> Plan:
     """Plan a campaign; reads the cache, writes nothing.
 
     Parameters
@@ -132,8 +141,11 @@ def make_plan(pipeline: Pipeline, runs: Path, cache: StageCache, workers: int, r
         Cores that the run may use, for the wall time.
     rows_wanted
         Simulations that are to share a file, for the number of files; default: what suits each stage.
+    probes
+        Trial simulations, whose times count before those of earlier runs.
     """
-    spec, inquiry = pipeline.spec, Inquiry(pipeline, cache, runs)
+    timings = tuple(timing for each in probes for timing in each.timings)
+    spec, inquiry = pipeline.spec, Inquiry(pipeline, cache, runs, timings)
     stages = tuple(inquiry.planned(stage) for stage in pipeline.stages)
     left = [stage for stage in stages if stage.state != "cached"]
     room = footprint([pipeline[stage.name] for stage in left], lambda stage: inquiry.rows(stage, workers, rows_wanted))
@@ -149,6 +161,7 @@ def make_plan(pipeline: Pipeline, runs: Path, cache: StageCache, workers: int, r
         disk_bytes=room.size if left else 0,
         files=room.files if left else 0,
         simulation_bytes=max((_simulation_bytes(stage) for stage in left), default=0),
+        probes=tuple(probes),
         packages=tuple(f"{provider.package} {provider.version}" for provider in pipeline.providers),
     )
 
@@ -167,10 +180,12 @@ class _Found(NamedTuple):
 class Inquiry:
     """Asks the cache and earlier runs about the stages of one pipeline; reads each record once."""
 
-    def __init__(self, pipeline: Pipeline, cache: StageCache, runs: Path) -> None:
+    def __init__(
+        self, pipeline: Pipeline, cache: StageCache, runs: Path, timings: Sequence[tuple[Any, float]] = ()
+    ) -> None:
         self.pipeline = pipeline
         self.cache = cache
-        self._index = RecordIndex(cache)
+        self._index = RecordIndex(cache, timings)
         self._again = stages_again(run_folder_of(pipeline.spec, pipeline.key, runs))
         self._earlier = _keys_of_earlier_runs(pipeline.spec.campaign, runs)
 

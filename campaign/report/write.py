@@ -57,7 +57,8 @@ def write_report(
     rows, reaches, truncations = table_rows(pieces, spec), pieces.all(Reach), truncations_of(pieces)
     tables = folder / TABLES_FOLDER
     tables.mkdir(exist_ok=True)
-    write_tables(rows, tables)
+    if spec.methods:
+        write_tables(rows, tables)
     cost = (used.share, used.wall_seconds) if used else (None, None)
     write_atomically(tables / JSON_FILE, to_json(json_table(rows, reaches, truncations, *cost)))
     composed = (*gallery_picture(pieces, spec), *history_picture(pieces, spec), morphology_picture(pieces))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
@@ -14,6 +15,7 @@ from campaign.plan.footprint import Footprint
 from campaign.plan.obstacles import obstacles
 from campaign.plan.pipeline import Pipeline
 from campaign.plan.plan import Inquiry, Plan, make_plan
+from campaign.plan.probe import Probe
 from campaign.plan.why import Explanation
 from campaign.record.run_folder import DEFAULT_RUNS, SOURCE_FILE, Submission
 from campaign.spec.load import LoadedSpec, load_profile, load_spec
@@ -57,10 +59,10 @@ class Campaign:
         """Its stages, with keys by code and input files as they were when they were first asked for."""
         return Pipeline.of(self.loaded.spec, KINDS)
 
-    def plan(self) -> Plan:
+    def plan(self, probes: Sequence[Probe] = ()) -> Plan:
         """What a submission would do, and what would keep it from starting; writes nothing."""
-        profile = self.profile
-        plan = make_plan(self.pipeline, self.runs, self.cache, profile.planned_workers(), profile.rows_per_unit)
+        profile, workers = self.profile, self.profile.planned_workers()
+        plan = make_plan(self.pipeline, self.runs, self.cache, workers, profile.rows_per_unit, probes)
         if plan.is_cached:
             return plan
         room = Footprint(plan.disk_bytes, plan.files)
@@ -68,13 +70,21 @@ class Campaign:
         found = obstacles(profile, self.runs, self.cache.root, room, ranks, plan.simulation_bytes)
         return replace(plan, obstacles=found)
 
-    def warnings(self) -> tuple[str, ...]:
-        """What tells against running the spec as it stands: its numbers, and results of stages that are finished."""
+    def probe(self, count: int) -> tuple[Probe, ...]:
+        """So many trial simulations of every data set, in this process; writes nothing."""
+        from campaign.run.probe import probe
+
+        results = StageResults(self.pipeline, self.cache)
+        return tuple(probe(results, dataset, count) for dataset in self.loaded.spec.datasets)
+
+    def warnings(self, probes: Sequence[Probe] = ()) -> tuple[str, ...]:
+        """What tells against running the spec as it stands: its numbers, trials, and results of finished stages."""
         results = StageResults(self.pipeline, self.cache)
         done = [each for each in self.pipeline.stages if self.cache.has(each.kind, self.pipeline.keys[each.name])]
         by_kind = groupby(sorted(done, key=lambda each: each.kind), key=lambda each: each.descriptor)
         told = (told for kind, stages in by_kind for told in kind.warnings(list(stages), results))
-        return (*advice_on(self.loaded.spec), *told)
+        tried = (advice for each in probes for advice in each.advice(self.loaded.spec.targets))
+        return (*advice_on(self.loaded.spec), *tried, *told)
 
     def refuse_unknown(self, stage: str) -> None:
         """Raise ``UnknownStageError`` where the campaign has no stage of that name."""

@@ -41,8 +41,8 @@ class Spec(Model):
     physics: Physics
     labels: LabelsBlock = LabelsBlock()
     mdn: MdnTrainingBlock = MdnTrainingBlock()
-    methods: Annotated[tuple[Method, ...], Field(min_length=1)] = Field(
-        description="inverse methods to compare; a name alone takes the method's defaults"
+    methods: tuple[Method, ...] = Field(
+        description="inverse methods to compare; a name alone takes a method's defaults; [] for labels and reach alone"
     )
     tune: Tune | None = None
     targets: Annotated[tuple[WrittenTarget, ...], Field(min_length=1)] = Field(

@@ -145,8 +145,7 @@ def _spec_type(configs: tuple[type[PluginConfig], ...]) -> type[Spec]:
     if methods:
         union = Union[(*BUILT_IN_METHODS, *methods)]  # type: ignore[valid-type]
         method = Annotated[union, Field(discriminator="kind"), BeforeValidator(method_by_name)]
-        entries = Annotated[tuple[method, ...], Field(min_length=1)]  # type: ignore[valid-type]
-        changed["methods"] = (entries, Spec.model_fields["methods"])
+        changed["methods"] = (tuple[method, ...], Spec.model_fields["methods"])
     if simulators:
         tagged = [Annotated[config, Tag(_kind(config))] for config in (Physics, *simulators)]
         physics = Annotated[Union[tuple(tagged)], Discriminator(_physics_kind)]  # type: ignore[valid-type]  # noqa: UP007

@@ -43,7 +43,7 @@ def test_a_plan_shows_what_finished_stages_warn_of(
     tiny_spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warning = "Target 0.60 lies outside the labels of data-ii, 0.300 to 0.550."
-    monkeypatch.setattr(api.Campaign, "warnings", lambda opened: (warning,))
+    monkeypatch.setattr(api.Campaign, "warnings", lambda opened, probes: (warning,))
     shown = campaign("plan", tiny_spec, folder=tmp_path)
     assert shown.returncode == 0, shown.stderr
     assert f"warning: {warning}" in shown.stdout

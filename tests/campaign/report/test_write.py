@@ -8,9 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
+from campaign import api
 from campaign.plan.finished import StageResults
+from campaign.plan.pipeline import Pipeline
 from campaign.report.write import write_report
+from campaign.stages import KINDS
 from campaign.stages.labels import read_labels
 from ganmdn.targets import Target
 from results.files import write_json
@@ -82,3 +86,24 @@ def test_every_section_is_there_with_its_figures(folder: Path) -> None:
     ]  # fmt: skip
     assert "No simulation failed." in html
     assert "torch 2.13, ax not installed" in html
+
+
+def test_without_methods_there_are_labels_reach_and_figures(finished: Finished, tmp_path: Path) -> None:
+    results, _ = finished
+    spec = results.spec.model_copy(update={"methods": (), "tune": None})
+    pipeline = Pipeline.of(spec, KINDS)
+    kinds = {"microstructures", "generator", "latents", "labels", "truncation"}
+    assert {stage.kind for stage in pipeline.stages} == kinds
+    write_json(tmp_path / "provenance.json", {"git_sha": "3f2c1d", "gpu": None, "packages": {}})
+    (tmp_path / "spec.source.yaml").write_text("campaign: small\n")
+    report = write_report(tmp_path, pipeline, results.cache).read_text()
+    assert "No method was asked for." in report
+    assert "What could be reached" in report
+    assert "Table 1" not in report
+    assert [path.name for path in (tmp_path / "tables").iterdir()] == ["table1.json"]
+    assert (tmp_path / "figures" / "labels.png").is_file()
+    screen = Console(width=100)
+    with screen.capture() as capture:
+        screen.print(api.table(tmp_path))
+    assert "The labels of data-ii reach from " in capture.get()
+    assert api.warnings(tmp_path) == ()

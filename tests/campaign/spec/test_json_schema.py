@@ -64,7 +64,6 @@ def test_shipped_specs_are_accepted(path: Path) -> None:
         (["physics", "wavelength_nm"], 9.8e-7),
         (["physics", "numerics", "orders"], 0),
         (["methods"], ["authors-mdn"]),
-        (["methods"], []),
         (["targets"], [55]),
     ],
 )
