@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ganmdn.targets import Target
 from results.comparison import FIGURES, compare_tables
 from results.table_json import JsonRow, JsonTable, json_table
 from results.tables import TableRow
@@ -12,7 +13,7 @@ from results.tables import TableRow
 def row(method: str, target: float, mean: float | None, dataset: str = "data-ii") -> TableRow:
     interval = None if mean is None else (mean - 0.5, mean + 0.5)
     measures = (0.1 * target, mean, None if mean is None else 1.0, 0.03)
-    made = TableRow(dataset, method, target, *measures, designs=30, seeds=(1,), mean_rep_interval=interval)
+    made = TableRow(dataset, method, Target.of(target), *measures, designs=30, seeds=(1,), mean_rep_interval=interval)
     return replace(made, average_interval=interval)
 
 
