@@ -33,7 +33,7 @@ class ComparisonFormat(StrEnum):
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(help="folders of finished runs", metavar="RUN RUN…")],
+    runs: Annotated[list[Path], typer.Argument(help="folders of finished runs", metavar="RUN")],
     style: Annotated[ComparisonFormat, typer.Option("--format", help="how to tell it")] = ComparisonFormat.TEXT,
     output: Annotated[Path | None, typer.Option(help="file for it, in place of the screen")] = None,
 ) -> None:

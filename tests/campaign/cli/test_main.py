@@ -25,7 +25,7 @@ def test_help_names_every_command_of_the_program(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "campaign", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
     assert done.returncode == 0
-    for name in ("submit", "plan", "status", "query", "report", "schema", "doctor", "verify-authors", "import"):
+    for name in ("submit", "plan", "report", "doctor", "verify-authors", "import", "receipt", "compare", "bundle"):
         assert name in done.stdout
 
 

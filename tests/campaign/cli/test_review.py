@@ -131,8 +131,8 @@ def test_a_run_is_packed_and_its_archive_verified(own_run: Path, tmp_path: Path)
     archive.write_bytes(data.replace(b'"campaign": "small"', b'"campaign": "SMALL"', 1))
     changed = campaign("bundle", "verify", archive)
     assert changed.returncode == 1
-    assert changed.stderr.startswith(f"{archive}: spec.json: cannot be read (Bad CRC-32")
-    assert json.loads(campaign("bundle", "verify", archive, "--json").stdout)["wrong"].startswith("spec.json")
+    assert changed.stderr.startswith(f"{archive}: plan.json: cannot be read (Bad CRC-32")
+    assert json.loads(campaign("bundle", "verify", archive, "--json").stdout)["wrong"].startswith("plan.json")
 
 
 def test_an_archive_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
