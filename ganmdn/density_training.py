@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ganmdn.density_config import EarlyStopping
-from ganmdn.epochs import ALONE, EpochReport, check_workers, share_of, sum_over_workers, train_epochs
+from ganmdn.epochs import ALONE, EpochReport, check_workers, of_whole_batch, share_of, sum_over_workers, train_epochs
 from ganmdn.limits import LEAST_BATCH, check_mdn_split, held_out
 from ganmdn.session import TrainingSession
 from ganmdn.targets import Target
@@ -207,8 +207,7 @@ class _Descent(Generic[Network]):
             share = share_of(batch, session)
             loss = self._loss(self._train[0][share], self._train[1][share])
             self._optimizer.zero_grad()
-            # The mean over the workers is that over the batch, whose shares may differ by a row.
-            (loss * (len(share) * session.world_size / len(batch))).backward()
+            of_whole_batch(loss, share, batch, session).backward()
             self._optimizer.step()
             total += loss.detach() * len(share)
             rows += len(batch)

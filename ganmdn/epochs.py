@@ -144,6 +144,15 @@ def share_of(rows: Tensor, session: TrainingSession) -> Tensor:
     return rows[session.rank :: session.world_size]
 
 
+def of_whole_batch(loss: Tensor, share: Tensor, batch: Tensor, session: TrainingSession) -> Tensor:
+    """A share's mean loss, weighed so that the mean of its gradient over the workers is that of the whole batch.
+
+    Shares differ by a row where a batch does not split evenly.
+    """
+    weight = len(share) * session.world_size / len(batch)
+    return loss if weight == 1 else loss * weight
+
+
 class _Clock:
     """When the next report and the next checkpoint are due: by the first worker's clock, for all workers."""
 
@@ -156,6 +165,8 @@ class _Clock:
         """One of NOTHING, REPORT and CHECKPOINT."""
         self._asked = now = time.monotonic()
         due = CHECKPOINT if now >= self._checkpoint_at else REPORT if now >= self._report_at else NOTHING
+        if self._session.world_size == 1:
+            return due
         said = torch.tensor([float(due) if self._session.rank == 0 else 0.0], device=self._session.device)
         return int(sum_over_workers(said, self._session).item())
 

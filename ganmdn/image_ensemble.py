@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ganmdn.epochs import ALONE, check_workers, share_of, sum_over_workers, train_epochs
+from ganmdn.epochs import ALONE, check_workers, of_whole_batch, share_of, sum_over_workers, train_epochs
 from ganmdn.forward_config import EnsembleTraining, NetworkShape
 from ganmdn.image_network import SYMMETRIES, ImageNetwork, low_passed, turned
 from ganmdn.session import TrainingSession
@@ -172,12 +172,11 @@ class _Member:
             share = share_of(torch.arange(len(rows)), session)
             wanted = values[rows[share]].to(session.device)
             loss = functional.mse_loss(self._shared(moved[share].to(session.device)), wanted)
-            weight = len(share) / len(rows)
             self._optimiser.zero_grad()
-            (loss * (weight * session.world_size)).backward()
+            of_whole_batch(loss, share, rows, session).backward()
             self._optimiser.step()
             self._schedule.step()
-            last = loss.detach() * weight
+            last = loss.detach() * (len(share) / len(rows))
         return float(sum_over_workers(last, session))
 
     def state(self) -> dict[str, Any]:

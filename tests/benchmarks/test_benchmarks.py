@@ -128,3 +128,13 @@ def test_a_store_at_scale() -> None:
     assert figures["rows_found"] > 0
     assert figures["files"] > 20 * 8
     assert (figures["duckdb_seconds"] is None) == (figures["duckdb_reason"] is not None)
+
+
+@pytest.mark.ray
+@pytest.mark.heavy(5)
+def test_what_ray_train_costs() -> None:
+    figures = answer("ray_training.py", "--steps", "2", "--epochs", "5", "--repeats", "1")
+    assert list(figures) == ["GAN", "MDN"]
+    for row in figures.values():
+        assert row["rate"] == pytest.approx(row["bare_seconds"] / row["seconds"])
+        assert row["first_overhead_seconds"] > 0

@@ -123,3 +123,18 @@ def test_the_head_says_what_else_is_to_be_known(status: RunStatus, head: str) ->
 def test_what_no_event_says_is_worth_a_line() -> None:
     event = {"time": 1.0, "event": "status", "state": "queued", "message": "job 17 was requeued and waits"}
     assert list(notices(event)) == ["queued: job 17 was requeued and waits"]
+
+
+@pytest.mark.parametrize(
+    ("losses", "shown"),
+    [
+        ({"validation_loss": -12.345, "train_loss": 3.0}, "3/9 epochs at most, validation loss -12.3"),
+        ({"discriminator": 0.5, "adversarial": 3.0}, "3/9 epochs at most, discriminator loss 0.5"),
+        ({}, "3/9 epochs at most"),
+    ],
+)
+def test_a_training_tells_its_first_loss_while_it_goes_on(losses: dict[str, float], shown: str) -> None:
+    status = RunStatus(stages={"model/a": StageStatus("running", 3, 9, losses=losses, message="epochs at most")})
+    assert status_line(status, now=0.0) == f"0 of 1 stages done; model/a {shown}"
+    status.stages["model/a"].state = "done"
+    assert "loss" not in status_line(status, now=0.0)

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from campaign.spec.base import Range
 from campaign.spec.campaign import Spec
 from campaign.spec.generator import AuthorsGenerator, DataSet, GanTrainingBlock
-from campaign.spec.methods import GanMdnBlock, Tune
+from campaign.spec.methods import FlowPosteriorBlock, ForwardSearchBlock, GanMdnBlock, MdnTrainingBlock, Tune
 from campaign.spec.physics import Physics
 from campaign.spec.problems import VIOLATIONS, Violation
 
@@ -90,14 +90,26 @@ def test_range_accepts_a_pair_in_order_and_nothing_else(first: float, second: fl
             Range.model_validate([first, second])
 
 
-@given(st.integers(1, 64), st.integers(1, 64))
+@given(st.integers(2, 64), st.integers(1, 64))
 def test_batch_is_accepted_exactly_when_every_worker_gets_an_equal_share(size: int, workers: int) -> None:
-    shares = size % workers == 0 and size // workers >= 2
-    if shares:
-        assert GanTrainingBlock(batch_size=size, workers=workers).batch_size == size
-    else:
-        with pytest.raises(ValidationError):
-            GanTrainingBlock(batch_size=size, workers=workers)
+    blocks: list[tuple[Any, int, dict[str, str]]] = [
+        (GanTrainingBlock, 2, {}),
+        (MdnTrainingBlock, 2, {}),
+        (FlowPosteriorBlock, 2, {"kind": "flow-posterior"}),
+        (ForwardSearchBlock, 1, {"kind": "forward-search"}),  # without batch norm
+    ]
+    for block, least, kind in blocks:
+        if size % workers == 0 and size // workers >= least:
+            assert block(batch_size=size, workers=workers, **kind).batch_size == size
+        else:
+            with pytest.raises(ValidationError):
+                block(batch_size=size, workers=workers, **kind)
+
+
+def test_a_sweep_tries_no_batch_that_the_fit_after_it_could_not_take(small: dict[str, Any]) -> None:
+    blocks = {"mdn": {"batch_size": 30, "workers": 3}, "tune": {"batch_size": [30, 32]}}
+    with pytest.raises(ValidationError, match=r"tune.batch_size.1 must be a multiple of workers, 3, got 32; write 30"):
+        Spec.model_validate(small | blocks)
 
 
 @pytest.mark.parametrize("value", ["7", True, "seven"])

@@ -241,17 +241,20 @@ def test_a_gan_that_loads_can_be_trained(count: int, batch_size: int, workers: i
 
 
 @settings(deadline=None)
-@given(st.integers(1, 60), st.integers(0, 60), st.floats(0.001, 0.999))
-def test_an_mdn_that_loads_can_be_fitted(small: dict[str, Any], count: int, batch_size: int, fraction: float) -> None:
+@given(st.integers(1, 60), st.integers(0, 60), st.floats(0.001, 0.999), st.integers(1, 3))
+def test_an_mdn_that_loads_can_be_fitted(
+    small: dict[str, Any], count: int, batch_size: int, fraction: float, workers: int
+) -> None:
+    mdn = {"batch_size": batch_size, "validation_fraction": fraction, "workers": workers}
     data = {
         **small,
         "labels": {"count": count},
-        "mdn": {"batch_size": batch_size, "validation_fraction": fraction},
+        "mdn": mdn,
         "methods": ["gan-mdn"],
     }
 
     def fit() -> None:
-        split_labels(count, MdnTraining(batch_size=batch_size, validation_fraction=fraction), np.random.default_rng(0))
+        split_labels(count, MdnTraining(**mdn), np.random.default_rng(0))  # type: ignore[arg-type]
 
     assert (accepted(Spec, data) is not None) == takes(fit)
 

@@ -62,6 +62,15 @@ def test_an_event_says_what_was_done_and_what_it_cost() -> None:
     assert "best_rep" not in recorder.events[0]
 
 
+def test_losses_are_written_where_they_are_numbers() -> None:
+    recorder = Recorder()
+    recorder.progress().note(1, 9, losses={"validation_loss": 1.23456789, "train_loss": float("nan")})
+    recorder.now += 2
+    recorder.progress().note(2, 9, losses={})
+    assert recorder.events[0]["losses"] == {"validation_loss": 1.2346}
+    assert "losses" not in recorder.events[1]
+
+
 def test_a_run_that_is_to_stop_stops_the_stage_after_the_event() -> None:
     def stopped() -> None:
         raise InterruptedRunError
