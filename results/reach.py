@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from results.diversity import mean_pixel_distance
-from results.wanted import Wanted
+from results.wanted import Wanted, known_rows
 
 NEAR = 0.01  # of a target: labels that lie so near count as hits
 
@@ -104,7 +104,7 @@ class Reach:
 
     def _named(self) -> list[str]:
         """What stands before the figures of each property."""
-        return [f"in {name} " for name in self.names] or [""] * len(self.lowest)
+        return [f"in {name} " for name in self.names] if len(self.names) > 1 else [""] * len(self.lowest)
 
     def outside_sentence(self) -> str:
         """Which targets lie outside the labels; empty where none does."""
@@ -142,7 +142,7 @@ def reach_of(
     names
         Of the properties.
     """
-    known = np.isfinite(y.reshape(len(y), -1)).all(axis=1)
+    known = known_rows(y)
     y, images = y[known], None if images is None else images[known]
     columns = list(y.reshape(len(y), -1).T) if len(y) else []
     return Reach(

@@ -39,6 +39,12 @@ class Wanted(Protocol):
         """Which rows of a store's column ``target`` are for this target, bool (n,)."""
 
 
+def known_rows(y: np.ndarray) -> np.ndarray:
+    """Which rows of properties (n,) or (n, D), n of 0 too, are known: bool (n,)."""
+    finite = np.isfinite(y)
+    return finite if finite.ndim == 1 else finite.all(axis=1)
+
+
 def ordered(targets: Sequence[Wanted]) -> list[Wanted]:
     """Targets from the lowest up, each once."""
     return sorted(dict.fromkeys(targets), key=lambda target: (target.low, target.high))

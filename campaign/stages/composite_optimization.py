@@ -22,10 +22,10 @@ from campaign.stages.labels import STORE as LABELS
 from campaign.stages.search_trials import STORE, BatchedSearchConfig, finish_trials, open_trials
 from campaign.stages.seeds import seed_for
 from campaign.stages.simulator import Simulator
-from ganmdn.targets import Target, target_column
 
 if TYPE_CHECKING:
     from campaign.work.context import StageContext
+    from ganmdn.targets import Target
 
 
 class CompositeOptimizationConfig(BatchedSearchConfig):
@@ -45,6 +45,7 @@ def run(config: CompositeOptimizationConfig, inputs: Mapping[str, Path], context
     killed goes on as if it had not been.
     """
     from campaign.work.simulations import simulate_apart
+    from ganmdn.targets import target_column
     from results.store import SimulationStore
 
     simulator, weights = Simulator.from_config(config.physics), inputs["generator"] / WEIGHTS_FILE
@@ -70,6 +71,7 @@ def propose(
     """What some iterations are to simulate: columns of the store, ``image`` (n, H, W) among them; runs on a worker."""
     from ganmdn.composite import suggest
     from ganmdn.networks import generate_images, load_generator
+    from ganmdn.targets import target_column
 
     started, box, aims = time.perf_counter(), config.distribution, config.aims(iterations)
     seed = seed_for(config.seed, "composite-optimization", config.dataset)

@@ -22,6 +22,7 @@ from results.designs.design_set import DesignSet
 from results.designs.packed_images import pack_images
 from results.layout import Status, split_columns
 from results.truncation import TruncationError
+from results.wanted import known_rows
 
 if TYPE_CHECKING:
     from campaign.work.context import StageContext
@@ -90,7 +91,7 @@ def estimated(labels: np.ndarray, sample: np.ndarray, again: np.ndarray, orders:
     orders
         Of the labels, and the higher ones.
     """
-    known = np.isfinite(again.reshape(len(again), -1)).all(axis=1)
+    known = known_rows(again)
     difference = (again - sample)[known]
     return TruncationError(
         *orders,
@@ -105,7 +106,7 @@ def estimated(labels: np.ndarray, sample: np.ndarray, again: np.ndarray, orders:
 
 
 def _without_failures(y: np.ndarray) -> np.ndarray:
-    return y[np.isfinite(y.reshape(len(y), -1)).all(axis=1)]
+    return y[known_rows(y)]
 
 
 def _figure(statistic: Callable[[np.ndarray], Any], values: np.ndarray) -> float | None:

@@ -125,16 +125,23 @@ def optimization_history(histories: Sequence[SearchHistory]) -> Figure:
 
 
 def _draw_targets(axes: Axes, targets: Sequence[tuple[float, float]]) -> None:
-    """Lower and upper bound of each target; open ranges end where the axis does."""
-    for position, bounds in enumerate(targets):
-        for bound in set(bounds) - {-np.inf, np.inf}:
+    """Lower and upper bound of each target, and its band; open ranges end where the axis does."""
+    for position, (low, high) in enumerate(targets):
+        for bound in {low, high} - {-np.inf, np.inf}:
             axes.plot((position - 0.46, position + 0.46), (bound, bound), color=INK, linewidth=1.2, zorder=1)
+        if low == high:
+            _draw_band(axes, position, low * (1 - BAND), high * (1 + BAND))
     ends = axes.get_ylim()
     for position, (low, high) in enumerate(targets):
-        band = (low * (1 - BAND), high * (1 + BAND)) if low == high else np.clip((low, high), *ends)
-        axes.fill_between((position - 0.46, position + 0.46), *band, color="#ececec", linewidth=0, zorder=0.5)
+        if low != high:
+            _draw_band(axes, position, *np.clip((low, high), *ends))
+    axes.set_ylim(ends)
     axes.set_xlim(-0.6, len(targets) - 0.4)
     axes.grid(axis="x", visible=False)
+
+
+def _draw_band(axes: Axes, position: int, low: float, high: float) -> None:
+    axes.fill_between((position - 0.46, position + 0.46), low, high, color="#ececec", linewidth=0, zorder=0.5)
 
 
 def _draw_strip(axes: Axes, sample: Achieved, place: int, position: int, methods: Sequence[str]) -> None:

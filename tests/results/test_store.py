@@ -14,6 +14,7 @@ import zarr
 
 from results.layout import DamagedStoreError, StoreError
 from results.store import SimulationStore
+from results.zarr_groups import SCHEMA_VERSION
 
 Maker = Callable[..., SimulationStore]
 RowMaker = Callable[..., dict[str, np.ndarray]]
@@ -181,7 +182,9 @@ def test_what_is_no_store_is_refused(make_store: Maker, tmp_path: Path) -> None:
         SimulationStore.open(tmp_path / "other.zarr")
     store = make_store()
     zarr.open_group(store.path, mode="r+").attrs["schema_version"] = 99
-    with pytest.raises(StoreError, match="has schema version 99, this program reads 3; read it with the program"):
+    with pytest.raises(
+        StoreError, match=f"has schema version 99, this program reads {SCHEMA_VERSION}; read it with the program"
+    ):
         SimulationStore.open(store.path)
 
 

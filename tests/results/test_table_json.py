@@ -132,7 +132,7 @@ def test_it_holds_what_its_schema_says() -> None:
                 "highest": 0.7,
                 "standard_deviation": 0.03,
                 "share_within_1_percent": {"0.55": 0.1, "0.6": 0},
-                    "outside": [],
+                "outside": [],
             },
             "data-i": {
                 "properties": [],
@@ -140,7 +140,7 @@ def test_it_holds_what_its_schema_says() -> None:
                 "highest": None,
                 "standard_deviation": None,
                 "share_within_1_percent": {"0.55": None},
-                    "outside": [],
+                "outside": [],
             },
         },
         "truncation": {

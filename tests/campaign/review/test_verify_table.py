@@ -56,7 +56,7 @@ def best_of(line: TracedLine) -> float:
     [target] = line.targets
     rows = [part for repeat in line.method.rows[target] for part in repeat]
     y = np.concatenate([line.method.traced.column(part, "y") for part in rows])
-    return float(y[np.nanargmin(np.abs(y - target))])
+    return float(y[np.nanargmin(target.distance(y))])
 
 
 def test_a_row_that_was_never_simulated_so_is_found(own_run: Path) -> None:
