@@ -39,6 +39,11 @@ class Wanted(Protocol):
         """Which rows of a store's column ``target`` are for this target, bool (n,)."""
 
 
+def known(y: np.ndarray) -> np.ndarray:
+    """Rows of properties (n,) or (n, D) whose simulation did not fail, bool (n,)."""
+    return np.isfinite(y) if y.ndim == 1 else np.isfinite(y).all(axis=1)
+
+
 def ordered(targets: Sequence[Wanted]) -> list[Wanted]:
     """Targets from the lowest up, each once."""
     return sorted(dict.fromkeys(targets), key=lambda target: (target.low, target.high))

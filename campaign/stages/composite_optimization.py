@@ -22,16 +22,22 @@ from campaign.stages.labels import STORE as LABELS
 from campaign.stages.search_trials import STORE, BatchedSearchConfig, finish_trials, open_trials
 from campaign.stages.seeds import seed_for
 from campaign.stages.simulator import Simulator
-from ganmdn.targets import Target, target_column
 
 if TYPE_CHECKING:
     from campaign.work.context import StageContext
+    from ganmdn.targets import Target
 
 
 class CompositeOptimizationConfig(BatchedSearchConfig):
     """One search for the targets in turn."""
 
     targets: tuple[WrittenTarget, ...]
+
+    def cells(self) -> np.ndarray:
+        """The targets as a store keeps them."""
+        from ganmdn.targets import target_column
+
+        return target_column(self.targets)
 
     def aims(self, iterations: range) -> list[Target]:
         """The target that each of some iterations is for."""
@@ -49,8 +55,8 @@ def run(config: CompositeOptimizationConfig, inputs: Mapping[str, Path], context
 
     simulator, weights = Simulator.from_config(config.physics), inputs["generator"] / WEIGHTS_FILE
     known = [SimulationStore.open(inputs["labels"] / LABELS).read("z", "y", rows=slice(config.initial))]
-    cells = target_column(config.targets)
-    store = open_trials(config, simulator, context, {"target": cells.dtype}, targets=list(map(str, config.targets)))
+    columns = {"target": config.cells().dtype}
+    store = open_trials(config, simulator, context, columns, targets=list(map(str, config.targets)))
     missing = set(store.missing_units())
     for unit in range(store.unit_count):
         rows = store.unit_rows(unit)
@@ -79,7 +85,7 @@ def propose(
     return {
         "z": latents,
         "image": generate_images(load_generator(weights), latents),
-        "target": target_column(config.targets)[np.asarray(iterations) % len(config.targets)],
+        "target": config.cells()[np.asarray(iterations) % len(config.targets)],
         "iteration": np.asarray(iterations, dtype=np.int64),
         "suggestion_seconds": np.full(len(aims), seconds),
     }

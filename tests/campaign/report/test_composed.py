@@ -63,7 +63,9 @@ def test_searches_stand_in_the_specs_order_and_are_named_where_there_are_several
     data = {"kind": "sobol-search", "initial": 10}
     both = Spec.model_validate(spec.model_dump(mode="json") | {"methods": [data, *spec.model_dump()["methods"]]})
     rep = np.array([3.0, 1.0])
-    given = [SearchHistory("data-i", 0.6, rep, 1, name) for name in ("bayesian-optimization", "sobol-search")]
+    given = [
+        SearchHistory("data-i", Target.of(0.6), rep, 1, name) for name in ("bayesian-optimization", "sobol-search")
+    ]
     (picture,) = history_picture(Pieces(given), both)
     labels = [axes.get_ylabel() for axes in picture.figure.axes]
     assert labels == ["data-i\nsobol-search\nREP (%)", "data-i\nbayesian-optimization\nREP (%)"]
@@ -92,8 +94,8 @@ def test_predicted_intervals_are_told_where_a_method_makes_some() -> None:
     other = replace(honest, target=Target.of(0.7), failed=0, within_interval=0.3)
     (table,) = interval_table([row("data-i", "gan-mdn", 0.6), honest, other])
     assert table.rows == (
-        ("data-i", "forward-search", "0.6", "20", "90 %"),
-        ("data-i", "forward-search", "0.7", "30", "30 %"),
+        ("data-i", "forward-search", "0.60", "20", "90 %"),
+        ("data-i", "forward-search", "0.70", "30", "30 %"),
     )
     assert table.caption.startswith("Predicted 90 % intervals hold 54 % of the simulated properties: too narrow")
     assert ": honest (" in next(interval_table([honest])).caption
