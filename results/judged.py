@@ -11,7 +11,7 @@ import numpy as np
 from results.diversity import count_copies, mean_pixel_distance
 from results.intervals import interval_coverage
 from results.repeats import mean_known
-from results.wanted import Wanted
+from results.wanted import Wanted, known
 
 COLUMNS = ("y", "target", "image")  # of a store of designs
 PREDICTION = ("predicted", "deviation")  # further ones, of methods that say what their designs will achieve
@@ -39,9 +39,8 @@ class JudgedDesigns:
     @property
     def mean_achieved(self) -> tuple[float, ...]:
         """Mean of each simulated property; none where every simulation failed."""
-        rows = self.y.reshape(len(self.y), -1)
-        known = rows[np.isfinite(rows).all(axis=1)]
-        return tuple(float(column.mean()) for column in known.T) if len(known) else ()
+        y = self.y[known(self.y)]
+        return tuple(np.atleast_1d(y.mean(axis=0)).tolist()) if len(y) else ()
 
     @property
     def distance(self) -> float | None:

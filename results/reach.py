@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from results.diversity import mean_pixel_distance
-from results.wanted import Wanted, known_rows
+from results.wanted import Wanted, known
 
 NEAR = 0.01  # of a target: labels that lie so near count as hits
 
@@ -142,8 +142,8 @@ def reach_of(
     names
         Of the properties.
     """
-    known = known_rows(y)
-    y, images = y[known], None if images is None else images[known]
+    done = known(y)
+    y, images = y[done], None if images is None else images[done]
     columns = list(y.reshape(len(y), -1).T) if len(y) else []
     return Reach(
         dataset,

@@ -39,10 +39,9 @@ class Wanted(Protocol):
         """Which rows of a store's column ``target`` are for this target, bool (n,)."""
 
 
-def known_rows(y: np.ndarray) -> np.ndarray:
-    """Which rows of properties (n,) or (n, D), n of 0 too, are known: bool (n,)."""
-    finite = np.isfinite(y)
-    return finite if finite.ndim == 1 else finite.all(axis=1)
+def known(y: np.ndarray) -> np.ndarray:
+    """Rows of properties (n,) or (n, D) whose simulation did not fail, bool (n,)."""
+    return np.isfinite(y) if y.ndim == 1 else np.isfinite(y).all(axis=1)
 
 
 def ordered(targets: Sequence[Wanted]) -> list[Wanted]:

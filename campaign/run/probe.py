@@ -19,7 +19,7 @@ from campaign.stages.microstructures import prepare_images, ranges_of
 from campaign.stages.seeds import seed_for
 from campaign.stages.simulator import Simulator
 from results.reach import reach_of
-from results.wanted import known_rows
+from results.wanted import known
 
 if TYPE_CHECKING:
     from ganmdn.networks import Generator
@@ -48,7 +48,7 @@ def probe(results: StageResults, dataset: str, count: int) -> Probe:
 def _mean_change(y: np.ndarray, again: np.ndarray) -> tuple[float, ...]:
     """Mean absolute change of each property of (n,) or (n, D), of those that could be solved twice; none if none."""
     moved = np.abs(again - y)
-    moved = moved[known_rows(moved)]
+    moved = moved[known(moved)]
     return tuple(np.atleast_1d(moved.mean(axis=0)).tolist()) if len(moved) else ()
 
 

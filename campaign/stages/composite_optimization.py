@@ -33,6 +33,12 @@ class CompositeOptimizationConfig(BatchedSearchConfig):
 
     targets: tuple[WrittenTarget, ...]
 
+    def cells(self) -> np.ndarray:
+        """The targets as a store keeps them."""
+        from ganmdn.targets import target_column
+
+        return target_column(self.targets)
+
     def aims(self, iterations: range) -> list[Target]:
         """The target that each of some iterations is for."""
         return [self.targets[iteration % len(self.targets)] for iteration in iterations]
@@ -45,13 +51,12 @@ def run(config: CompositeOptimizationConfig, inputs: Mapping[str, Path], context
     killed goes on as if it had not been.
     """
     from campaign.work.simulations import simulate_apart
-    from ganmdn.targets import target_column
     from results.store import SimulationStore
 
     simulator, weights = Simulator.from_config(config.physics), inputs["generator"] / WEIGHTS_FILE
     known = [SimulationStore.open(inputs["labels"] / LABELS).read("z", "y", rows=slice(config.initial))]
-    cells = target_column(config.targets)
-    store = open_trials(config, simulator, context, {"target": cells.dtype}, targets=list(map(str, config.targets)))
+    columns = {"target": config.cells().dtype}
+    store = open_trials(config, simulator, context, columns, targets=list(map(str, config.targets)))
     missing = set(store.missing_units())
     for unit in range(store.unit_count):
         rows = store.unit_rows(unit)
@@ -71,7 +76,6 @@ def propose(
     """What some iterations are to simulate: columns of the store, ``image`` (n, H, W) among them; runs on a worker."""
     from ganmdn.composite import suggest
     from ganmdn.networks import generate_images, load_generator
-    from ganmdn.targets import target_column
 
     started, box, aims = time.perf_counter(), config.distribution, config.aims(iterations)
     seed = seed_for(config.seed, "composite-optimization", config.dataset)
@@ -81,7 +85,7 @@ def propose(
     return {
         "z": latents,
         "image": generate_images(load_generator(weights), latents),
-        "target": target_column(config.targets)[np.asarray(iterations) % len(config.targets)],
+        "target": config.cells()[np.asarray(iterations) % len(config.targets)],
         "iteration": np.asarray(iterations, dtype=np.int64),
         "suggestion_seconds": np.full(len(aims), seconds),
     }

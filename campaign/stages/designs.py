@@ -21,7 +21,6 @@ from campaign.stages.generator import WEIGHTS_FILE
 from campaign.stages.inverse_methods import method_of, module_of
 from campaign.stages.inverse_methods.base import DesignsConfig
 from campaign.stages.seeds import seed_for
-from ganmdn.targets import Target, target_column
 from results.designs.design_set import DesignSet
 from results.designs.packed_images import pack_images
 from results.layout import split_columns
@@ -29,6 +28,7 @@ from results.layout import split_columns
 if TYPE_CHECKING:
     from campaign.work.context import StageContext
     from ganmdn.inverse import Designs, Generate, InverseModel
+    from ganmdn.targets import Target
 
 DESIGNS_FOLDER = "designs"
 
@@ -73,7 +73,7 @@ def columns_of(config: DesignsConfig, designs: list[Designs]) -> dict[str, np.nd
     return {
         "z": np.concatenate([latents_of(config, each) for each in designs]),
         "image": pack_images(np.concatenate([each.images for each in designs])),
-        "target": np.repeat(target_column(config.targets), rows),
+        "target": np.repeat(config.cells(), rows),
         **split_columns({"predicted": predicted, "deviation": np.where(deviation > 0, deviation, np.nan)}),
     }
 

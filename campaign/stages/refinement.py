@@ -29,7 +29,6 @@ from campaign.stages.labels import STORE as LABELS
 from campaign.stages.labels import read_labels
 from campaign.stages.seeds import seed_for
 from campaign.stages.simulator import Simulator
-from ganmdn.targets import target_column
 from results.designs.design_set import DesignSet
 from results.designs.packed_images import pack_images, unpack_images
 from results.layout import Status
@@ -127,7 +126,7 @@ def plan_round(config: RefinementConfig, sources: Sources) -> tuple[np.ndarray, 
     model, generate = load_model(config, sources.model, sources.weights), load_generate(sources.weights)
     labels = read_labels(sources.labels)
     budget = Budget(config.verify.simulations_per_design, config.verify.tolerance)
-    rows, times, cells = [], [time.perf_counter()], iter(target_column(config.targets))
+    rows, times, cells = [], [time.perf_counter()], iter(config.cells())
     for target, proposals, tries in _state(config, sources, model):
         design, z, images = next_tries(target, proposals, tries, (labels["z"], labels["y"]), budget, generate)
         rows.append((design, z, images, np.full(len(design), next(cells))))
@@ -205,7 +204,7 @@ def _keep(
         layers=simulator.layer_names,
         wavelengths_nm=simulator.wavelengths_nm,
         properties=simulator.property_names,
-        inputs={"target": target_column(config.targets).dtype, "design": "int64"},
+        inputs={"target": config.cells().dtype, "design": "int64"},
         attributes={"physics": config.physics.model_dump(mode="json")},
     )
     for unit in range(store.unit_count):

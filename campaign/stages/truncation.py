@@ -22,7 +22,7 @@ from results.designs.design_set import DesignSet
 from results.designs.packed_images import pack_images
 from results.layout import Status, split_columns
 from results.truncation import TruncationError
-from results.wanted import known_rows
+from results.wanted import known
 
 if TYPE_CHECKING:
     from campaign.work.context import StageContext
@@ -69,8 +69,8 @@ def _solve_again(
     from results.store import SimulationStore
 
     columns = labels.read("z", "image", "y", rows=rows)
-    known = split_columns({LABEL_Y: columns["y"]})
-    sample = {"z": columns["z"], "image": pack_images(columns["image"]), LABEL_ROW: rows, **known}
+    labelled = split_columns({LABEL_Y: columns["y"]})
+    sample = {"z": columns["z"], "image": pack_images(columns["image"]), LABEL_ROW: rows, **labelled}
     DesignSet(sample).save(context.folder / SAMPLE_FOLDER)
     simulator = Simulator.from_config(config.physics)
     simulate_designs(simulator, config.physics, context.folder / SAMPLE_FOLDER, STORE, context)
@@ -91,22 +91,18 @@ def estimated(labels: np.ndarray, sample: np.ndarray, again: np.ndarray, orders:
     orders
         Of the labels, and the higher ones.
     """
-    known = known_rows(again)
-    difference = (again - sample)[known]
+    solved = known(again)
+    difference = (again - sample)[solved]
     return TruncationError(
         *orders,
         sample=len(sample),
-        failed=int(np.count_nonzero(~known)),
+        failed=int(np.count_nonzero(~solved)),
         shift=_figure(np.mean, difference),
         mean_absolute=_figure(np.mean, np.abs(difference)),
         rms=_figure(lambda values: np.sqrt(np.mean(values**2)), difference),
         largest=_figure(np.max, np.abs(difference)),
-        spread=_figure(lambda values: np.std(values, axis=0).mean(), _without_failures(labels)),
+        spread=_figure(lambda values: np.std(values, axis=0).mean(), labels[known(labels)]),
     )
-
-
-def _without_failures(y: np.ndarray) -> np.ndarray:
-    return y[known_rows(y)]
 
 
 def _figure(statistic: Callable[[np.ndarray], Any], values: np.ndarray) -> float | None:

@@ -43,6 +43,12 @@ class DesignsConfig(DataSetConfig):
     targets: tuple[WrittenTarget, ...]
     designs_per_target: Count
 
+    def cells(self) -> np.ndarray:
+        """The targets as a store keeps them."""
+        from ganmdn.targets import target_column
+
+        return target_column(self.targets)
+
     @classmethod
     def of_method(cls, spec: Spec, dataset: str, method: Any, **more: Any) -> Any:
         """Of a method of a spec."""

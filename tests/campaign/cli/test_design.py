@@ -25,8 +25,8 @@ def test_designs_are_made_told_and_found_again(finished_run: Path, target: str, 
         "--verify", "2", "--gds", "out.gds", "--tile", "3x3", "--output", "out", folder=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    axis, heading, line, *_ = done.stdout.splitlines()
-    assert axis.startswith("absorption")
+    named, heading, line, *_ = done.stdout.splitlines()
+    assert named == "absorption (fraction of the light)"
     assert heading.split() == [
         "target",
         "designs",

@@ -22,5 +22,5 @@ def test_finished_labels_warn_of_targets_that_they_do_not_reach(
     )
     profile = InProcessProfile(kind="in-process")
     *advice, warning = Campaign(far, profile, tmp_path, results.cache).warnings()
-    assert warning.startswith("Targets 0.0001, 0.9999 lie outside the labels of data-ii, 0.")
+    assert warning.startswith("Targets 0.0001, 0.9999 lie outside the labels of data-ii, in absorption 0.")
     assert Campaign(far, profile, tmp_path, StageCache(tmp_path)).warnings() == tuple(advice)
