@@ -34,6 +34,7 @@ from campaign.slurm.submission import QueuedRun
 from campaign.spec.generator import ImagePreparation
 from campaign.spec.load import load_profile, load_spec
 from campaign.spec.profile import Profile, SlurmProfile
+from campaign.spec.shipped import found_spec
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -472,7 +473,7 @@ def simulate(
     from campaign.run.simulate import simulate_images
 
     place = profile or load_profile()
-    return simulate_images(load_spec(spec).spec, images, store, place, preparation, dataset, progress)
+    return simulate_images(load_spec(found_spec(spec)).spec, images, store, place, preparation, dataset, progress)
 
 
 def replay(store: Path, row: int, profile: Profile) -> Replay:

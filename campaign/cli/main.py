@@ -48,6 +48,7 @@ app = typer.Typer(
 )
 
 for command in (
+    submitting.init,
     submitting.submit,
     submitting.resume,
     following.watch,

@@ -21,7 +21,9 @@ from cluster.slurm.controller import SlurmError
 
 FAILED, MISTAKE, BUSY, CANCELLED, STOPPED = 1, 2, 3, 4, 130
 
-SpecFile = Annotated[Path, typer.Argument(help="the campaign's YAML file", metavar="SPEC")]
+SpecFile = Annotated[
+    Path, typer.Argument(help="the campaign's YAML file, or the name of a shipped one: quickstart", metavar="SPEC")
+]
 ProfileFile = Annotated[Path | None, typer.Option("--profile", help="where to run; default: this machine")]
 Runs = Annotated[Path, typer.Option("--runs", help="folder of all runs")]
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import nullcontext
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,7 @@ from campaign.cli.options import (
     Style,
     complain,
     console,
+    errors_in_a_line,
     located_errors,
     open_campaign,
     print_json,
@@ -35,6 +37,7 @@ from campaign.run.freeze import CODE_FOLDER
 from campaign.run.interrupt import ctrl_c
 from campaign.spec.entry_points import PluginError
 from campaign.spec.profile import SlurmProfile
+from campaign.spec.shipped import write_starter
 
 Wait = Annotated[bool, typer.Option("--wait", help="under Slurm: follow the run until it ends")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="only say where the run lies, and what went wrong")]
@@ -63,6 +66,28 @@ def submit(
         print(api.dry_run(campaign))
     except ValueError as error:
         complain(f"--dry-run shows what is sent to Slurm: {error}")
+
+
+class Starter(StrEnum):
+    """What to start from."""
+
+    QUICKSTART = "quickstart"
+    SPECTRUM = "spectrum"
+    IMAGES = "images"
+
+
+def init(
+    file: Annotated[Path, typer.Argument(help="the spec to write", metavar="[FILE]")] = Path("campaign.yaml"),
+    start: Annotated[
+        Starter, typer.Option("--from", help="quickstart; spectrum: a mean over wavelengths; images: of your own")
+    ] = Starter.QUICKSTART,
+) -> None:
+    """Write a commented spec to start from; its first run takes minutes."""
+    with errors_in_a_line(), writing():
+        written = write_starter(start.value, file)
+    screen = console()
+    screen.print(f"written: {', '.join(map(str, written))}", soft_wrap=True)
+    screen.print(f"next: `campaign plan {file} --probe 16`, then `campaign submit {file}`", soft_wrap=True)
 
 
 def resume(

@@ -21,6 +21,7 @@ from campaign.record.run_folder import DEFAULT_RUNS, SOURCE_FILE, Submission
 from campaign.spec.load import LoadedSpec, load_profile, load_spec
 from campaign.spec.problems import suggestion
 from campaign.spec.profile import Profile
+from campaign.spec.shipped import found_spec
 from campaign.stages import KINDS
 from campaign.stages.microstructures import image_violations
 
@@ -52,7 +53,7 @@ class Campaign:
         """
         loaded_profile = load_profile(profile, on_cluster=on_cluster)
         cache = StageCache(loaded_profile.cache or runs / "cache")
-        return cls(load_spec(spec, image_violations), loaded_profile, runs, cache)
+        return cls(load_spec(found_spec(spec), image_violations), loaded_profile, runs, cache)
 
     @cached_property
     def pipeline(self) -> Pipeline:
