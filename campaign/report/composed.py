@@ -130,17 +130,17 @@ def morphology_picture(pieces: Pieces) -> Picture:
 
 def _morphology(given: ImageSet) -> Morphology:
     images = given.images
-    curves = set_statistics(images)
+    curves, side = set_statistics(images), images.shape[1]
 
-    def curve(name: str, x: np.ndarray) -> StatisticCurve:
-        return StatisticCurve(x, curves[name].mean, curves[name].spread)
+    def curve(name: str, x: np.ndarray, scale: float = 1.0) -> StatisticCurve:
+        return StatisticCurve(x, scale * curves[name].mean, scale * curves[name].spread)
 
     lags = np.arange(len(curves["two_point_correlation"].mean))
     rings = np.arange(1, len(curves["spectral_density"].mean) + 1)
     return Morphology(
         given.label,
         two_point_correlation=curve("two_point_correlation", lags),
-        spectral_density=curve("spectral_density", rings / images.shape[1]),
+        spectral_density=curve("spectral_density", rings / side, side),  # a ring is 1 / side wide
         lineal_path=curve("lineal_path", lags),
         volume_fraction=volume_fraction(images)[:, 0],
     )

@@ -115,3 +115,13 @@ def test_the_morphology_is_that_of_every_set(spec: Spec) -> None:
     sets = [ImageSet("microstructures", IMAGES), ImageSet("data-i, generated", 1 - IMAGES, "data-i")]
     legend = morphology_picture(Pieces(sets)).figure.axes[0].get_legend_handles_labels()[1]
     assert legend == ["microstructures", "data-i, generated"]
+
+
+def test_spectral_densities_of_images_of_two_sizes_are_on_one_scale() -> None:
+    noise = np.random.default_rng(1).integers(0, 2, (40, 64, 64)).astype(np.uint8)
+    sets = [ImageSet(name, images, name) for name, images in (("small", noise[:, :32, :32]), ("large", noise))]
+    figure = morphology_picture(Pieces(sets)).figure
+    density = next(axes for axes in figure.axes if axes.get_title() == "spectral density")
+    small, large = (line for line in density.lines if line.get_label() in ("small", "large"))
+    for line in (small, large):  # a share for each frequency
+        assert np.trapezoid(line.get_ydata(), line.get_xdata()) == pytest.approx(1, abs=0.1)
