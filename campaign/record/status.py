@@ -143,4 +143,4 @@ def _apply_to_stage(stage: StageStatus, name: str, event: Event) -> None:
     elif name == "stage-ended":
         stage.state, stage.seconds = event["state"], event.get("seconds", 0.0)
         stage.peak_bytes = event.get("peak_bytes", stage.peak_bytes)
-        stage.message = event.get("message", "")
+        stage.message = event.get("message") or stage.message  # what was counted stays

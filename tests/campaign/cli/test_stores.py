@@ -67,7 +67,7 @@ def test_a_path_inside_a_store_is_named(store: SimulationStore) -> None:
 def test_a_report_that_cannot_be_written_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    def refuse(run: Path, **_: object) -> Path:
+    def refuse(run: Path, *, pdf: bool) -> Path:
         raise OSError(number, "the system's reason", str(run / "tables"))
 
     monkeypatch.setattr(api, "rewrite_report", refuse)
@@ -79,7 +79,7 @@ def test_a_report_that_cannot_be_written_is_one_line(
 
 
 def test_a_report_over_a_damaged_store_names_the_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(run: Path, **_: object) -> Path:
+    def refuse(run: Path, *, pdf: bool) -> Path:
         raise DamagedStoreError("labels.zarr is damaged: unit 3", [3])
 
     monkeypatch.setattr(api, "rewrite_report", refuse)
@@ -101,7 +101,7 @@ def test_a_report_says_what_is_held_against_its_result(tmp_path: Path, monkeypat
     (tmp_path / "tables").mkdir()
     row = TableRow("mine", "gan-mdn", Target.of(0.6), 0.5, 9.5, 3.0, 0.035, 30, reach=reach)
     write_tables([row], tmp_path / "tables")
-    monkeypatch.setattr(api, "rewrite_report", lambda run, **_: run / "report.html")
+    monkeypatch.setattr(api, "rewrite_report", lambda run, pdf: run / "report.html")
     done = campaign("report", tmp_path)
     assert done.exit_code == 0, done.stderr
     told, where = " ".join(done.stdout.split()).split(" report: ")
