@@ -104,7 +104,7 @@ class Reach:
 
     def _named(self) -> list[str]:
         """What stands before the figures of each property."""
-        return [f"in {name} " for name in self.names] if len(self.names) > 1 else [""] * len(self.lowest)
+        return [f"in {name} " for name in self.names] or [""] * len(self.lowest)
 
     def outside_sentence(self) -> str:
         """Which targets lie outside the labels; empty where none does."""
