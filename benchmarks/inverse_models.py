@@ -47,6 +47,7 @@ from ganmdn.candidate_choice import mean_distance, pixel_distances
 from ganmdn.inverse import InverseModel, most_designs
 from ganmdn.metrics import residual_error_percentage
 from ganmdn.refinement import Budget, Proposals, Tries, best_of, next_tries
+from ganmdn.targets import Target
 from results.layout import Status
 from results.store import SimulationStore
 
@@ -105,7 +106,7 @@ class Trial:
         """Properties of images (n, H, H); NaN where a simulation fails."""
         return np.array([self.simulator.row(image)["y"] for image in images])
 
-    def refined(self, model: InverseModel, config: DesignsConfig, target: float, budget: Budget) -> tuple[Any, int]:
+    def refined(self, model: InverseModel, config: DesignsConfig, target: Target, budget: Budget) -> tuple[Any, int]:
         """Designs for one target with their simulated properties, and how many simulations they took."""
         count, seed = config.designs_per_target, design_seed(config, target)
         spare = most_designs(model, count * (1 + budget.simulations))
@@ -127,7 +128,7 @@ def measured(trial: Trial, kind: str, budgets: list[int]) -> Iterator[dict[str, 
             reps, used, distances = {}, 0, []
             for target in trial.spec.targets:
                 designs, taken = trial.refined(model, config, target, Budget(simulations, TOLERANCE))
-                reps[f"{target:g}"] = float(np.nanmean(residual_error_percentage(designs.predicted, target)))
+                reps[str(target)] = float(np.nanmean(residual_error_percentage(designs.predicted, target)))
                 used += taken
                 distances.append(mean_distance(pixel_distances(designs.images)))
             yield {

@@ -99,7 +99,7 @@ def labels_figures(spec: Spec, dataset: str, images: np.ndarray, sample: int) ->
     """What the labels of a data set are worth."""
     y, higher = absorption(spec, dataset, images), spec.truncation_orders_of(dataset)
     again = absorption(spec, dataset, images[:sample], higher)
-    rep = {target: 100 * np.abs(y - target) / target for target in spec.targets}
+    rep = {target: 100 * target.relative_error(y) for target in spec.targets}
     nearest = min(spec.designs_per_target, len(y))
     return {
         "lowest": float(np.nanmin(y)),
