@@ -10,7 +10,7 @@ import typer
 from campaign.spec.generator import ImagePreparation
 
 
-class SizeRule(StrEnum):
+class Fitting(StrEnum):
     """What becomes of images of another size."""
 
     CROP = "crop"
@@ -26,15 +26,13 @@ class White(StrEnum):
 
 
 Array = Annotated[str | None, typer.Option(help="array that holds the images, where a file has several")]
-Fitting = Annotated[
-    SizeRule | None, typer.Option("--fit", help="what becomes of images of another size; default: refused")
-]
+Fits = Annotated[Fitting | None, typer.Option("--fit", help="what becomes of images of another size; default: refused")]
 Threshold = Annotated[float | None, typer.Option(help="grey level above which a pixel is bright; default: Otsu's")]
 Whites = Annotated[White, typer.Option("--white", help="which pixels are 1")]
 
 
 def preparation(
-    array: str | None, fit: SizeRule | None, threshold: float | None, white: White
+    array: str | None, fit: Fitting | None, threshold: float | None, white: White
 ) -> ImagePreparation | None:
     """What was asked for; None where nothing was."""
     if array is None and fit is None and threshold is None and white is White.BRIGHT:

@@ -157,8 +157,15 @@ def report(
 
 
 @app.command()
-def schema() -> None:
-    """Print the JSON Schema of specs, for editors."""
+def schema(
+    markdown: Annotated[bool, typer.Option("--markdown", help="every key with its type, default and meaning")] = False,
+) -> None:
+    """Print the JSON Schema of specs, for editors; or their reference, for readers."""
+    if markdown:
+        from campaign.spec.reference import reference
+
+        print(reference())
+        return
     from campaign.spec.json_schema import spec_json_schema
 
     print_json(spec_json_schema())

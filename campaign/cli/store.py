@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from campaign import api
-from campaign.cli.image_options import Array, Fitting, Threshold, White, Whites, preparation
+from campaign.cli.image_options import Array, Fits, Threshold, White, Whites, preparation
 from campaign.cli.options import (
     BUSY,
     FAILED,
@@ -86,7 +86,7 @@ def import_data(
     ] = None,
     image_px: Annotated[int | None, typer.Option(help="side of the images; default: that of the first")] = None,
     array: Array = None,
-    fit: Fitting = None,
+    fit: Fits = None,
     threshold: Threshold = None,
     white: Whites = White.BRIGHT,
 ) -> None:
@@ -109,7 +109,7 @@ def simulate(
     profile: ProfileFile = None,
     dataset: Annotated[str | None, typer.Option(help="of the spec; default: the one of that image size")] = None,
     array: Array = None,
-    fit: Fitting = None,
+    fit: Fits = None,
     threshold: Threshold = None,
     white: Whites = White.BRIGHT,
     as_json: Json = False,

@@ -53,8 +53,8 @@ class Model(BaseModel):
 class Range(Model):
     """A closed interval from which a value is drawn uniformly; written ``[low, high]`` in YAML."""
 
-    low: Real
-    high: Real
+    low: Real = Field(description="lower end")
+    high: Real = Field(description="upper end")
 
     @model_validator(mode="before")
     @classmethod

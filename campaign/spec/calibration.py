@@ -19,7 +19,7 @@ class Ranges(Model):
     """What is free, and between which values; lengths in nm."""
 
     wavelength_nm: Range | None = Field(default=None, description="of several, their mean; the ratios stay")
-    pixel_nm: Range | None = None
+    pixel_nm: Range | None = Field(default=None, description="side of a pixel")
     period_wavelengths: Range | None = Field(
         default=None, description="the period by the wavelength, in place of pixel_nm: which orders propagate"
     )
@@ -43,8 +43,8 @@ class Ranges(Model):
 class Calibration(Model):
     """A family of stacks: one of them, and what may differ from it."""
 
-    physics: Physics
-    fit: Ranges = Ranges()
+    physics: Physics = Field(description="the stack to start from")
+    fit: Ranges = Field(default=Ranges(), description="what may differ from it, and how far")
     starts: Count = Field(default=256, description="starts for each choice of materials")
     screening_pairs: Annotated[int, Field(ge=2)] | None = Field(
         default=None, description="pairs, the first ones, that all starts are tried on; default: all pairs"
@@ -54,8 +54,8 @@ class Calibration(Model):
     )
     descents: Count = Field(default=3, description="best starts that descend, for each fold and for all pairs")
     iterations: Count = Field(default=12, description="steps of a descent")
-    folds: Annotated[int, Field(ge=2)] = 5
-    seed: Seed = 2020
+    folds: Annotated[int, Field(ge=2)] = Field(default=5, description="parts, each of which is held out once")
+    seed: Seed = Field(default=2020, description="of the starts")
 
     def violations(self) -> Iterator[Violation]:
         """Ranges are of what the stack has."""

@@ -32,26 +32,26 @@ class Spec(Model):
     """One campaign, whole."""
 
     campaign: Name = Field(description="name of the campaign, part of the run folder's name")
-    seed: Seed = 2020
+    seed: Seed = Field(default=2020, description="of every random draw: the same seed, the same numbers")
     datasets: Annotated[dict[Name, DataSet], Field(min_length=1)] = Field(
         description="image sizes by name; each is labelled, learnt and designed for on its own"
     )
-    latent: Latent = Latent()
+    latent: Latent = Field(default=Latent(), description="how latents are drawn that are labelled and searched")
     generator: GeneratorBlock = Field(description="what turns a latent z into an image")
-    physics: Physics
-    labels: LabelsBlock = LabelsBlock()
-    mdn: MdnTrainingBlock = MdnTrainingBlock()
+    physics: Physics = Field(description="what is simulated: a stack, light and numerics, or a package's own")
+    labels: LabelsBlock = Field(default=LabelsBlock(), description="simulations that methods learn from")
+    mdn: MdnTrainingBlock = Field(default=MdnTrainingBlock(), description="network and training of MDN methods")
     methods: tuple[Method, ...] = Field(
         description="inverse methods to compare; a name alone takes a method's defaults; [] for labels and reach alone"
     )
-    tune: Tune | None = None
+    tune: Tune | None = Field(default=None, description="sweep of the MDN's hyperparameters before it is fitted")
     targets: Annotated[tuple[WrittenTarget, ...], Field(min_length=1)] = Field(
         default=tuple(map(Target.of, PAPER_TARGETS)),
         json_schema_extra={"default": list(PAPER_TARGETS)},
         description="wanted y: a value, {at_least: ...}, {at_most: ...} or {between: [..., ...]}; "
         "a list of such for each target where y is several numbers",
     )
-    designs_per_target: Count = 30
+    designs_per_target: Count = Field(default=30, description="of each inverse method")
     repeats: Count = Field(
         default=1,
         description="how often every learnt method is fitted and judged, with seeds that count on from the campaign's",

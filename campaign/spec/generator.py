@@ -41,8 +41,8 @@ class DataSet(Model):
 class Latent(Model):
     """Distribution of the latent variables: uniform on [low, high], independently."""
 
-    low: Real = -1.0
-    high: Real = 1.0
+    low: Real = Field(default=-1.0, description="lower end")
+    high: Real = Field(default=1.0, description="upper end")
 
     def violations(self) -> Iterator[Violation]:
         """An interval of some width."""
@@ -60,9 +60,13 @@ class Microstructures(Model):
     kind: Literal["random-fields"] = Field(default="random-fields", exclude=True, description="drawn by the campaign")
     count: Count = Field(default=2000, description="images")
     # A GAN that learns from these makes textures as fine as the authors' published images.
-    frequency_mean_per_px: Range = Range(low=0.09, high=0.14)
-    frequency_std_per_px: Range = Range(low=0.005, high=0.02)
-    volume_fraction: Range = Range(low=0.27, high=0.42)
+    frequency_mean_per_px: Range = Field(
+        default=Range(low=0.09, high=0.14), description="radius of the ring, cycles per pixel: how fine the texture is"
+    )
+    frequency_std_per_px: Range = Field(
+        default=Range(low=0.005, high=0.02), description="width of the ring, cycles per pixel: how irregular it is"
+    )
+    volume_fraction: Range = Field(default=Range(low=0.27, high=0.42), description="share of white")
 
     def violations(self) -> Iterator[Violation]:
         """Frequencies that pixels can hold, and two phases."""
@@ -117,8 +121,8 @@ class RandomFeaturesBlock(Model):
     """Feature maps of a fixed, seeded multi-scale random-filter bank (Ustyuzhaninov et al., arXiv 1606.00021)."""
 
     kind: Literal["random"] = "random"
-    filters: Count = 16
-    seed: Seed = 0
+    filters: Count = Field(default=16, description="filters of each scale")
+    seed: Seed = Field(default=0, description="of the filters' weights")
 
 
 class Vgg16FeaturesBlock(Model):
@@ -140,9 +144,9 @@ class GanTrainingBlock(Model):
     steps: Count = Field(default=20_000, description="generator updates")
     batch_size: Count = Field(default=64, description="images per update over all workers")
     workers: Count = Field(default=2, description="data-parallel training workers")
-    learning_rate: Positive = 5e-4
-    beta1: Annotated[float, Field(ge=0, lt=1), NO_TEXT] = 0.5
-    epsilon: Positive = 1e-7
+    learning_rate: Positive = Field(default=5e-4, description="of Adam, for both networks")
+    beta1: Annotated[float, Field(ge=0, lt=1), NO_TEXT] = Field(default=0.5, description="decay of Adam's first moment")
+    epsilon: Positive = Field(default=1e-7, description="of Adam, against division by zero")
     discriminator_updates: Count = Field(default=3, description="discriminator updates per generator update")
     variant: Literal["paper", "matched"] = Field(
         default="paper",
@@ -157,8 +161,8 @@ class GanTrainingBlock(Model):
     spectrum_weight: NotNegative = Field(
         default=10.0, description="factor of variant matched's loss of spectral density"
     )
-    features: Features = RandomFeaturesBlock()
-    latent: Latent = Latent()
+    features: Features = Field(default=RandomFeaturesBlock(), description="maps that the loss of texture compares")
+    latent: Latent = Field(default=Latent(), description="how latents are drawn in training")
     checkpoint_every: Count = Field(default=500, description="generator updates between checkpoints")
 
     def violations(self) -> Iterator[Violation]:
@@ -172,7 +176,7 @@ class TrainedGenerator(Model):
     kind: Literal["train"]
     image_px: Count = Field(default=128, description="side of the training images; the authors used 128")
     microstructures: MicrostructuresBlock = Field(default=Microstructures(), description="what the GAN learns from")
-    training: GanTrainingBlock = GanTrainingBlock()
+    training: GanTrainingBlock = Field(default=GanTrainingBlock(), description="optimisation of the GAN")
 
     def violations(self) -> Iterator[Violation]:
         """The training images fit the networks and fill a batch."""

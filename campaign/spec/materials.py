@@ -25,7 +25,7 @@ class ConstantIndex(Model):
     """A material of complex refractive index n + ik, the same at every wavelength; k >= 0 absorbs."""
 
     n: IndexPart = Field(description="refractive index; or name a table instead, as in {table: a-Si}")
-    k: IndexPart = 0.0
+    k: IndexPart = Field(default=0.0, description="extinction coefficient; absorbs where above 0")
     source: str | None = Field(default=None, description="where the value comes from")
 
     def violations(self) -> Iterator[Violation]:

@@ -25,7 +25,7 @@ Workers = Annotated[
 class LabelsBlock(Model):
     """Latent vectors drawn, turned into images and simulated for each data set."""
 
-    count: Count = 4000
+    count: Count = Field(default=4000, description="simulations of each data set")
     truncation_sample: Annotated[int, Field(ge=0), NO_TEXT] = Field(
         default=32, description="labels solved again with more orders, to estimate their truncation error; 0: none"
     )
@@ -39,11 +39,11 @@ class MdnTrainingBlock(Model):
 
     components: Count = Field(default=40, description="Gaussians in the mixture, K in equation 5")
     width: Count = Field(default=16, description="neurons in each of the four densely connected layers")
-    learning_rate: Positive = 1e-3
-    batch_size: Batch = 128
+    learning_rate: Positive = Field(default=1e-3, description="of Adam")
+    batch_size: Batch = Field(default=128, description="labels per update")
     patience: Count = Field(default=50, description="epochs without improvement before training stops")
-    max_epochs: Count = 2000
-    validation_fraction: Fraction = 0.1
+    max_epochs: Count = Field(default=2000, description="passes over the labels at most")
+    validation_fraction: Fraction = Field(default=0.1, description="share of the labels held out for early stopping")
     workers: Workers = 1
 
     def violations(self) -> Iterator[Violation]:
@@ -63,7 +63,10 @@ class GanMdnBlock(MdnEntry):
 
     not_learnt = InverseEntry.not_learnt | {"sampling"}
     kind: Literal["gan-mdn"]
-    sampling: SamplingName = "component"
+    sampling: SamplingName = Field(
+        default="component",
+        description="component: a Gaussian is drawn for each design; authors: one for all, as their code does",
+    )
 
 
 class PcaMdnBlock(MdnEntry):
@@ -86,7 +89,10 @@ class AuthorsMdnBlock(InverseEntry):
     any_target = False
     kind: Literal["authors-mdn"]
     weights: InputFile = Field(description="path of MDN_weights.h5 from the authors' repository")
-    sampling: SamplingName = "component"
+    sampling: SamplingName = Field(
+        default="component",
+        description="component: a Gaussian is drawn for each design; authors: one for all, as their code does",
+    )
 
 
 class BayesianOptimizationBlock(TargetSearchEntry):
@@ -131,9 +137,9 @@ class ForwardSearchBlock(InverseEntry):
         default=EnsembleTraining.members, description="image networks, each of which leaves out one in so many labels"
     )
     epochs: Count = Field(default=EnsembleTraining.epochs, description="passes over a network's labels")
-    batch_size: Count = EnsembleTraining.batch_size
+    batch_size: Count = Field(default=EnsembleTraining.batch_size, description="labels per update")
     workers: Workers = EnsembleTraining.workers
-    learning_rate: Positive = EnsembleTraining.learning_rate
+    learning_rate: Positive = Field(default=EnsembleTraining.learning_rate, description="of the optimiser")
     cell_px: Count = Field(
         default=NetworkShape.cell_px,
         description="side of the cells that images are low-passed to; divides image_px evenly",
@@ -161,13 +167,15 @@ class FlowPosteriorBlock(InverseEntry):
     transforms: Count = Field(default=FlowTraining.transforms, description="spline transformations")
     bins: Annotated[int, Field(ge=2), NO_TEXT] = Field(default=FlowTraining.bins, description="pieces of a spline")
     width: Count = Field(default=FlowTraining.width, description="neurons in each of the two hidden layers")
-    learning_rate: Positive = FlowTraining.learning_rate
-    batch_size: Batch = FlowTraining.batch_size
+    learning_rate: Positive = Field(default=FlowTraining.learning_rate, description="of the optimiser")
+    batch_size: Batch = Field(default=FlowTraining.batch_size, description="labels per update")
     patience: Count = Field(
         default=FlowTraining.patience, description="epochs without improvement before training stops"
     )
-    max_epochs: Count = FlowTraining.max_epochs
-    validation_fraction: Fraction = FlowTraining.validation_fraction
+    max_epochs: Count = Field(default=FlowTraining.max_epochs, description="passes over the labels at most")
+    validation_fraction: Fraction = Field(
+        default=FlowTraining.validation_fraction, description="share of the labels held out for early stopping"
+    )
     workers: Workers = FlowTraining.workers
 
     def violations(self) -> Iterator[Violation]:
@@ -236,14 +244,20 @@ Method = Annotated[
 class Tune(Model):
     """A sweep over MDN hyperparameters with asynchronous successive halving (ASHA); the best is kept."""
 
-    trials: Count = 16
-    max_epochs: Count = 400
+    trials: Count = Field(default=16, description="configurations that are tried")
+    max_epochs: Count = Field(default=400, description="of a trial")
     grace_epochs: Count = Field(default=20, description="epochs before a trial may be stopped")
-    reduction_factor: Annotated[int, Field(ge=2), NO_TEXT] = 3
-    learning_rate: Range = Range(low=3e-4, high=1e-2)
-    batch_size: Annotated[tuple[Batch, ...], Field(min_length=1)] = (64, 128, 256)
-    components: Annotated[tuple[Count, ...], Field(min_length=1)] = (10, 20, 40)
-    width: Annotated[tuple[Count, ...], Field(min_length=1)] = (16, 32, 64)
+    reduction_factor: Annotated[int, Field(ge=2), NO_TEXT] = Field(
+        default=3, description="one trial in so many goes on at each rung"
+    )
+    learning_rate: Range = Field(default=Range(low=3e-4, high=1e-2), description="tried uniformly in its logarithm")
+    batch_size: Annotated[tuple[Batch, ...], Field(min_length=1)] = Field(
+        default=(64, 128, 256), description="values to try"
+    )
+    components: Annotated[tuple[Count, ...], Field(min_length=1)] = Field(
+        default=(10, 20, 40), description="values to try"
+    )
+    width: Annotated[tuple[Count, ...], Field(min_length=1)] = Field(default=(16, 32, 64), description="values to try")
 
     def violations(self) -> Iterator[Violation]:
         """The sweep's ranges make sense."""

@@ -26,8 +26,8 @@ class PatternLayerBlock(Model):
     """A layer that carries the microstructure; where a stack has several, all carry the same."""
 
     kind: Literal["pattern"]
-    name: Name
-    thickness_nm: ThicknessNm
+    name: Name = Field(description="of the layer, by which its absorption may be asked for")
+    thickness_nm: ThicknessNm = Field(description="thickness")
     white: Name = Field(description="material where the image is 1")
     black: Name = Field(description="material where the image is 0")
 
@@ -36,9 +36,9 @@ class FilmLayerBlock(Model):
     """A uniform layer."""
 
     kind: Literal["film"]
-    name: Name
-    thickness_nm: ThicknessNm
-    material: Name
+    name: Name = Field(description="of the layer, by which its absorption may be asked for")
+    thickness_nm: ThicknessNm = Field(description="thickness")
+    material: Name = Field(description="one of physics.materials")
 
 
 LayerBlock = Annotated[PatternLayerBlock | FilmLayerBlock, Field(discriminator="kind")]
@@ -54,15 +54,17 @@ Orders = Annotated[
 class IncidenceBlock(Model):
     """Direction of the light: angle from the normal, in the incident medium, and azimuth from the image's x axis."""
 
-    polar_deg: Annotated[float, Field(ge=0, le=89.999), NO_TEXT] = 0.0
-    azimuth_deg: Real = 0.0
+    polar_deg: Annotated[float, Field(ge=0, le=89.999), NO_TEXT] = Field(default=0.0, description="from the normal")
+    azimuth_deg: Real = Field(default=0.0, description="from the image's x axis")
 
 
 class NumericsBlock(Model):
     """Numerical choices that are part of every label: truncation, factorisation rule, solver."""
 
     orders: Orders = Field(description="highest diffraction order M per axis; one number, or one per data set")
-    truncation: Literal["square", "circular"] = "square"
+    truncation: Literal["square", "circular"] = Field(
+        default="square", description="orders -M to M per axis, or those with m² + n² ≤ M²"
+    )
     factorization: Literal["laurent", "li"] = Field(
         default="laurent", description="li: right at the edges of pixels, converges sooner at high contrast"
     )
@@ -94,7 +96,7 @@ class Physics(Model):
     )
     materials: dict[Name, MaterialBlock] = Field(description="each material by name: {n: ..., k: ...} or {table: ...}")
     incident: Name = Field(description="material above the stack")
-    incidence: IncidenceBlock = IncidenceBlock()
+    incidence: IncidenceBlock = Field(default=IncidenceBlock(), description="direction of the light")
     polarization: Literal["unpolarised", "s", "p"] = Field(
         default="unpolarised", description="s: E across the plane of incidence; unpolarised: the mean of s and p"
     )
@@ -105,7 +107,7 @@ class Physics(Model):
         description="y: 'total' (1 - R - T), 'reflection', 'transmission', or the layer whose absorption is wanted; "
         "{of: ..., wavelength_nm: ...} at some of the wavelengths; a list where y is several numbers",
     )
-    numerics: NumericsBlock
+    numerics: NumericsBlock = Field(description="truncation and solver, which are part of every label")
 
     def violations(self) -> Iterator[Violation]:
         """Names refer to something, tables reach far enough, and the solver can take the stack."""

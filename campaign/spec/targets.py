@@ -16,9 +16,9 @@ from ganmdn.targets import Target
 class RangeBlock(Model):
     """A range of a property in place of a value; its bounds belong to it."""
 
-    at_least: Fraction | None = None
-    at_most: Fraction | None = None
-    between: tuple[Fraction, Fraction] | None = None
+    at_least: Fraction | None = Field(default=None, description="lower bound; anything above it is as good")
+    at_most: Fraction | None = Field(default=None, description="upper bound")
+    between: tuple[Fraction, Fraction] | None = Field(default=None, description="lower and upper bound")
 
     def violations(self) -> Iterator[Violation]:
         """One of the three, with its bounds in order."""

@@ -78,7 +78,9 @@ def morphology_statistics(sets: Sequence[Morphology]) -> Figure:
         _draw_curve(path, images.lineal_path, images.label, index)
     _draw_fractions(fraction, sets)
     correlation.set(title="two-point correlation", xlabel="distance (pixels)", ylabel="probability")
-    density.set(title="spectral density", xlabel="frequency (cycles per pixel)", ylabel="share of the variance per cycle/px")
+    density.set(
+        title="spectral density", xlabel="frequency (cycles per pixel)", ylabel="share of the variance per cycle/px"
+    )
     path.set(title="lineal path", xlabel="segment length (pixels)", ylabel="probability")
     fraction.set(title="volume fraction of the white phase", xlabel="volume fraction", ylabel="share of images")
     head(figure, *correlation.get_legend_handles_labels(), ncols=len(sets))

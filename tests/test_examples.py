@@ -1,0 +1,36 @@
+"""Scripts of examples/ run as they are, from an empty folder; the shortest is short."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from campaign.plan.fingerprint import PROJECT
+
+EXAMPLES = PROJECT / "examples"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("name", "said"), [("own_stack", "reflected 0.2"), ("own_images", "image 7 of stripes.npy")])
+def test_examples_run(name: str, said: str, tmp_path: Path) -> None:
+    variables = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    command = [sys.executable, EXAMPLES / f"{name}.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert said in done.stdout
+
+
+def test_the_shortest_has_fewer_than_20_lines() -> None:
+    assert min(len(path.read_text().splitlines()) for path in EXAMPLES.glob("*.py")) < 20
+
+
+def test_what_the_others_ask_for_is_there() -> None:
+    from campaign.design.outcome import DesignOutcome
+    from campaign.design.request import DesignRequest
+
+    DesignRequest(targets=(0.68,), dataset="data-ii", method="gan-mdn", count=4, simulations=2)
+    assert "y" in DesignOutcome.__dataclass_fields__
