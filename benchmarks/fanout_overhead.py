@@ -40,7 +40,7 @@ from campaign.work.simulations import simulate_designs
 from cluster.driver.runtime import SINGLE_THREAD
 from results.designs.design_set import DesignSet
 from results.designs.packed_images import pack_images
-from results.store import SimulationStore
+from results.stores.store import SimulationStore
 
 SPEC = Path(__file__).resolve().parent.parent / "specs" / "quickstart.yaml"
 ORDERS, IMAGE_PX, NO_OP_PX = 5, 64, 32

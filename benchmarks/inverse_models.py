@@ -48,8 +48,8 @@ from ganmdn.inverse import InverseModel, most_designs
 from ganmdn.metrics import residual_error_percentage
 from ganmdn.refinement import Budget, Proposals, Tries, best_of, next_tries
 from ganmdn.targets import Target
-from results.layout import Status
-from results.store import SimulationStore
+from results.stores.layout import Status
+from results.stores.store import SimulationStore
 
 METHODS = ("gan-mdn", "flow-posterior", "forward-search", "nearest-labels", "random-labels")
 TOLERANCE = 0.0005

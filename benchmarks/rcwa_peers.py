@@ -136,7 +136,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if arguments.data:
-        from results.hdf5 import read_published
+        from results.exchange.hdf5 import read_published
 
         images = read_published(arguments.data).images[: arguments.images]
     else:

@@ -40,8 +40,8 @@ from cluster.pool.pool import WorkerPool
 from cluster.pool.task import SharedFunction
 from results.designs.design_set import DesignSet
 from results.designs.packed_images import pack_images
-from results.layout import Status
-from results.store import SimulationStore
+from results.stores.layout import Status
+from results.stores.store import SimulationStore
 
 IMAGE_PX, LATENT = 96, (3, 3)
 LAYERS = ("pattern", "film")

@@ -23,7 +23,7 @@ from campaign import api
 from campaign.record.display import counting
 from campaign.spec.materials import TabulatedIndex
 from campaign.spec.problems import SpecError
-from results.hdf5 import ImportDataError
+from results.exchange.hdf5 import ImportDataError
 
 SHOWN = ("family", "orders", "r_fitted", "r_held_out", "rmse_held_out")  # on the screen; all is in the file
 IMAGE_PX = 64  # of the published pairs

@@ -19,7 +19,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from results.hdf5 import read_published
+from results.exchange.hdf5 import read_published
 
 FARTHEST = 6.0  # the last shell shown
 RIDGE = 1.0

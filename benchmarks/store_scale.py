@@ -51,7 +51,7 @@ def unit_rows(unit: int, count: int, pixels: int) -> dict[str, np.ndarray]:
 
 def write_store(path: Path, rows: int, units: int, pixels: int) -> tuple[float, float]:
     """Seconds that writing took, and finishing."""
-    from results.store import SimulationStore
+    from results.stores.store import SimulationStore
 
     store = SimulationStore.create(
         path, capacity=rows, latent_shape=None, image_px=pixels, rows_per_unit=-(-rows // units)
@@ -93,8 +93,8 @@ def write_hdf5(path: Path, rows: int, units: int, pixels: int) -> float:
 
 def ask_once(path: Path, repeats: int, results: Any) -> None:
     """Open and query in a fresh process; puts seconds to open, seconds to ask, rows found, peak MB."""
-    from results.query import Question, ask
-    from results.store import SimulationStore
+    from results.queries.query import Question, ask
+    from results.stores.store import SimulationStore
 
     start = time.perf_counter()
     SimulationStore.open(path)
@@ -117,7 +117,7 @@ def ask_duckdb(folder: Path, store: Path) -> tuple[float | None, str]:
     import pyarrow
     import pyarrow.parquet
 
-    from results.store import SimulationStore
+    from results.stores.store import SimulationStore
 
     opened = SimulationStore.open(store)
     table = pyarrow.table({name: opened.read(name)[name] for name in opened.columns})

@@ -48,9 +48,9 @@ if TYPE_CHECKING:
     from campaign.review.verify_table import TableCheck
     from campaign.run.replay import Replay
     from campaign.run.simulate import SimulatedImages
-    from results.query import Answer
-    from results.store import SimulationStore
-    from results.tables import TableRow
+    from results.queries.query import Answer
+    from results.stores.store import SimulationStore
+    from results.table.rows import TableRow
 
 __all__ = [
     "DEFAULT_RUNS",
@@ -289,8 +289,8 @@ def table(run_folder: Path) -> RenderableType:
 
     Without methods what could be reached alone.
     """
-    from results.table_formats import reach_to_rich, to_rich
-    from results.table_json import from_json
+    from results.table.formats import reach_to_rich, to_rich
+    from results.table.json_form import from_json
 
     if _has_no_methods(run_folder):
         return reach_to_rich(from_json((run_folder / TABLE_FILE).read_text(encoding="utf-8")))
@@ -298,8 +298,8 @@ def table(run_folder: Path) -> RenderableType:
 
 
 def warnings(run_folder: Path) -> tuple[str, ...]:
-    """What is held against the result of a finished run, a sentence or two each; see ``results.verdict``."""
-    from results.verdict import verdict
+    """What is held against the result of a finished run, a sentence or two each; see ``results.table.verdict``."""
+    from results.table.verdict import verdict
 
     if _has_no_methods(run_folder):
         return ()
@@ -316,7 +316,7 @@ def _has_no_methods(run_folder: Path) -> bool:
 
 def _table_rows(run_folder: Path) -> list[TableRow]:
     from ganmdn.targets import Target
-    from results.table_csv import from_csv
+    from results.table.csv_form import from_csv
 
     return from_csv((run_folder / "tables" / "table1.csv").read_text(encoding="utf-8"), Target.parse)
 
@@ -386,9 +386,9 @@ def verify_table(
 
 
 def query(store: Path, expression: str, limit: int | None = None) -> Sequence[dict[str, Any]]:
-    """Rows of a store that satisfy an expression; see ``results.query``."""
-    from results.query import query as run_query
-    from results.store import SimulationStore
+    """Rows of a store that satisfy an expression; see ``results.queries.query``."""
+    from results.queries.query import query as run_query
+    from results.stores.store import SimulationStore
 
     return run_query(SimulationStore.open(store), expression, limit=limit)
 
@@ -402,13 +402,15 @@ def ask(
     *,
     count: bool = False,
 ) -> tuple[Answer, Mapping[str, SimulationStore]]:
-    """Rows of stores, or of all stores of runs, that satisfy an expression, and those stores; see ``results.query``.
+    """Rows of stores, or of all stores of runs, that satisfy an expression, and those stores.
+
+    See ``results.queries.query``.
 
     With ``count`` nothing of the rows is read but how many there are.
     """
-    from results.find_stores import find_stores
-    from results.query import ALL, Question
-    from results.query import ask as ask_stores
+    from results.queries.query import ALL, Question
+    from results.queries.query import ask as ask_stores
+    from results.stores.find import find_stores
 
     stores = find_stores(paths)
     question = Question(expression or ALL, () if count else columns, "" if count else sort, limit)
@@ -418,7 +420,7 @@ def ask(
 def export_store(store: Path, file: Path, *, authors: bool = False) -> int:
     """Write a store as one file; how many rows it has. See ``results.exchange``."""
     from results.exchange.formats import export_store as export
-    from results.find_stores import find_store
+    from results.stores.find import find_store
 
     opened = find_store(store)
     export(opened, file, authors=authors)
@@ -437,10 +439,10 @@ def import_data(
     Rows with a label, and without, and what was done for images in words. How images become microstructures, their side
     and their property are for those alone; see ``results.exchange.images``.
     """
-    from results.designs.two_phases import Preparation, PreparationFacts
     from results.exchange.formats import import_store
     from results.exchange.images import holds_images, import_images
-    from results.layout import Status
+    from results.images.two_phases import Preparation, PreparationFacts
+    from results.stores.layout import Status
 
     words = ""
     if holds_images(data):

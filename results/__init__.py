@@ -16,7 +16,7 @@ def open_store(path: Path | str) -> xarray.Dataset:
 
     Raises FileNotFoundError, StoreError for what is no store, DamagedStoreError where files of a unit are not there.
     """
-    from results.find_stores import find_store  # seconds that those who want another module need not spend
+    from results.stores.find import find_store  # seconds that those who want another module need not spend
 
     return find_store(Path(path)).dataset()
 
@@ -28,9 +28,9 @@ def to_dataframe(
 
     Raises QueryError for an expression or columns that cannot be, otherwise as :func:`open_store`.
     """
-    from results.answers import to_dataframe as as_frame
-    from results.find_stores import find_stores
-    from results.query import ALL, Question, ask
+    from results.queries.answers import to_dataframe as as_frame
+    from results.queries.query import ALL, Question, ask
+    from results.stores.find import find_stores
 
     stores = find_stores([Path(path) for path in paths])
     return as_frame(ask(stores, Question(expression or ALL, columns, sort)))

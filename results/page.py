@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from results.table_lines import format_figure, format_seconds
+from results.table.lines import format_figure, format_seconds
 
 
 def render_page(template: str, **facts: Any) -> str:

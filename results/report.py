@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 from results.figures.style import RC
 from results.files import write_atomically
 from results.page import render_page
-from results.reach import Reach
-from results.table_columns import Column, caption, columns
-from results.table_lines import MethodGroup, method_groups
-from results.tables import TableRow
-from results.truncation import TruncationError
-from results.verdict import verdict
+from results.table.columns import Column, caption, columns
+from results.table.lines import MethodGroup, method_groups
+from results.table.reach import Reach
+from results.table.rows import TableRow
+from results.table.truncation import TruncationError
+from results.table.verdict import verdict
 
 HEADINGS = {  # of sections by anchor, in their order; another section comes before the cores, under its own name
     "achieved": "Achieved property",

@@ -12,7 +12,7 @@ from campaign import api
 from campaign.cli.options import Json, complain, console, errors_in_a_line, writing
 
 if TYPE_CHECKING:
-    from results.query import Answer
+    from results.queries.query import Answer
 
 MOST_IN_A_TABLE = 100  # rows, unless --limit says otherwise
 SUFFIX = ".zarr"
@@ -62,11 +62,11 @@ def query(
             return
         _tell(answer, style, output, limit, columns is not None)
         if images is not None:
-            from results.answers import draw_images
+            from results.queries.answers import draw_images
 
             draw_images(answer, stores, images)
         if save is not None:
-            from results.answers import save_arrays
+            from results.queries.answers import save_arrays
 
             save_arrays(answer, stores, save)
 
@@ -109,7 +109,7 @@ def _refuse_mistakes(
 
 def _tell(answer: Answer, style: RowFormat, output: Path | None, limit: int | None, all_columns: bool) -> None:
     from campaign.cli.tables import rows_table
-    from results.answers import to_csv, to_json, write_answer
+    from results.queries.answers import to_csv, to_json, write_answer
 
     if style is RowFormat.TABLE:
         most = MOST_IN_A_TABLE if limit is None else limit

@@ -26,7 +26,7 @@ from campaign.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from results.verify import StoreCheck
+    from results.stores.verify import StoreCheck
 
 SHOWN = 5  # of many units, rows or files
 

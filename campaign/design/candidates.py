@@ -15,7 +15,7 @@ from results.fabrication.brush import pixels_of
 from results.fabrication.connection import connection, without_islands
 from results.fabrication.length_scale import has_length_scale
 from results.fabrication.rounding import rounded
-from results.intervals import DEVIATIONS_OF_90_PERCENT
+from results.table.intervals import DEVIATIONS_OF_90_PERCENT
 
 if TYPE_CHECKING:
     from ganmdn.inverse import Designs, InverseModel

@@ -23,8 +23,8 @@ from campaign.stages.designs import DesignsConfig, load_model
 from campaign.stages.generator import WEIGHTS_FILE
 from campaign.stages.labels import STORE
 from ganmdn.targets import Target
-from results.layout import Status
-from results.store import SimulationStore
+from results.stores.layout import Status
+from results.stores.store import SimulationStore
 
 if TYPE_CHECKING:
     from ganmdn.inverse import InverseModel

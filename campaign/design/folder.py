@@ -20,9 +20,9 @@ from results.fabrication.length_scale import minimum_length_scale
 from results.figures.contact_sheet import SheetDesign, contact_sheet
 from results.figures.style import write_figure
 from results.files import atomic_folder, write_json
-from results.layout import Status, split_columns
 from results.pictures import save_picture
-from results.store import SimulationStore
+from results.stores.layout import Status, split_columns
+from results.stores.store import SimulationStore
 from results.wanted import cell, plain
 
 ARRAYS_FILE, FACTS_FILE, STORE, SHEET, PICTURES = "designs.npz", "designs.json", "designs.zarr", "sheet", "images"

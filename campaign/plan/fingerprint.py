@@ -16,7 +16,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 PACKAGES = ("campaign", "ganmdn", "photonics", "cluster", "results")
 # Whatever decides where and when something runs must not change a result, and is no science.
-SCIENCE = ("ganmdn", "photonics", "campaign.stages", "results.designs")
+SCIENCE = ("ganmdn", "photonics", "campaign.stages", "results.designs", "results.images")
 DESCRIPTOR = "StageKind"  # the base class of descriptors
 
 

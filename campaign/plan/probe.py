@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from results.reach import Reach
+from results.table.reach import Reach
 from results.wanted import Wanted, in_words
 
 MARGIN = 1.0  # standard deviations beyond the trials that thousands of labels are expected to reach

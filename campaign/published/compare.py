@@ -47,7 +47,7 @@ def validate_physics(
         The data are not what they should be, or no image could be simulated.
     """
     from campaign.published.agreement import validate_physics as validate
-    from results.hdf5 import read_published
+    from results.exchange.hdf5 import read_published
 
     published = read_published(data)
     physics, orders = load_physics(spec, published.images.shape[-1], dataset)
@@ -88,7 +88,7 @@ def calibrate(
     """
     from campaign.published.calibrate import Calibrator
     from campaign.work.resources import Resources
-    from results.hdf5 import read_published
+    from results.exchange.hdf5 import read_published
 
     published = read_published(data)
     calibration, orders = load_calibration(spec, published.images.shape[-1], dataset)

@@ -16,12 +16,12 @@ from results.figures.gallery import MethodDesigns, gallery
 from results.figures.morphology import ImageSet, Morphology, StatisticCurve, morphology_statistics
 from results.figures.targets import SearchHistory, optimization_history
 from results.figures.truncation import TruncationSample
-from results.intervals import HONEST
-from results.paper import IMAGE_PX
-from results.reach import Reach
 from results.report import DataTable, Picture
-from results.tables import TableRow
-from results.truncation import TruncationError
+from results.table.intervals import HONEST
+from results.table.paper import IMAGE_PX
+from results.table.reach import Reach
+from results.table.rows import TableRow
+from results.table.truncation import TruncationError
 
 
 def table_rows(pieces: Pieces, spec: Spec) -> list[TableRow]:

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from campaign.report.pieces import Pieces
 from campaign.spec.campaign import Spec
-from results.cost import TARGETS, TRIES, MethodCost, break_even, method_costs, tries_of
 from results.figures.cost import cost_curves
 from results.figures.targets import SearchHistory
 from results.report import DataTable, Picture
-from results.table_lines import format_figure
-from results.tables import BASELINES, TableRow
+from results.table.cost import TARGETS, TRIES, MethodCost, break_even, method_costs, tries_of
+from results.table.lines import format_figure
+from results.table.rows import BASELINES, TableRow
 
 SECTION = "cost"
 

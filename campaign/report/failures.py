@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from campaign.plan.finished import StageResults
-from results.layout import Status
 from results.report import DataTable
-from results.store import SimulationStore
+from results.stores.layout import Status
+from results.stores.store import SimulationStore
 
 MOST_SHOWN = 50
 

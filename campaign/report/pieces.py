@@ -24,9 +24,9 @@ from results.figures.gallery import MethodDesigns
 from results.figures.morphology import ImageSet
 from results.figures.targets import SearchHistory
 from results.figures.truncation import TruncationSample
-from results.reach import Reach
 from results.report import DataTable, Picture
-from results.tables import TableRow
+from results.table.reach import Reach
+from results.table.rows import TableRow
 
 Piece = TableRow | MethodDesigns | SearchHistory | ImageSet | TruncationSample | Reach | Picture | DataTable
 T = TypeVar("T")

@@ -30,11 +30,11 @@ from campaign.report.pieces import Pieces
 from campaign.spec.campaign import Spec
 from results.figures.style import save_figure
 from results.files import write_atomically
-from results.reach import Reach
 from results.report import DataTable, Picture, Report, ReportFigure, Section, StageLine
 from results.report import write_report as write_html
-from results.table_formats import write_tables
-from results.table_json import json_table, to_json
+from results.table.formats import write_tables
+from results.table.json_form import json_table, to_json
+from results.table.reach import Reach
 
 TABLES_FOLDER = "tables"
 JSON_FILE = "table1.json"

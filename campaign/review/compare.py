@@ -14,7 +14,7 @@ from campaign.plan.fingerprint import PACKAGES, SCIENCE, CodeReader
 from campaign.record.run_folder import PROVENANCE_FILE, SPEC_FILE, Submission
 from campaign.review.finished_run import read_table
 from campaign.spec.reading.tree import key_text
-from results.comparison import ComparedLine, compare_tables
+from results.table.comparison import ComparedLine, compare_tables
 
 MOST_RUNS = len(ascii_uppercase)
 CODE_FOLDER = "code"  # in a run's folder

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from campaign.plan.why import shown
 from campaign.review.compare import Comparison
-from results.comparison import FIGURES, ComparedLine
 from results.page import render_page
+from results.table.comparison import FIGURES, ComparedLine
 
 
 def render_comparison(comparison: Comparison) -> str:

@@ -12,7 +12,7 @@ from campaign.plan.finished import StageResults
 from campaign.plan.pipeline import Pipeline
 from campaign.record.run_folder import Submission
 from campaign.stages import KINDS
-from results.table_json import JsonAverage, JsonRow, JsonTable, from_json
+from results.table.json_form import JsonAverage, JsonRow, JsonTable, from_json
 
 AVERAGE = "average"
 AVERAGE_COLUMNS = ("min_rep", "mean_rep", "mean_rep_interval", "spread_rep")  # that follow from simulated rows

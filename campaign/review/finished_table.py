@@ -17,12 +17,12 @@ from campaign.review.finished_run import finished_results, line_name, read_table
 from campaign.spec.method_entry import SearchEntry
 from campaign.stages.labels import STORE as LABELS
 from ganmdn.targets import Target
-from results.bootstrap import mean_intervals
-from results.judged import JudgedDesigns, JudgedRepeats
-from results.reach import Reach, reach_of
-from results.repeats import spread
-from results.store import SimulationStore
-from results.table_json import JsonAverage, JsonRow, JsonTable
+from results.stores.store import SimulationStore
+from results.table.bootstrap import mean_intervals
+from results.table.json_form import JsonAverage, JsonRow, JsonTable
+from results.table.judged import JudgedDesigns, JudgedRepeats
+from results.table.reach import Reach, reach_of
+from results.table.repeats import spread
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from campaign.cache.lease import owner_file
 from campaign.cache.owner import BEAT_SECONDS, Life, Owner, Watch
 
 if TYPE_CHECKING:
-    from results.store import SimulationStore
-    from results.verify import StoreCheck
+    from results.stores.store import SimulationStore
+    from results.stores.verify import StoreCheck
 
 
 class StoreBusyError(Exception):
@@ -45,9 +45,9 @@ def check_store(path: Path, repair: bool = False) -> tuple[StoreCheck, str]:
     StoreBusyError
         It was to be repaired, and somebody alive, or perhaps alive, writes it.
     """
-    from results.find_stores import find_store  # Zarr, which commands that read no store need not wait for
-    from results.store import SimulationStore
-    from results.verify import repair_store, verify_store
+    from results.stores.find import find_store  # Zarr, which commands that read no store need not wait for
+    from results.stores.store import SimulationStore
+    from results.stores.verify import repair_store, verify_store
 
     store = find_store(path)
     owned = owner_of(store)

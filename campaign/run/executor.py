@@ -29,7 +29,7 @@ from campaign.run.stop import Stop
 from campaign.spec.profile import Profile
 from campaign.work.resources import Resources
 from campaign.work.time_budget import TimeBudget
-from results.layout import StoreError
+from results.stores.layout import StoreError
 
 if TYPE_CHECKING:
     from campaign.work.backend import Backend

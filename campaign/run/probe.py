@@ -18,7 +18,7 @@ from campaign.stages.generator import WEIGHTS_FILE
 from campaign.stages.microstructures import prepare_images, ranges_of
 from campaign.stages.seeds import seed_for
 from campaign.stages.simulator import Simulator
-from results.reach import reach_of
+from results.table.reach import reach_of
 from results.wanted import known
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from campaign.cache.checksums import FILES_FACT, damaged_files
 from campaign.cache.stage_cache import StageCache
 from campaign.plan.pipeline import Stage
-from results.store import SimulationStore
+from results.stores.store import SimulationStore
 
 
 class Repair:

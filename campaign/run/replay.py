@@ -20,8 +20,8 @@ from campaign.work.failures import FailureClass
 from campaign.work.simulations import DESIGNS_ATTRIBUTE
 from campaign.work.watchdog import Note, Watchdog, read_note
 from results.designs.design_set import DesignSet
-from results.layout import Status, StoreError
-from results.store import SimulationStore
+from results.stores.layout import Status, StoreError
+from results.stores.store import SimulationStore
 
 
 @dataclass(frozen=True)

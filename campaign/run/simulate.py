@@ -28,9 +28,9 @@ from campaign.work.resources import InterruptedRunError, Resources
 from campaign.work.simulations import simulate_designs
 from results.designs.design_set import DesignSet
 from results.designs.packed_images import pack_images
-from results.designs.two_phases import PreparedImages
-from results.layout import Status
-from results.store import SimulationStore
+from results.images.two_phases import PreparedImages
+from results.stores.layout import Status
+from results.stores.store import SimulationStore
 
 POLL_SECONDS = 0.2
 Progress = Callable[[int, int, str], None]
@@ -64,13 +64,13 @@ def simulate_images(
     spec
         Whose physics it is.
     images
-        File or folder; see ``results.designs.image_files``.
+        File or folder; see ``results.images.image_files``.
     store
         Where the store is to be.
     profile
         Where to simulate.
     preparation
-        How images become microstructures; see ``results.designs.two_phases``.
+        How images become microstructures; see ``results.images.two_phases``.
     dataset
         By whose physics; default: the only one, or the one that has images of that size.
     progress
@@ -110,7 +110,7 @@ def simulate_images(
 
 def _dataset_of(spec: Spec, images: Path, preparation: ImagePreparation) -> str:
     """The only data set, or the one of the size of the first image."""
-    from results.designs.image_files import read_images
+    from results.images.image_files import read_images
 
     if len(spec.datasets) == 1:
         return next(iter(spec.datasets))

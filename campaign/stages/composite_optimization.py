@@ -51,7 +51,7 @@ def run(config: CompositeOptimizationConfig, inputs: Mapping[str, Path], context
     killed goes on as if it had not been.
     """
     from campaign.work.simulations import simulate_apart
-    from results.store import SimulationStore
+    from results.stores.store import SimulationStore
 
     simulator, weights = Simulator.from_config(config.physics), inputs["generator"] / WEIGHTS_FILE
     known = [SimulationStore.open(inputs["labels"] / LABELS).read("z", "y", rows=slice(config.initial))]

@@ -23,7 +23,7 @@ from campaign.stages.inverse_methods.base import DesignsConfig
 from campaign.stages.seeds import seed_for
 from results.designs.design_set import DesignSet
 from results.designs.packed_images import pack_images
-from results.layout import split_columns
+from results.stores.layout import split_columns
 
 if TYPE_CHECKING:
     from campaign.work.context import StageContext

@@ -13,7 +13,7 @@ from campaign.plan.kind import Stage, StageKind
 from campaign.plan.optics import simulation_of
 from campaign.spec.campaign import Spec
 from campaign.stages.simulator import SimulationConfig, Simulator
-from results.layout import Status
+from results.stores.layout import Status
 
 if TYPE_CHECKING:
     from campaign.work.context import StageContext
@@ -34,7 +34,7 @@ def run(config: LabelsConfig, inputs: Mapping[str, Path], context: StageContext)
 
 def read_labels(store: Path) -> dict[str, np.ndarray]:
     """``y``, ``z`` and ``image`` of all labels that did not fail."""
-    from results.store import SimulationStore
+    from results.stores.store import SimulationStore
 
     columns = SimulationStore.open(store).read("y", "z", "image", "status")
     done = columns.pop("status") == Status.DONE
@@ -67,8 +67,8 @@ class LabelsKind(StageKind[LabelsConfig]):
 
     def warnings(self, stages: Sequence[Stage[LabelsConfig]], results: StageResults) -> Iterator[str]:
         """Targets that lie outside what was labelled."""
-        from results.reach import reach_of
-        from results.store import SimulationStore
+        from results.stores.store import SimulationStore
+        from results.table.reach import reach_of
 
         for stage in stages:
             y = SimulationStore.open(results.folder(stage.name) / STORE).read("y")["y"]
@@ -87,9 +87,9 @@ class LabelsKind(StageKind[LabelsConfig]):
             explained,
             label_distribution,
         )
-        from results.reach import reach_of
         from results.report import Picture
-        from results.store import SimulationStore
+        from results.stores.store import SimulationStore
+        from results.table.reach import reach_of
 
         distributions, spec = [], results.spec
         for stage in stages:

@@ -26,7 +26,7 @@ from results.files import write_json
 if TYPE_CHECKING:
     from campaign.work.context import StageContext
     from ganmdn.microstructures import MicrostructureRanges
-    from results.designs.two_phases import PreparedImages
+    from results.images.two_phases import PreparedImages
 
 IMAGES_PER_UNIT = 256
 PREPARATION_FILE = "preparation.json"  # what was done for images of one's own
@@ -84,8 +84,8 @@ def prepare_images(
     path: Path, wanted: ImagePreparation, image_px: int, *, allow_one_phase: bool = False
 ) -> PreparedImages:
     """Images of one's own as microstructures; see ``two_phases``."""
-    from results.designs.image_files import read_images
-    from results.designs.two_phases import Preparation, two_phases
+    from results.images.image_files import read_images
+    from results.images.two_phases import Preparation, two_phases
 
     how = Preparation(wanted.fit, wanted.threshold, wanted.white)
     return two_phases(read_images(path, wanted.array), image_px, how, allow_one_phase=allow_one_phase)
@@ -93,7 +93,7 @@ def prepare_images(
 
 def image_violations(spec: Spec) -> Iterator[Violation]:
     """What is wrong with the images that a spec names, before anything is run."""
-    from results.designs.image_files import ImageError
+    from results.images.image_files import ImageError
 
     generator = spec.generator
     if not isinstance(generator, TrainedGenerator) or not isinstance(generator.microstructures, OwnImages):
@@ -155,8 +155,8 @@ class MicrostructuresKind(StageKind[MicrostructuresConfig | OwnImagesConfig]):
         self, stages: Sequence[Stage[MicrostructuresConfig | OwnImagesConfig]], results: StageResults
     ) -> Iterator[object]:
         """The images, for their morphology, and what was done for those of one's own."""
-        from results.designs.two_phases import PreparationFacts
         from results.figures.morphology import STATISTICS_IMAGES, ImageSet
+        from results.images.two_phases import PreparationFacts
         from results.report import DataTable
 
         for stage in stages:

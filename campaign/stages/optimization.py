@@ -47,7 +47,7 @@ def run(config: OptimizationConfig, inputs: Mapping[str, Path], context: StageCo
     A batch of suggestions is one unit of the store. Every batch depends on the finished rows alone, so a search that
     was killed goes on as if it had not been.
     """
-    from results.store import SimulationStore
+    from results.stores.store import SimulationStore
 
     search = _Search(config, inputs["generator"] / WEIGHTS_FILE, context)
     search.learn(SimulationStore.open(inputs["labels"] / LABELS).read("z", "y", rows=slice(config.initial)))

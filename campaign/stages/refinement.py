@@ -31,7 +31,7 @@ from campaign.stages.seeds import seed_for
 from campaign.stages.simulator import Simulator
 from results.designs.design_set import DesignSet
 from results.designs.packed_images import pack_images, unpack_images
-from results.layout import Status
+from results.stores.layout import Status
 
 if TYPE_CHECKING:
     from campaign.work.context import StageContext
@@ -190,7 +190,7 @@ def _keep(
     tries: Mapping[str, np.ndarray], config: RefinementConfig, simulator: Simulator, context: StageContext
 ) -> None:
     """Write all tries into the stage's store."""
-    from results.store import SimulationStore
+    from results.stores.store import SimulationStore
 
     path, count = context.folder / STORE, len(tries["status"])
     if path.is_dir():  # of a run that was killed while it wrote it

@@ -41,7 +41,7 @@ def run(config: SampledSearchConfig, inputs: Mapping[str, Path], context: StageC
     """Draw the latents into ``samples/`` and simulate their images into ``trials.zarr``, on all workers."""
     from campaign.work.simulations import simulate_designs
     from results.files import atomic_folder
-    from results.store import SimulationStore
+    from results.stores.store import SimulationStore
 
     samples = context.folder / SAMPLES_FOLDER
     if not samples.is_dir():

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ganmdn.targets import Target
     from results.figures.gallery import BestDesign, MethodDesigns
     from results.figures.targets import SearchHistory
-    from results.tables import TableRow
+    from results.table.rows import TableRow
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def search_pieces(
         File name of their simulations, in the order of the search.
     """
     from results.figures.gallery import MethodDesigns
-    from results.tables import search_row
+    from results.table.rows import search_row
 
     best: dict[tuple[str, str], list[BestDesign]] = {}
     for repeats in by_repeats(stages):
@@ -75,8 +75,8 @@ def _found(stage: Stage[Any], results: StageResults, target: Target, served: int
     from ganmdn.metrics import RepSummary, residual_error_percentage
     from results.figures.gallery import nearest_design
     from results.figures.targets import SearchHistory
-    from results.store import SimulationStore
-    from results.tables import TableRow, if_finite
+    from results.stores.store import SimulationStore
+    from results.table.rows import TableRow, if_finite
 
     initial, simulations = stage.config.initial, stage.simulations / served
     labels = SimulationStore.open(results.folder(stage.inputs["labels"]) / LABELS)

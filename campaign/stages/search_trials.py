@@ -10,11 +10,11 @@ import numpy as np
 from campaign.spec.base import Count, Seed
 from campaign.spec.generator import Latent
 from campaign.stages.simulator import SimulationConfig, Simulator
-from results.layout import Status
+from results.stores.layout import Status
 
 if TYPE_CHECKING:
     from campaign.work.context import StageContext
-    from results.store import SimulationStore
+    from results.stores.store import SimulationStore
 
 STORE = "trials.zarr"
 INPUTS = {"iteration": "int64", "suggestion_seconds": "float64"}  # columns of a trial beside what came of it
@@ -42,7 +42,7 @@ def open_trials(
 
     ``inputs`` are columns beside those of every search, ``facts`` attributes of a new store.
     """
-    from results.store import SimulationStore
+    from results.stores.store import SimulationStore
 
     path = context.folder / STORE
     if path.is_dir():

@@ -17,7 +17,7 @@ from campaign.plan.optics import Optics, PluggedPhysics, SimulatedPhysics
 from campaign.spec.physics import LayerBlock, PatternLayerBlock
 from campaign.spec.plugin import implementation_of
 from campaign.spec.property import TOTAL, OpticalProperty, properties_of
-from results.layout import Status
+from results.stores.layout import Status
 
 if TYPE_CHECKING:
     from photonics.rcwa import Numerics

@@ -20,13 +20,13 @@ from campaign.stages.labels import STORE as LABELS
 from campaign.stages.simulator import SimulationConfig, Simulator
 from results.designs.design_set import DesignSet
 from results.designs.packed_images import pack_images
-from results.layout import Status, split_columns
-from results.truncation import TruncationError
+from results.stores.layout import Status, split_columns
+from results.table.truncation import TruncationError
 from results.wanted import known
 
 if TYPE_CHECKING:
     from campaign.work.context import StageContext
-    from results.store import SimulationStore
+    from results.stores.store import SimulationStore
 
 STORE = "truncation.zarr"
 SAMPLE_FOLDER = "sample"
@@ -47,7 +47,7 @@ def run(config: TruncationConfig, inputs: Mapping[str, Path], context: StageCont
 
     The sample is the first labels that did not fail: they were drawn at random.
     """
-    from results.store import SimulationStore
+    from results.stores.store import SimulationStore
 
     labels = SimulationStore.open(inputs["labels"] / LABELS)
     columns = labels.read("y", "status")
@@ -66,7 +66,7 @@ def _solve_again(
     labels: SimulationStore, rows: np.ndarray, config: TruncationConfig, context: StageContext
 ) -> dict[str, np.ndarray]:
     from campaign.work.simulations import simulate_designs
-    from results.store import SimulationStore
+    from results.stores.store import SimulationStore
 
     columns = labels.read("z", "image", "y", rows=rows)
     labelled = split_columns({LABEL_Y: columns["y"]})
@@ -153,7 +153,7 @@ class TruncationKind(StageKind[TruncationConfig]):
 
     def _pairs(self, folder: Path) -> tuple[np.ndarray, np.ndarray]:
         """y of the sample's labels and y with more orders, NaN where that failed, float64 (n,) each."""
-        from results.store import SimulationStore
+        from results.stores.store import SimulationStore
 
         if not (folder / STORE).is_dir():
             return np.empty(0), np.empty(0)

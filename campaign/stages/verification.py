@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from campaign.plan.spent import SpentByRepeats
     from campaign.work.context import StageContext
     from ganmdn.targets import Target
-    from results.bootstrap import Interval
     from results.figures.gallery import MethodDesigns
-    from results.judged import JudgedRepeats
-    from results.store import SimulationStore
-    from results.tables import TableRow
+    from results.stores.store import SimulationStore
+    from results.table.bootstrap import Interval
+    from results.table.judged import JudgedRepeats
+    from results.table.rows import TableRow
 
 STORE = "designs.zarr"
 
@@ -74,7 +74,7 @@ class VerificationKind(StageKind[VerificationConfig]):
     ) -> Iterator[tuple[Target, tuple[StageRows, ...]]]:
         """The designs for each target."""
         from campaign.plan.finished import StageRows
-        from results.store import SimulationStore
+        from results.stores.store import SimulationStore
 
         targets = SimulationStore.open(results.folder(stage.name) / STORE).read("target")["target"]
         for target in results.spec.targets:
@@ -83,11 +83,11 @@ class VerificationKind(StageKind[VerificationConfig]):
     def report(self, stages: Sequence[Stage[VerificationConfig]], results: StageResults) -> Iterator[object]:
         """Rows of the table, the best designs, and where all of them landed."""
         from campaign.plan.spent import SpentByRepeats
-        from results.bootstrap import mean_intervals
         from results.figures.targets import Achieved, achieved_against_target, in_band
-        from results.judged import COLUMNS, PREDICTION, JudgedDesigns, JudgedRepeats
         from results.report import Picture
-        from results.store import SimulationStore
+        from results.stores.store import SimulationStore
+        from results.table.bootstrap import mean_intervals
+        from results.table.judged import COLUMNS, PREDICTION, JudgedDesigns, JudgedRepeats
 
         achieved = []
         for repeats in by_repeats(stages):
@@ -124,8 +124,8 @@ class VerificationKind(StageKind[VerificationConfig]):
         average: Interval | None,
     ) -> TableRow:
         from ganmdn.metrics import RepSummary
-        from results.cost import mean_at_tries, rep_at_tries
-        from results.tables import TableRow, if_finite
+        from results.table.cost import mean_at_tries, rep_at_tries
+        from results.table.rows import TableRow, if_finite
 
         together = designs.together
         summary = RepSummary.of(together.y, target)

@@ -18,8 +18,8 @@ from campaign.work.watchdog import Watchdog, read_note
 from ganmdn.metrics import residual_error_percentage
 from ganmdn.targets import targets_in
 from results.designs.design_set import DesignSet
-from results.layout import Status
-from results.store import SimulationStore
+from results.stores.layout import Status
+from results.stores.store import SimulationStore
 
 if TYPE_CHECKING:
     from campaign.plan.optics import SimulatedPhysics

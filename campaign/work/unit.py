@@ -15,8 +15,8 @@ import numpy as np
 from campaign.work.watchdog import Watchdog
 from results.designs.design_set import DesignSet
 from results.files import atomic_path
-from results.layout import Status
-from results.store import SimulationStore
+from results.stores.layout import Status
+from results.stores.store import SimulationStore
 
 if TYPE_CHECKING:
     from campaign.stages.simulator import Simulator

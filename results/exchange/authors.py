@@ -9,8 +9,8 @@ import numpy as np
 
 from results.exchange.contents import ExchangeError
 from results.files import atomic_path
-from results.layout import Status
-from results.store import SimulationStore
+from results.stores.layout import Status
+from results.stores.store import SimulationStore
 
 ROW = "published_row"
 

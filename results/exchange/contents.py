@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from results.files import atomic_folder
-from results.layout import StoreError, StoreLayout
-from results.store import SimulationStore
-from results.zarr_groups import SCHEMA, SCHEMA_VERSION
+from results.stores.layout import StoreError, StoreLayout
+from results.stores.store import SimulationStore
+from results.stores.zarr_groups import SCHEMA, SCHEMA_VERSION
 
 BATCH_ROWS = 16_384  # or one unit, where that is more
 Batch = dict[str, np.ndarray]  # ``sim`` int64 (n,), and every array of the store (n, ...), images as 0/1 (n, px, px)

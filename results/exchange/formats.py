@@ -7,11 +7,11 @@ from pathlib import Path
 
 from results.exchange.authors import write_authors
 from results.exchange.contents import ExchangeError
+from results.exchange.hdf5 import import_published
 from results.exchange.netcdf import is_exported, read_netcdf, write_netcdf
 from results.exchange.parquet import read_parquet, write_parquet
 from results.exchange.text import read_csv, write_csv
-from results.hdf5 import import_published
-from results.store import SimulationStore
+from results.stores.store import SimulationStore
 
 Write = Callable[[SimulationStore, Path], None]
 Read = Callable[[Path, Path], SimulationStore]
@@ -39,7 +39,7 @@ def export_store(store: SimulationStore, path: Path, *, authors: bool = False) -
 
 
 def import_store(path: Path, target: Path) -> SimulationStore:
-    """Make a store of a file that was exported, or that the authors published; see ``results.hdf5``.
+    """Make a store of a file that was exported, or that the authors published; see ``results.exchange.hdf5``.
 
     Raises FileNotFoundError, FileExistsError, ExchangeError or ImportDataError.
     """

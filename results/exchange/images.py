@@ -10,12 +10,12 @@ from typing import Any
 import h5py
 import numpy as np
 
-from results.designs.image_files import HDF5, PICTURES, ImageError, read_array, read_images
-from results.designs.two_phases import Preparation, two_phases
 from results.exchange.netcdf import FACTS
 from results.files import atomic_folder
-from results.layout import Status
-from results.store import SimulationStore
+from results.images.image_files import HDF5, PICTURES, ImageError, read_array, read_images
+from results.images.two_phases import Preparation, two_phases
+from results.stores.layout import Status
+from results.stores.store import SimulationStore
 
 ROWS_PER_UNIT = 256
 UNLABELLED = "NotLabelled"  # error class of a row without a property

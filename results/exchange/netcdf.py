@@ -13,11 +13,11 @@ from typing import Any
 import h5py
 import numpy as np
 
-from results.descriptions import description
 from results.exchange.contents import BATCH_ROWS, Batch, ExchangeError, Facts, batches, make_store, no_store
 from results.files import atomic_path
-from results.layout import ArrayLayout, Status
-from results.store import SimulationStore
+from results.stores.descriptions import description
+from results.stores.layout import ArrayLayout, Status
+from results.stores.store import SimulationStore
 
 FACTS = "store_facts"
 TEXT = h5py.string_dtype()

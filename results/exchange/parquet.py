@@ -11,8 +11,8 @@ import numpy as np
 from results.designs.packed_images import pack_images, unpack_images
 from results.exchange.contents import Batch, ExchangeError, Facts, batches, make_store, no_store
 from results.files import atomic_path
-from results.layout import ArrayLayout
-from results.store import SimulationStore
+from results.stores.layout import ArrayLayout
+from results.stores.store import SimulationStore
 
 if TYPE_CHECKING:
     import pyarrow

@@ -17,8 +17,8 @@ import numpy as np
 from results.designs.packed_images import pack_images, unpack_images
 from results.exchange.contents import BATCH_ROWS, Batch, ExchangeError, Facts, batches, make_store, no_store
 from results.files import atomic_path
-from results.layout import ArrayLayout, StoreLayout
-from results.store import SimulationStore
+from results.stores.layout import ArrayLayout, StoreLayout
+from results.stores.store import SimulationStore
 
 FACTS = "# store_facts "
 

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from results.cost import TARGETS, MethodCost
 from results.figures.style import method_colours, method_markers, require, styled
 from results.figures.targets import REP_FLOOR, SearchHistory
+from results.table.cost import TARGETS, MethodCost
 
 QUARTILES = (25, 50, 75)
 

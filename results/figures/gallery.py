@@ -14,7 +14,7 @@ from results.figures.style import FAINT, method_colours, require, styled
 from results.wanted import Wanted, in_words, plain
 
 if TYPE_CHECKING:
-    from results.store import SimulationStore
+    from results.stores.store import SimulationStore
 
 CELL_IN = 1.05  # side of one picture
 LABEL_IN = 1.45

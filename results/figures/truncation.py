@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from results.figures.style import INK, Margins, panels, require, styled
-from results.truncation import TruncationError
+from results.table.truncation import TruncationError
 
 
 @dataclass(frozen=True)

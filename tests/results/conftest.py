@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from results.store import SimulationStore
+from results.stores.store import SimulationStore
 
 IMAGE_PX = 16
 LATENT_SHAPE = (2, 3)

@@ -21,10 +21,10 @@ from matplotlib.image import imread
 from ganmdn.targets import Target
 from results.figures.style import save_figure
 from results.figures.training import gan_losses
-from results.reach import Reach, TargetReach
 from results.report import SCREEN_DPI, DataTable, Report, ReportFigure, Section, StageLine, render_report, write_report
-from results.tables import TableRow
-from results.truncation import TruncationError
+from results.table.reach import Reach, TargetReach
+from results.table.rows import TableRow
+from results.table.truncation import TruncationError
 
 REACH = Reach(
     "data-ii",

@@ -16,7 +16,7 @@ from command import campaign
 from campaign.plan.keys import PROJECT
 from campaign.plan.optics import optics_of
 from campaign.spec.load import load_spec
-from results.store import SimulationStore
+from results.stores.store import SimulationStore
 
 QUICKSTART = PROJECT / "specs" / "quickstart.yaml"
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 
 from campaign.cache.owner import Owner
 from campaign.cli.main import app
-from results.store import SimulationStore
+from results.stores.store import SimulationStore
 
 
 def campaign(*arguments: object) -> Result:

@@ -12,11 +12,11 @@ from typer.testing import CliRunner, Result
 from campaign import api
 from campaign.cli.main import app
 from ganmdn.targets import Target
-from results.layout import DamagedStoreError
-from results.reach import Reach, TargetReach
-from results.store import SimulationStore
-from results.table_formats import write_tables
-from results.tables import TableRow
+from results.stores.layout import DamagedStoreError
+from results.stores.store import SimulationStore
+from results.table.formats import write_tables
+from results.table.reach import Reach, TargetReach
+from results.table.rows import TableRow
 
 
 def campaign(*arguments: object) -> Result:

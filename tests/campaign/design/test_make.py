@@ -21,8 +21,8 @@ from ganmdn.nearest_labels import NearestLabels
 from ganmdn.targets import Target
 from results.fabrication.gds import read_gds
 from results.fabrication.length_scale import minimum_length_scale
-from results.layout import Status
-from results.store import SimulationStore
+from results.stores.layout import Status
+from results.stores.store import SimulationStore
 
 GAN = {"method": "gan-mdn"}
 METHODS = (

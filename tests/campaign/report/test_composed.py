@@ -20,9 +20,9 @@ from results.figures.gallery import BestDesign, MethodDesigns
 from results.figures.morphology import ImageSet
 from results.figures.targets import SearchHistory
 from results.figures.truncation import TruncationSample
-from results.reach import reach_of
-from results.tables import TableRow
-from results.truncation import TruncationError
+from results.table.reach import reach_of
+from results.table.rows import TableRow
+from results.table.truncation import TruncationError
 
 IMAGES = (np.random.default_rng(1).random((4, 32, 32)) < 0.5).astype(np.uint8)
 

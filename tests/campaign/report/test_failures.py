@@ -11,7 +11,7 @@ from campaign.plan.pipeline import Pipeline
 from campaign.report.failures import FailedSimulation, failed_simulations, failure_table
 from campaign.spec.campaign import Spec
 from campaign.stages import KINDS
-from results.store import SimulationStore
+from results.stores.store import SimulationStore
 
 
 def finish_with_failures(pipeline: Pipeline, cache: StageCache, name: str, failed: dict[int, str]) -> None:

@@ -18,8 +18,8 @@ from campaign.stages import KINDS
 from campaign.stages.labels import read_labels
 from ganmdn.targets import Target
 from results.files import write_json
-from results.table_csv import from_csv
-from results.table_json import from_json
+from results.table.csv_form import from_csv
+from results.table.json_form import from_json
 
 SEARCHES = {"optimization", "composite_optimization", "sampled_search"}
 Finished = tuple[StageResults, Path]

@@ -14,7 +14,7 @@ import pytest
 from campaign.review.bundle import CHECKSUMS, RECEIPTS, verify_bundle, write_bundle
 from campaign.review.finished_run import NotFinishedError
 from campaign.review.finished_table import FinishedTable
-from results.store import SimulationStore
+from results.stores.store import SimulationStore
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from campaign.review.finished_run import cell_names, read_table
 from campaign.review.finished_table import FinishedTable
 from campaign.review.receipt import agrees, receipt
 from campaign.stages.labels import read_labels
-from results.store import SimulationStore
+from results.stores.store import SimulationStore
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +71,8 @@ def test_repeats_are_traced_one_by_one(repeated: StageResults, finished_run: Pat
     from campaign.record.run_folder import Submission
     from campaign.report.composed import table_rows
     from campaign.report.pieces import Pieces
-    from results.reach import Reach
-    from results.table_json import json_table
+    from results.table.json_form import json_table
+    from results.table.reach import Reach
 
     pieces = Pieces.of(repeated)
     table = json_table(table_rows(pieces, repeated.spec), pieces.all(Reach), {})

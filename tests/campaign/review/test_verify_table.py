@@ -11,7 +11,7 @@ import pytest
 from campaign.review.finished_table import FinishedTable, TracedLine
 from campaign.review.verify_table import verify_table
 from campaign.stages.verification import STORE
-from results.store import SimulationStore
+from results.stores.store import SimulationStore
 
 DESIGNS = "verification/gan-mdn/data-ii"
 

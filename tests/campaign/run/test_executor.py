@@ -35,8 +35,8 @@ from campaign.spec.profile import LAPTOP
 from campaign.work.context import StageContext
 from campaign.work.resources import InterruptedRunError
 from results.files import write_json
-from results.layout import StoreError
-from results.store import SimulationStore
+from results.stores.layout import StoreError
+from results.stores.store import SimulationStore
 
 Run = Callable[[Model, Mapping[str, Path], StageContext], None]
 

@@ -20,8 +20,8 @@ from campaign.run.probe import probe
 from campaign.spec.campaign import Spec
 from campaign.stages import KINDS
 from ganmdn.targets import Target
-from results.reach import Reach
-from results.store import SimulationStore
+from results.stores.store import SimulationStore
+from results.table.reach import Reach
 
 MakeSpec = Callable[..., Spec]
 REACH = Reach("data-ii", 8, (0.5,), (0.7,), (0.05,), ())

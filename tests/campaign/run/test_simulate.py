@@ -18,8 +18,8 @@ from campaign.spec.campaign import Spec
 from campaign.spec.load import load_spec
 from campaign.spec.profile import InProcessProfile
 from campaign.stages.simulator import RcwaSimulator, Simulator
-from results.layout import Status
-from results.store import SimulationStore
+from results.stores.layout import Status
+from results.stores.store import SimulationStore
 
 IMAGES = (np.random.default_rng(4).random((7, 64, 64)) < 0.5).astype(np.uint8)
 HERE = InProcessProfile(kind="in-process", rows_per_unit=2)

@@ -10,8 +10,8 @@ from campaign.plan.finished import StageResults
 from campaign.stages.composite_optimization import STORE, run
 from campaign.work.context import StageContext
 from results.figures.targets import SearchHistory
-from results.store import SimulationStore
-from results.tables import TableRow
+from results.stores.store import SimulationStore
+from results.table.rows import TableRow
 
 NAME = "composite_optimization/composite-optimization/data-ii"
 COLUMNS = ("z", "y", "target", "iteration")

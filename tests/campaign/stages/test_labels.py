@@ -10,7 +10,7 @@ from campaign.stages.labels import STORE, read_labels
 from campaign.stages.simulator import Simulator
 from ganmdn.targets import Target
 from results.designs.design_set import DesignSet
-from results.store import SimulationStore
+from results.stores.store import SimulationStore
 
 
 def test_labels_are_what_the_simulator_says_of_the_latents_images(finished: tuple[StageResults, Path]) -> None:

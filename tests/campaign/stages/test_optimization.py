@@ -16,8 +16,8 @@ from campaign.stages.optimization import STORE, propose, run
 from campaign.work.context import StageContext
 from results.figures.gallery import MethodDesigns
 from results.figures.targets import SearchHistory
-from results.store import SimulationStore
-from results.tables import TableRow
+from results.stores.store import SimulationStore
+from results.table.rows import TableRow
 
 NAME = "optimization/bayesian-optimization/data-ii/0.6"
 

@@ -16,8 +16,8 @@ from campaign.stages.designs import DESIGNS_FOLDER
 from campaign.stages.refinement import STORE, run
 from campaign.work.context import StageContext
 from results.designs.design_set import DesignSet
-from results.layout import Status
-from results.store import SimulationStore
+from results.stores.layout import Status
+from results.stores.store import SimulationStore
 
 REFINED = ("forward-search-2", "nearest-labels-2", "pca-mdn-2")
 

@@ -10,7 +10,7 @@ from campaign.plan.finished import StageResults
 from campaign.stages.sampled_search import STORE, run
 from campaign.work.context import StageContext
 from ganmdn.sobol import sobol_latents
-from results.store import SimulationStore
+from results.stores.store import SimulationStore
 
 Finished = tuple[StageResults, Path]
 

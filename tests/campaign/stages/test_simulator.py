@@ -11,7 +11,7 @@ from campaign.spec.campaign import Spec
 from campaign.stages.simulator import Simulator
 from photonics import rcwa
 from photonics.solution import Solution
-from results.layout import Status
+from results.stores.layout import Status
 
 MakeSpec = Callable[..., Spec]
 

@@ -9,7 +9,7 @@ from campaign.plan.finished import StageResults
 from campaign.stages.labels import STORE as LABELS
 from campaign.stages.truncation import TruncationConfig, estimated, run
 from campaign.work.context import StageContext
-from results.store import SimulationStore
+from results.stores.store import SimulationStore
 
 
 def test_the_estimate_is_of_the_sample_and_its_scale_of_all_labels() -> None:

@@ -8,8 +8,8 @@ import pytest
 from campaign.plan.finished import StageResults
 from results.figures.gallery import MethodDesigns
 from results.report import Picture
-from results.store import SimulationStore
-from results.tables import TableRow
+from results.stores.store import SimulationStore
+from results.table.rows import TableRow
 
 
 def test_the_report_takes_rows_the_best_designs_and_where_all_landed(finished: tuple[StageResults, Path]) -> None:

@@ -19,7 +19,7 @@ from campaign.design.request import DesignRequest
 from campaign.plan.keys import PROJECT
 from campaign.run.replay import replay
 from ganmdn.targets import Target
-from results.store import SimulationStore
+from results.stores.store import SimulationStore
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 OPEN = {"materials": {"air": {"n": 1}, "silicon": {"n": 4.8, "k": 0.025}}, "substrate": "air"}

@@ -27,8 +27,8 @@ import yaml
 from campaign.plan.keys import PROJECT
 from campaign.record.events import read_events
 from campaign.record.liveness import run_status
-from results.layout import Status
-from results.store import SimulationStore
+from results.stores.layout import Status
+from results.stores.store import SimulationStore
 
 pytestmark = [
     pytest.mark.ray,

@@ -11,7 +11,7 @@ import yaml
 
 from campaign.plan.keys import PROJECT
 from campaign.record.events import read_events
-from results.table_json import from_json
+from results.table.json_form import from_json
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 MARK = "@repeat-2"

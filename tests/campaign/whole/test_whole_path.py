@@ -36,7 +36,7 @@ from cluster.node.ports import lock_block
 from cluster.node.rendezvous import answers
 from cluster.node.temp_folder import make_temp_dir
 from cluster.node.token import TOKEN_FILE, make_token, token_environment
-from results.store import SimulationStore
+from results.stores.store import SimulationStore
 
 pytestmark = [pytest.mark.ray, pytest.mark.heavy(4), pytest.mark.timeout(900)]
 MEASURED = ("seconds",)  # columns that may differ from run to run

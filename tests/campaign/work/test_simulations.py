@@ -28,8 +28,8 @@ from campaign.work.unit import UNFINISHED_FOLDER
 from cluster.driver.errors import WorkerDiedError
 from results.designs.design_set import DesignSet
 from results.designs.packed_images import pack_images
-from results.layout import Status
-from results.store import SimulationStore
+from results.stores.layout import Status
+from results.stores.store import SimulationStore
 
 pytestmark = pytest.mark.timeout(300)
 PX, COUNT = 64, 12

@@ -15,7 +15,7 @@ from campaign.work import unit as module
 from campaign.work.unit import SimulationJob, Unit, UnitCheckpoint, columns_of, simulate_unit
 from results.designs.design_set import DesignSet
 from results.designs.packed_images import pack_images
-from results.store import SimulationStore
+from results.stores.store import SimulationStore
 
 
 def row(y: float) -> dict[str, object]:

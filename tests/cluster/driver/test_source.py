@@ -96,7 +96,7 @@ def test_workers_import_the_copy_where_the_driver_stands_in_the_tree(trees: tupl
 def test_packages_are_shipped_and_nothing_else(tmp_path: Path) -> None:
     packaging = pytest.importorskip("ray._private.runtime_env.packaging")
     folder = tmp_path / "source"
-    for name in ("photonics/rcwa/slab.py", "photonics/data/air.yaml", "results/store.py", "runs/big.zarr",
+    for name in ("photonics/rcwa/slab.py", "photonics/data/air.yaml", "results/stores/store.py", "runs/big.zarr",
                  "odd [name]/x.py", "photonics/__pycache__/slab.pyc", "alone.py", "other.py"):  # fmt: skip
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
@@ -104,5 +104,5 @@ def test_packages_are_shipped_and_nothing_else(tmp_path: Path) -> None:
     archive = tmp_path / "shipped.zip"
     packaging.create_package(str(folder), archive, include_gitignore=False, excludes=told["excludes"])
     files = {name for name in ZipFile(archive).namelist() if not name.endswith("/")}
-    assert files == {"photonics/rcwa/slab.py", "photonics/data/air.yaml", "results/store.py", "alone.py"}
+    assert files == {"photonics/rcwa/slab.py", "photonics/data/air.yaml", "results/stores/store.py", "alone.py"}
     assert told["working_dir"] == str(folder)

@@ -12,9 +12,9 @@ import pytest
 from results.exchange import contents
 from results.exchange.contents import ExchangeError
 from results.exchange.formats import export_store, import_store
-from results.hdf5 import import_published
-from results.layout import DamagedStoreError
-from results.store import SimulationStore
+from results.exchange.hdf5 import import_published
+from results.stores.layout import DamagedStoreError
+from results.stores.store import SimulationStore
 
 SUFFIXES = ["h5", "nc", "parquet", "csv"]
 

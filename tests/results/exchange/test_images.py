@@ -9,10 +9,10 @@ import h5py
 import numpy as np
 import pytest
 
-from results.designs.image_files import ImageError
-from results.designs.two_phases import Preparation
 from results.exchange.images import UNLABELLED, holds_images, import_images
-from results.layout import Status
+from results.images.image_files import ImageError
+from results.images.two_phases import Preparation
+from results.stores.layout import Status
 
 IMAGES = (np.random.default_rng(3).random((5, 12, 12)) < 0.5).astype(np.uint8)
 Y = np.array([0.1, 0.2, np.nan, 0.4, 0.5])

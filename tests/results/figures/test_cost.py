@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from results.cost import MethodCost
 from results.figures.cost import cost_curves
 from results.figures.targets import SearchHistory
+from results.table.cost import MethodCost
 
 LEARNT = MethodCost("d", "flow-posterior", 400, 6.0, 2.0, 0.5)
 SEARCH = MethodCost("d", "random-search", 10, 4.0, None, 0.25)

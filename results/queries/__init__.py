@@ -1,0 +1,1 @@
+"""Questions to stores: expressions, what is nearest, and the forms of an answer."""

@@ -1,0 +1,123 @@
+"""Stores of which a copy left out files: no reader takes what is lost for fill values, and each names the unit."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from results.queries.query import query
+from results.stores.layout import DamagedStoreError, StoreError
+from results.stores.store import SimulationStore
+
+Maker = Callable[..., SimulationStore]
+RowMaker = Callable[..., dict[str, np.ndarray]]
+
+
+def shard(store: SimulationStore, name: str, unit: int) -> Path:
+    return next(
+        path
+        for path in (store.path / name / "c" / str(unit), *store.path.glob(f"{name}/c/{unit}/**/*"))
+        if path.is_file()
+    )
+
+
+def written(make_store: Maker, make_rows: RowMaker) -> SimulationStore:
+    """A finished store; row 11 failed, and unit 2 holds nothing but what Zarr fills with."""
+    store = make_store()
+    for unit in range(store.unit_count):
+        rows = make_rows(unit)
+        if unit == 1:
+            rows["status"][3], rows["error_class"][3], rows["error_message"][3] = 2, "SolverError", "no luck"
+        if unit == 2:
+            rows = {"status": rows["status"], "image": np.zeros_like(rows["image"]), "seed": np.zeros(8, np.uint64)}
+        store.write_unit(unit, rows)
+    store.finish()
+    return SimulationStore.open(store.path, mode="r+")
+
+
+def test_a_whole_store_is_whole_whatever_it_holds(make_store: Maker, make_rows: RowMaker) -> None:
+    store = written(make_store, make_rows)
+    assert store.is_finished
+    assert store.damaged_units() == []
+    assert (store.images(store.unit_rows(2)) == 0).all()
+    assert np.isnan(store.read("y", rows=[16])["y"]).all()
+
+
+@pytest.mark.parametrize("damage", ["missing", "empty"])
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        ("image", 2),
+        ("y", 0),
+        ("y", 2),
+        ("z", 4),
+        ("layer_absorption", 3),
+        ("seed", 0),
+        ("target", 2),
+        ("error_class", 1),
+    ],
+)
+def test_a_file_that_a_copy_left_out_is_found_by_every_reader(
+    make_store: Maker, make_rows: RowMaker, name: str, unit: int, damage: str
+) -> None:
+    store = written(make_store, make_rows)
+    file = shard(store, name, unit)
+    file.unlink() if damage == "missing" else file.write_bytes(b"")
+    readers: list[Callable[[], object]] = [
+        store.read,
+        lambda: store.read(name, rows=[unit * 8 + 3]),
+        lambda: store.read(name, rows=slice(unit * 8, unit * 8 + 8)),
+        lambda: query(store, f"sim == {unit * 8 + 3} and status >= 1"),
+    ]
+    if name in ("z", "layer_absorption", "image"):  # no columns
+        readers.pop()
+    if name == "image":
+        readers.append(store.images)
+    if name != "error_class":
+        readers.append(store.dataset)
+    for reader in readers:
+        with pytest.raises(DamagedStoreError) as caught:
+            reader()
+        assert f"unit {unit} (rows {unit * 8} to {unit * 8 + 7}): its file of array {name} is {damage}; copy it" in str(
+            caught.value
+        )
+        assert caught.value.units == (unit,)
+    assert store.damaged_units() == [unit]
+    others = [row for row in range(40) if row // 8 != unit]
+    assert len(store.read(name, rows=others)[name]) == 32
+
+
+def test_a_unit_that_a_copy_left_out_of_a_finished_store_is_found(make_store: Maker, make_rows: RowMaker) -> None:
+    store = written(make_store, make_rows)
+    for name in store.names:
+        for unit in (1, 3):
+            if (store.path / name / "c" / str(unit)).exists():
+                shard(store, name, unit).unlink()
+    assert store.damaged_units() == [1, 3]
+    for reader in (lambda: query(store, "y > 0"), lambda: store.read("y"), store.dataset):
+        with pytest.raises(
+            DamagedStoreError, match=r"unit 1 \(rows 8 to 15\), and 1 more: its file of array status is"
+        ):
+            reader()
+    store.discard_unit(1)
+    assert not store.is_finished
+    assert store.missing_units() == [1, 3]
+    with pytest.raises(StoreError, match="cannot be finished, 2 of 5 units are missing"):
+        store.finish()
+
+
+def test_a_store_that_is_being_written_lacks_nothing(make_store: Maker, make_rows: RowMaker) -> None:
+    store = make_store()
+    store.write_unit(3, make_rows(3))
+    assert store.damaged_units() == []
+    assert len(query(store, "y > 0")) == 8
+    assert np.isnan(store.read("y", rows=slice(0, 8))["y"]).all()
+
+
+def test_an_error_survives_its_way_between_processes() -> None:
+    error = pickle.loads(pickle.dumps(DamagedStoreError("unit 3 is damaged", [3])))
+    assert (str(error), error.units) == ("unit 3 is damaged", (3,))
