@@ -20,7 +20,7 @@ COLOURS = {
 
 
 @dataclass(frozen=True)
-class GraphNode:
+class Box:
     """A box: one stage, or all of one kind and data set, with the state of each."""
 
     name: str
@@ -44,7 +44,7 @@ class GraphNode:
 class Graph:
     """Boxes, and which reads which: pairs of their places, from what is read to what reads."""
 
-    nodes: Sequence[GraphNode]
+    nodes: Sequence[Box]
     edges: Sequence[tuple[int, int]]
 
     @classmethod
@@ -62,7 +62,7 @@ class Graph:
             for stage in pipeline.stages
             for read in stage.inputs.values()
         )
-        nodes = [GraphNode(name, tuple(states[stage] for stage in groups[name])) for name in names]
+        nodes = [Box(name, tuple(states[stage] for stage in groups[name])) for name in names]
         return cls(nodes, [(read, reader) for read, reader in edges if read != reader])
 
     def mermaid(self) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from campaign.cache.stage_cache import StageCache
-from campaign.plan.graph import COLOURS, Graph, GraphNode
+from campaign.plan.graph import COLOURS, Box, Graph
 from campaign.plan.pipeline import Pipeline
 from campaign.plan.plan import STATES, make_plan
 from campaign.spec.campaign import Spec
@@ -48,8 +48,8 @@ def test_stages_of_one_kind_and_data_set_share_a_box(graph: Callable[..., Graph]
 
 
 def test_the_colour_is_that_of_what_leaves_most_to_do() -> None:
-    assert GraphNode("model", ("cached", "new", "failed")).state == "new"
-    assert GraphNode("model", ("cached", "rerun")).state == "rerun"
+    assert Box("model", ("cached", "new", "failed")).state == "new"
+    assert Box("model", ("cached", "rerun")).state == "rerun"
     assert set(COLOURS) == set(STATES)
 
 
