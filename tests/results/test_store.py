@@ -181,7 +181,7 @@ def test_what_is_no_store_is_refused(make_store: Maker, tmp_path: Path) -> None:
         SimulationStore.open(tmp_path / "other.zarr")
     store = make_store()
     zarr.open_group(store.path, mode="r+").attrs["schema_version"] = 99
-    with pytest.raises(StoreError, match="has schema version 99, this program reads 3"):
+    with pytest.raises(StoreError, match="has schema version 99, this program reads 4"):
         SimulationStore.open(store.path)
 
 
