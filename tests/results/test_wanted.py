@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ganmdn.targets import Target
-from results.layout import StoreLayout, numbered, split_columns
+from results.stores.layout import StoreLayout, numbered, split_columns
 from results.wanted import cell, in_words, known, ordered, plain
 
 

@@ -188,7 +188,7 @@ def test_what_is_no_store_is_refused(make_store: Maker, tmp_path: Path) -> None:
     ):
 =======
     with pytest.raises(StoreError, match="has schema version 99, this program reads 4"):
->>>>>>> any-property:tests/results/test_store.py
+>>>>>>> any-property:tests/results/stores/test_store.py
         SimulationStore.open(store.path)
 
 
