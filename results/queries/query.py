@@ -27,7 +27,7 @@ class Question:
     Attributes
     ----------
     expression
-        Condition on the rows (``results.queries.expression``), or ``nearest(column, value, count)``, or both by ``and``.
+        Condition on the rows (``results.queries.expression``), ``nearest(column, value, count)``, or both by ``and``.
         Unless it mentions ``status``, only rows that are done count.
     columns
         What to read of the rows found; None for every column.
