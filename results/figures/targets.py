@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import fill
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -99,13 +100,18 @@ def optimization_history(histories: Sequence[SearchHistory]) -> Figure:
 
 def _draw_targets(axes: Axes, targets: Sequence[tuple[float, float]]) -> None:
     """Lower and upper bound of each target; open ranges end where the axis does."""
-    for position, bounds in enumerate(targets):
-        for bound in set(bounds) - {-np.inf, np.inf}:
-            axes.plot((position - 0.46, position + 0.46), (bound, bound), color=INK, linewidth=1.2, zorder=1)
+    grey: dict[str, Any] = {"color": "#ececec", "linewidth": 0, "zorder": 0.5}
+    for position, (low, high) in enumerate(targets):
+        edges = (position - 0.46, position + 0.46)
+        for bound in {low, high} - {-np.inf, np.inf}:
+            axes.plot(edges, (bound, bound), color=INK, linewidth=1.2, zorder=1)
+        if low == high:
+            axes.fill_between(edges, low * 0.95, high * 1.05, **grey)
     ends = axes.get_ylim()
     for position, (low, high) in enumerate(targets):
-        band = (low * 0.95, high * 1.05) if low == high else np.clip((low, high), *ends)
-        axes.fill_between((position - 0.46, position + 0.46), *band, color="#ececec", linewidth=0, zorder=0.5)
+        if low != high:
+            axes.fill_between((position - 0.46, position + 0.46), *np.clip((low, high), *ends), **grey)
+    axes.set_ylim(*ends)
     axes.set_xlim(-0.6, len(targets) - 0.4)
     axes.grid(axis="x", visible=False)
 
