@@ -50,8 +50,7 @@ def test_failed_labels_are_left_out_and_targets_marked() -> None:
     assert histogram.get_title(loc="left") == "data-i · 3 simulated images"
     assert sum(bar.get_height() for bar in histogram.patches) == 3
     assert [line.get_xdata()[0] for line in histogram.lines] == [0.55, 0.75]
-    assert histogram.get_xlabel() == "simulated transmission (fraction)"
-    assert scatter.get_ylabel().replace("\n", " ") == "simulated transmission (fraction)"
+    assert histogram.get_xlabel() == scatter.get_ylabel().replace("\n", " ") == "simulated transmission (fraction)"
     np.testing.assert_array_equal(scatter.collections[0].get_offsets(), [[0.4, 0.6], [0.5, 0.65], [0.6, 0.7]])
 
 
