@@ -49,6 +49,9 @@ def _request(
 ) -> JobRequest:
     from cluster.slurm.sbatch import JobRequest
 
+    is_main, container = name == job_name(folder), profile.container
+    launcher = container.launcher(folder.absolute().parent, profile.gpus_per_node) if container else ()
+    mail = profile.mail if is_main else None
     return JobRequest(
         name=name,
         folder=folder.absolute() / SLURM_FOLDER / "%j",
@@ -58,14 +61,17 @@ def _request(
         gpus_per_node=profile.gpus_per_node,
         memory_mb_per_node=profile.memory_mb_per_node,
         warning_seconds=profile.end_seconds,
-        requeue=profile.requeue and name == job_name(folder),
+        requeue=profile.requeue and is_main,
         setup=_setup(profile, folder.absolute()),
+        launcher=launcher,
         options={
             "partition": partition,
             "account": profile.account,
             "qos": profile.qos,
             "constraint": profile.constraint,
             "exclusive": profile.exclusive or None,
+            "mail-user": mail.user if mail else None,
+            "mail-type": ",".join(mail.when) if mail else None,
         },
     )
 

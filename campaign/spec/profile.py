@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -140,6 +141,31 @@ class WorkerJobsBlock(Model):
     partition: ExpandedText | None = Field(default=None, description="default: that of the campaign's own job")
 
 
+class MailBlock(Model):
+    """What Slurm writes to whom about the campaign's own job; worker jobs write nothing."""
+
+    user: ExpandedText = Field(description="address, or name of a user")
+    when: tuple[Literal["BEGIN", "END", "FAIL", "REQUEUE", "TIME_LIMIT", "TIME_LIMIT_90", "ALL"], ...] = Field(
+        default=("END", "FAIL"), description="at what, in Slurm's words"
+    )
+
+
+class ContainerBlock(Model):
+    """An image in which driver and workers run, on every node; a recipe is cluster/slurm/campaign.def."""
+
+    image: ExpandedText = Field(description="file of the image (.sif), on a file system that all nodes see")
+    program: Literal["apptainer", "singularity"] = Field(default="apptainer", description="what runs it")
+    bind: tuple[ExpandedText, ...] = Field(
+        default=("/etc/slurm", "/run/munge"),
+        description="paths to show inside, as --bind reads them, besides the runs folder: Slurm's, a cache, scratch",
+    )
+
+    def launcher(self, runs: Path, gpus: int) -> tuple[str, ...]:
+        """Words before a command that is to run inside."""
+        nvidia = ("--nv",) if gpus else ()
+        return (self.program, "exec", *nvidia, "--bind", ",".join([*self.bind, str(runs)]), self.image)
+
+
 class SlurmProfile(Execution):
     """A job of this user's: one allocation, or one with many small jobs around it; a Ray cluster lives inside."""
 
@@ -156,6 +182,8 @@ class SlurmProfile(Execution):
     constraint: ExpandedText | None = Field(default=None, description="features that nodes must have")
     modules: tuple[ExpandedText, ...] = Field(default=(), description="modules to load, in order")
     setup: tuple[str, ...] = Field(default=(), description="shell lines before the driver starts, in order")
+    container: ContainerBlock | None = Field(default=None, description="image to run in; default: what the node has")
+    mail: MailBlock | None = Field(default=None, description="mails of Slurm about the campaign's job; default: none")
     requeue: bool = Field(
         default=True, description="whether the job may requeue itself; otherwise the next job is chained to it"
     )

@@ -20,6 +20,7 @@ from cluster.slurm.controller import SlurmError, call, patiently
 log = logging.getLogger(__name__)
 
 TIME_LEFT = re.compile(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)")
+LAUNCHER_VARIABLE = "CAMPAIGN_LAUNCHER"  # words before Python's command on other nodes: those of a container
 WARNINGS = (signal.SIGUSR2, signal.SIGTERM)
 
 

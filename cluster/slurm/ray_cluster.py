@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -13,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from cluster.node.rendezvous import Head, answers, read_head, wait_for_head
-from cluster.slurm.batch_job import BatchJob
+from cluster.slurm.batch_job import LAUNCHER_VARIABLE, BatchJob
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +55,7 @@ def ray_on_nodes(job: BatchJob, rendezvous: Path, options: Sequence[str] = (), *
         command = [*_keeper("head"), *options, "--host", "auto", "--lifeline", *shown]
         head = stack.enter_context(_running(command, rendezvous / "head.log"))
         for host, cpus in zip(job.hosts[1:], job.cpus_on[1:], strict=True):
-            step = [*_step_on(host, cpus), *_keeper("worker"), *options]
+            step = [*step_on(host, cpus), *_keeper("worker"), *options]
             stack.enter_context(_running(step, rendezvous / f"{host}.log"))
         yield _wait_for(head, rendezvous)
 
@@ -105,10 +107,14 @@ def _keeper(role: str) -> list[str]:
     return [sys.executable, "-P", "-m", "cluster.node.keeper", role]  # -P: not from the working directory
 
 
-def _step_on(host: str, cpus: int) -> list[str]:
-    """srun for one process on one node: it may share the node with the batch process, and other nodes may die."""
+def step_on(host: str, cpus: int) -> list[str]:
+    """srun for one process on one node: it may share the node with the batch process, and other nodes may die.
+
+    In a container, where this process runs in one.
+    """
+    launcher = shlex.split(os.environ.get(LAUNCHER_VARIABLE, ""))
     return ["srun", "--overlap", "--no-kill", "--nodes=1", "--ntasks=1", f"--nodelist={host}",
-            f"--cpus-per-task={cpus}", "--unbuffered"]  # fmt: skip
+            f"--cpus-per-task={cpus}", "--unbuffered", *launcher]  # fmt: skip
 
 
 def _wait_for(head: subprocess.Popen[bytes], rendezvous: Path) -> Head:

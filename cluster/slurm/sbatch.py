@@ -17,6 +17,7 @@ from typing import Any
 import submitit
 from submitit.core.utils import FailedJobError, FailedSubmissionError
 
+from cluster.slurm.batch_job import LAUNCHER_VARIABLE
 from cluster.slurm.controller import SlurmError, cancel, jobs_named, outside_of_jobs, patiently
 
 WARNING_SIGNAL = "USR2"
@@ -49,6 +50,8 @@ class JobRequest:
         Whether Slurm may put it into the queue again, after a node's failure or a preemption too.
     setup
         Shell lines.
+    launcher
+        Words before Python's command on every node, which is that of a container then; none runs this Python.
     options
         Further options of sbatch by their long names; None leaves one out.
     """
@@ -63,6 +66,7 @@ class JobRequest:
     warning_seconds: int = 60
     requeue: bool = True
     setup: Sequence[str] = ()
+    launcher: Sequence[str] = ()
     options: dict[str, Any] = field(default_factory=dict)
 
     def parameters(self) -> dict[str, Any]:
@@ -81,13 +85,17 @@ class JobRequest:
             "cpus_per_task": self.cpus_per_node,
             "gpus_per_node": self.gpus_per_node or None,
             "mem": None if self.memory_mb_per_node is None else f"{self.memory_mb_per_node}M",
-            "setup": list(self.setup) or None,
+            "setup": [*self.setup, *self._exported()] or None,
             "wckey": None,
             "stderr_to_stdout": True,
             "use_srun": False,
             "additional_parameters": additional,
         }
         return {name: value for name, value in parameters.items() if value is not None or name == "wckey"}
+
+    def _exported(self) -> list[str]:
+        """What steps on other nodes need to know of the launcher."""
+        return [f"export {LAUNCHER_VARIABLE}={shlex.quote(shlex.join(self.launcher))}"] if self.launcher else []
 
 
 class _Executor(submitit.SlurmExecutor):
@@ -168,6 +176,7 @@ def send(
 def _executor(request: JobRequest, **parameters: Any) -> _Executor:
     # exec: the driver is the batch process itself, so that Slurm's signals reach it.
     # -P: it imports nothing from the working directory.
-    executor = _Executor(request.folder, python=f"exec {shlex.quote(sys.executable)} -P")
+    python = shlex.join([*request.launcher, "python3"] if request.launcher else [sys.executable])
+    executor = _Executor(request.folder, python=f"exec {python} -P")
     executor.update_parameters(**request.parameters(), **parameters)
     return executor

@@ -7,6 +7,8 @@
 #SBATCH --exclusive
 #SBATCH --gpus-per-node=1
 #SBATCH --job-name=table1-0123abcd-2bea9a8d
+#SBATCH --mail-type=END,FAIL
+#SBATCH --mail-user=me@example.org
 #SBATCH --mem=4608M
 #SBATCH --no-requeue
 #SBATCH --nodes=2
