@@ -7,6 +7,7 @@
 ``ImageSet``            images, for their morphology; those of a data set are its examples in the gallery
 ``TruncationSample``    what a data set's labels leave out, which every line of the table says of its data set
 ``Reach``               how far a data set's labels reach, likewise
+``JudgedGenerator``     how good the generator's images of a data set are, for programs
 ``Picture``             a figure with its caption, in whatever section it names
 ``DataTable``           a further table, likewise
 ======================  =========================================================================================
@@ -25,10 +26,21 @@ from results.figures.morphology import ImageSet
 from results.figures.targets import SearchHistory
 from results.figures.truncation import TruncationSample
 from results.report import DataTable, Picture
+from results.table.generator import JudgedGenerator
 from results.table.reach import Reach
 from results.table.rows import TableRow
 
-Piece = TableRow | MethodDesigns | SearchHistory | ImageSet | TruncationSample | Reach | Picture | DataTable
+Piece = (
+    TableRow
+    | MethodDesigns
+    | SearchHistory
+    | ImageSet
+    | TruncationSample
+    | Reach
+    | JudgedGenerator
+    | Picture
+    | DataTable
+)
 T = TypeVar("T")
 
 

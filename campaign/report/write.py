@@ -33,6 +33,7 @@ from results.files import write_atomically
 from results.report import DataTable, Picture, Report, ReportFigure, Section, StageLine
 from results.report import write_report as write_html
 from results.table.formats import write_tables
+from results.table.generator import JudgedGenerator
 from results.table.json_form import json_table, to_json
 from results.table.reach import Reach
 
@@ -59,8 +60,9 @@ def write_report(
     tables.mkdir(exist_ok=True)
     if spec.methods:
         write_tables(rows, tables)
-    cost = (used.share, used.wall_seconds) if used else (None, None)
-    write_atomically(tables / JSON_FILE, to_json(json_table(rows, reaches, truncations, *cost)))
+    share, wall_seconds = (used.share, used.wall_seconds) if used else (None, None)
+    table = json_table(rows, reaches, truncations, share, wall_seconds, pieces.all(JudgedGenerator))
+    write_atomically(tables / JSON_FILE, to_json(table))
     composed = (*gallery_picture(pieces, spec), *history_picture(pieces, spec), morphology_picture(pieces))
     pictures = [*pieces.all(Picture), *composed, *cost_picture(rows, pieces, spec), *cores(used)]
     others = [*pieces.all(DataTable), *interval_table(rows), *cost_tables(rows)]

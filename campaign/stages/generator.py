@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from campaign.work.context import StageContext
     from ganmdn.gan_config import GanConfig
     from ganmdn.session import TrainingSession
-    from results.report import DataTable
+    from results.table.generator import JudgedGenerator
 
 WEIGHTS_FILE = "generator.pt"
 
@@ -145,6 +145,7 @@ class GeneratorKind(StageKind[GeneratorConfig]):
         """What the generator learnt, in numbers; samples and losses as the training went on."""
         import numpy as np
 
+        from campaign.stages.generator_quality import quality_table
         from ganmdn.gan_checkpoint import HISTORY_FILE, TrainingHistory
         from results.figures.gallery import image_sheet
         from results.figures.training import gan_losses
@@ -165,7 +166,9 @@ class GeneratorKind(StageKind[GeneratorConfig]):
                 "of the same grain as the first; rows that no longer change say that more steps would add little."
             )
             yield Picture("microstructures", "gan-samples", image_sheet(sheet, shown), caption)
-            yield _quality(results)
+            generators = list(_judged(results))
+            yield quality_table(generators)
+            yield from generators
             losses = {name: np.asarray(values) for name, values in history.losses.items()}
             figure = gan_losses(np.asarray(history.step), losses)
             caption = (
@@ -175,20 +178,18 @@ class GeneratorKind(StageKind[GeneratorConfig]):
             yield Picture("microstructures", "gan-losses", figure, caption)
 
 
-def _quality(results: StageResults) -> DataTable:
+def _judged(results: StageResults) -> Iterator[JudgedGenerator]:
     """The generator's images of each data set beside held-out microstructures."""
-    from campaign.stages.generator_quality import MOST_IMAGES, judge, judge_beside, quality_table
+    from campaign.stages.generator_quality import MOST_IMAGES, judge, judge_beside, judged
 
     spec = results.spec
     assert isinstance(spec.generator, TrainedGenerator)
-    qualities = {}
     for dataset in spec.datasets:
         latents = DesignSet.open(results.folder(f"latents/{dataset}"))
         if len(latents) < 2:
             continue
         images, wanted = latents.rows(slice(MOST_IMAGES))["image"], spec.generator.microstructures
         if isinstance(wanted, Microstructures):
-            qualities[dataset] = judge(images, wanted, spec.seed)
+            yield judged(dataset, judge(images, wanted, spec.seed))
         elif quality := judge_beside(images, DesignSet.open(results.folder("microstructures")).images):
-            qualities[dataset] = quality
-    return quality_table(qualities)
+            yield judged(dataset, quality)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from campaign.spec.generator import Microstructures
     from ganmdn.generator_quality import GeneratorQuality
     from results.report import DataTable
+    from results.table.generator import JudgedGenerator
 
 MOST_IMAGES = 300  # of a set that is compared: some seconds
 COLUMNS = {
@@ -56,18 +57,25 @@ def judge(generated: np.ndarray, microstructures: Microstructures, seed: int) ->
     return judge_generator(few, held_out)
 
 
-def quality_table(qualities: Mapping[str, GeneratorQuality]) -> DataTable:
+def judged(dataset: str, quality: GeneratorQuality) -> JudgedGenerator:
+    """The judgement of one data set, for tables."""
+    from results.table.generator import JudgedGenerator
+
+    similarity = quality.similarity / quality.held_out_similarity
+    return JudgedGenerator(dataset, quality.images, quality.distance, quality.floor, similarity)
+
+
+def quality_table(generators: Sequence[JudgedGenerator]) -> DataTable:
     """The judgements by data set, for the report."""
     from results.report import DataTable
 
-    rows = tuple((name, *_cells(quality)) for name, quality in qualities.items())
+    rows = tuple((each.dataset, *_cells(each)) for each in generators)
     return DataTable(("data set", "images", *COLUMNS.values(), "similarity"), rows, CAPTION, "microstructures")
 
 
-def _cells(quality: GeneratorQuality) -> tuple[str, ...]:
-    distances = (_beside_floor(quality.distance[name], quality.floor[name]) for name in COLUMNS)
-    similarity = f"{quality.similarity / quality.held_out_similarity:.3f}"
-    return (str(quality.images), *distances, similarity)
+def _cells(generator: JudgedGenerator) -> tuple[str, ...]:
+    distances = (_beside_floor(generator.distance[name], generator.floor[name]) for name in COLUMNS)
+    return (str(generator.images), *distances, f"{generator.similarity:.3f}")
 
 
 def _beside_floor(distance: float, floor: float) -> str:

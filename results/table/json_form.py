@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from results.table.bootstrap import Interval
 from results.table.cost import TRIES
+from results.table.generator import JudgedGenerator
 from results.table.lines import Line, method_groups
 from results.table.reach import Reach
 from results.table.rows import TableRow
@@ -96,6 +97,18 @@ class JsonTruncation(_Part):
     orders_again: Number | None = Field(description="with which a sample was solved again")
 
 
+class JsonGenerator(_Part):
+    """How good the generator's images of one data set are beside microstructures held out from its training."""
+
+    images: Number = Field(description="in each set that was compared")
+    distance: dict[str, float] = Field(
+        description="between the sets: of volume_fraction Kolmogorov-Smirnov, of curves Wasserstein-1 in standard "
+        "deviations"
+    )
+    floor: dict[str, float] = Field(description="the same between two held-out sets")
+    similarity: float = Field(description="share of pixels in which two images agree, over that of held-out ones")
+
+
 class JsonTable(_Part):
     """``table1.json`` of a run."""
 
@@ -103,6 +116,9 @@ class JsonTable(_Part):
     averages: tuple[JsonAverage, ...]
     reach: dict[str, JsonReach] = Field(description="by data set")
     truncation: dict[str, JsonTruncation] = Field(description="by data set")
+    generator: dict[str, JsonGenerator] = Field(
+        default_factory=dict, description="by data set; empty where none was trained"
+    )
     utilisation: Share | None = Field(description="share of the workers' time in work; null for a run from the cache")
     wall_seconds: float | None = Field(description="that the run took, over all its submissions", ge=0)
 
@@ -113,6 +129,7 @@ def json_table(
     truncations: Mapping[str, TruncationError],
     utilisation: float | None = None,
     wall_seconds: float | None = None,
+    generators: Sequence[JudgedGenerator] = (),
 ) -> JsonTable:
     """A table with what its labels are worth.
 
@@ -126,12 +143,20 @@ def json_table(
         What their truncation leaves out, by data set.
     utilisation, wall_seconds
         Of the run, None where no worker ran.
+    generators
+        How good the images of each data set are.
     """
     return JsonTable(
         rows=tuple(_row(row) for row in rows),
         averages=tuple(_average(group.dataset, group.method, group.average) for group in method_groups(rows)),
         reach={reach.dataset: _reach(reach) for reach in reaches},
         truncation={reach.dataset: _truncation(truncations.get(reach.dataset)) for reach in reaches},
+        generator={
+            each.dataset: JsonGenerator(
+                images=each.images, distance=dict(each.distance), floor=dict(each.floor), similarity=each.similarity
+            )
+            for each in generators
+        },
         utilisation=utilisation,
         wall_seconds=wall_seconds,
     )

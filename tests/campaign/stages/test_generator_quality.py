@@ -5,7 +5,7 @@ import pytest
 
 from campaign.spec.base import Range
 from campaign.spec.generator import Microstructures
-from campaign.stages.generator_quality import MOST_IMAGES, judge, judge_beside, quality_table
+from campaign.stages.generator_quality import MOST_IMAGES, judge, judge_beside, judged, quality_table
 from campaign.stages.microstructures import ranges_of
 from campaign.stages.seeds import seed_for
 from ganmdn.microstructures import draw_microstructures
@@ -39,7 +39,7 @@ def test_no_more_are_compared_than_seconds_allow() -> None:
 
 def test_the_table_gives_distances_as_multiples_of_the_floor() -> None:
     quality = judge(draw(ASKED), ASKED, seed=1)
-    table = quality_table({"data-i": quality})
+    table = quality_table([judged("data-i", quality)])
     distance, floor = quality.distance["lineal_path"], quality.floor["lineal_path"]
     row = dict(zip(table.columns, table.rows[0], strict=True))
     assert row["lineal path"] == f"{distance:.3f} ({distance / floor:.1f})"

@@ -12,6 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from ganmdn.targets import Target
+from results.table.generator import JudgedGenerator
 from results.table.json_form import from_json, json_table, json_table_schema, to_json
 from results.table.reach import Reach, TargetReach
 from results.table.rows import TableRow
@@ -28,6 +29,7 @@ REACH = Reach(
 )
 EMPTY = Reach("data-i", 0, (), (), (), (TargetReach(Target.of(0.55), None, None, None),))
 ERROR = TruncationError(8, 12, 32, 1, -0.001, 0.002, 0.0025, 0.004, 0.03)
+GENERATOR = JudgedGenerator("data-ii", 300, {"spectral_density": 0.2}, {}, 1.01)
 ROWS = [
     TableRow(
         *("data-ii", "gan-mdn", Target.of(0.55), 0.12, 5.0, 3.0, 0.035),
@@ -61,7 +63,9 @@ ROWS = [
 
 
 def test_it_holds_what_its_schema_says() -> None:
-    text = to_json(json_table(ROWS, [REACH, EMPTY], {"data-ii": ERROR}, utilisation=0.9, wall_seconds=61.5))
+    text = to_json(
+        json_table(ROWS, [REACH, EMPTY], {"data-ii": ERROR}, utilisation=0.9, wall_seconds=61.5, generators=[GENERATOR])
+    )
     assert json.loads(text) == {
         "rows": [
             {
@@ -146,6 +150,9 @@ def test_it_holds_what_its_schema_says() -> None:
         "truncation": {
             "data-ii": {"mean_change": 0.002, "orders": 8, "orders_again": 12},
             "data-i": {"mean_change": None, "orders": None, "orders_again": None},
+        },
+        "generator": {
+            "data-ii": {"images": 300, "distance": {"spectral_density": 0.2}, "floor": {}, "similarity": 1.01}
         },
         "utilisation": 0.9,
         "wall_seconds": 61.5,
