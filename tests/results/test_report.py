@@ -242,7 +242,7 @@ frame.onload = () => {
 @pytest.mark.browser
 @pytest.mark.long
 def test_a_phone_shows_all_of_it_sorts_and_enlarges(report: Report, chromium: Chromium, tmp_path: Path) -> None:
-    searched = TableRow("data-ii", "bayesian-optimization", 0.60, 0.9, None, None, 911.0, 1)
+    searched = TableRow("data-ii", "bayesian-optimization", Target.of(0.60), 0.9, None, None, 911.0, 1)
     wide = replace(report, name="a-campaign-with-a-name-that-no-phone-has-room-for-in-a-line", table=(*ROWS, searched))
     write_report(wide, tmp_path / "report.html")
     page = tmp_path / "phone.html"
