@@ -54,6 +54,7 @@ class NoOp:
 
     layer_names: tuple[str, ...] = ("film",)
     wavelengths_nm: tuple[float, ...] = (980.0,)
+    property_names: tuple[str, ...] = ("absorption",)
     at_once = 1
 
     def rows(self, images: np.ndarray) -> list[Mapping[str, Any]]:

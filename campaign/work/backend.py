@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from cluster.tune.outcome import TuningResult
     from cluster.tune.search_space import Search
 
+
+# Stages train in threads of their own, and Ray Train's modules import each other in circles: whoever comes second would
+# find some of them half made.
+ONE_IMPORTS = threading.Lock()
 
 # Distributions on which numbers or pickles depend: the same on the driver and on every node of a standing cluster.
 EQUAL_VERSIONS = ("ray", "torch", "numpy", "scipy", "scikit-learn", "scikit-image", "zarr", "ax-platform", "botorch")
@@ -119,7 +124,8 @@ class RayBackend(Backend):
         self, loop: Callable[[Any, Any], None], config: Any, *, workers: int, pool: WorkerPool, **options: Any
     ) -> TrainingResult:
         """Train with Ray Train, where the profile puts the workers; a single one on a CPU is one of the pool."""
-        from cluster.train.training import Placement, run_training
+        with ONE_IMPORTS:
+            from cluster.train.training import Placement, run_training
 
         use_gpu = self._profile.use_gpu
         kind, offered = ("GPUs", self.gpus) if use_gpu else ("CPUs", self.present_cpus() or self.cpus)
