@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from cluster.tune.search_space import Search
 
 
-# Stages train in threads of their own, and Ray Train's modules import each other in circles: whoever comes second would
-# find some of them half made.
+# Stages train and tune in threads of their own, and the modules of Ray Train and Tune import each other in circles:
+# whoever comes second would find some of them half made.
 ONE_IMPORTS = threading.Lock()
 
 # Distributions on which numbers or pickles depend: the same on the driver and on every node of a standing cluster.
@@ -147,7 +147,8 @@ class RayBackend(Backend):
 
     def tune(self, trainable: Callable[..., None], search: Search, *, cpus: int, **options: Any) -> TuningResult:
         """Sweep with Ray Tune."""
-        from cluster.tune.tuning import run_tuning
+        with ONE_IMPORTS:
+            from cluster.tune.tuning import run_tuning
 
         return run_tuning(trainable, search, cpus=cpus, **options)
 
