@@ -92,7 +92,7 @@ def label_distribution(sets: Sequence[LabelDistribution]) -> Figure:
     """Per data set and property: its histogram with the targets marked, and its tie to volume fraction."""
     require(bool(sets), "label_distribution needs at least one data set")
     is_shared = len({labels.axis for labels in sets}) == 1
-    margins = Margins(across=0.75, down=0.75)
+    margins = Margins(across=0.88, down=0.75)
     figure, grid = panels(len(sets), 2, (3.5, 1.75), margins, sharex="col" if is_shared else "none")
     for (histogram, scatter), labels in zip(grid, sets, strict=True):
         known = np.isfinite(labels.y)

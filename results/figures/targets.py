@@ -73,7 +73,7 @@ def achieved_against_target(samples: Sequence[Achieved], axes_of: Sequence[str])
     handles = [*map(_method_handle, methods, *_looks(methods)), *_reading_handles()]
     width = max(5.7, 0.6 + len(targets) * (0.5 + 0.34 * len(methods)))
     beside = max(1, int(width / 1.6))  # handles in a line
-    margins = Margins(down=0.35, legend=0.1 + 0.19 * -(-len(handles) // beside))
+    margins = Margins(left=0.92, down=0.35, legend=0.1 + 0.19 * -(-len(handles) // beside))
     figure, (*grid,) = panels(len(places), 1, (width, 2.7), margins, sharex=True)
     rows = [axes for [axes] in grid]
     for axes, (dataset, place) in zip(rows, places, strict=True):

@@ -44,6 +44,17 @@ def test_every_property_has_a_panel_and_ranges_are_bands() -> None:
     assert [label.get_text() for label in second.get_xticklabels()] == ["0.30,\n≥ 0.50"]
 
 
+def test_names_of_properties_lie_within_the_figure() -> None:
+    """They may take two lines beside a panel."""
+    sample = Achieved("d", "gan-mdn", Target.of(0.6), np.array([0.6]))
+    figure = achieved_against_target([sample], ["absorption of the film (fraction of the light)"])
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    box = axes.yaxis.label.get_window_extent()
+    assert "\n" in axes.get_ylabel()
+    assert (box.x0 >= 0, box.y0 >= 0, box.y1 <= figure.bbox.y1) == (True, True, True)
+
+
 def test_strips_of_two_methods_do_not_overlap() -> None:
     values = np.linspace(0.5, 0.7, 30)
     (axes,) = achieved_against_target(
