@@ -119,9 +119,9 @@ def rerun(
         try:
             with writing():
                 api.ask_again(campaign, stage)
-        except (api.UnknownStageError, api.RunBusyError) as error:
-            if isinstance(error, api.UnknownStageError):
-                complain(str(error))
+        except api.UnknownStageError as error:
+            complain(str(error))
+        except api.RunBusyError as error:
             print(error, file=sys.stderr)
             raise typer.Exit(BUSY) from None
         going_on = _submitted(campaign, f"campaign resume {run}", as_json, quiet)

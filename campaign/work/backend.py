@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # Stages train and tune in threads of their own, and the modules of Ray Train and Tune import each other in circles:
 # whoever comes second would find some of them half made.
-ONE_IMPORTS = threading.Lock()
+IMPORTING = threading.Lock()
 
 # Distributions on which numbers or pickles depend: the same on the driver and on every node of a standing cluster.
 EQUAL_VERSIONS = ("ray", "torch", "numpy", "scipy", "scikit-learn", "scikit-image", "zarr", "ax-platform", "botorch")
@@ -124,7 +124,7 @@ class RayBackend(Backend):
         self, loop: Callable[[Any, Any], None], config: Any, *, workers: int, pool: WorkerPool, **options: Any
     ) -> TrainingResult:
         """Train with Ray Train, where the profile puts the workers; a single one on a CPU is one of the pool."""
-        with ONE_IMPORTS:
+        with IMPORTING:
             from cluster.train.training import Placement, run_training
 
         use_gpu = self._profile.use_gpu
@@ -147,7 +147,7 @@ class RayBackend(Backend):
 
     def tune(self, trainable: Callable[..., None], search: Search, *, cpus: int, **options: Any) -> TuningResult:
         """Sweep with Ray Tune."""
-        with ONE_IMPORTS:
+        with IMPORTING:
             from cluster.tune.tuning import run_tuning
 
         return run_tuning(trainable, search, cpus=cpus, **options)
