@@ -13,6 +13,8 @@ def changes(values: Sequence[Any], path: Path = ()) -> Iterator[tuple[Path, tupl
 
     Lists are followed where they are equally long, else they are one value.
     """
+    if all(value == values[0] for value in values):  # most of what is asked, and quickly told
+        return
     if all(isinstance(value, Mapping) for value in values):
         for name in dict.fromkeys(name for value in reversed(values) for name in value):
             yield from changes([value.get(name) for value in values], (*path, name))

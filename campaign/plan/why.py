@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any, Literal
 
 from campaign.cache.stage_cache import RecordIndex, StageRecord
@@ -86,12 +87,12 @@ class Explanation:
 
 def nearest_result(stage: Stage[Any], parts: KeyParts, index: RecordIndex) -> StageRecord | None:
     """The result of the stage's kind in the cache whose key shares most with ``parts``, then the name."""
-    records = index.records(stage.kind)
-
-    def distance(record: StageRecord) -> tuple[int, bool]:
-        return sum(1 for _ in _own_differences(record, parts)), record.name != stage.name
-
-    return min(records, key=distance, default=None)
+    nearest, least = None, None  # which cannot be bettered by a record that differs in as much
+    for record in sorted(index.records(stage.kind), key=lambda record: record.name != stage.name):
+        count = sum(1 for _ in islice(_own_differences(record, parts), least))
+        if least is None or count < least:
+            nearest, least = record, count
+    return nearest
 
 
 def differences(
