@@ -119,6 +119,13 @@ def run_folder_of(spec: Spec, key: str, runs: Path) -> Path:
     return runs / f"{spec.campaign}-{key[:8]}"
 
 
+def planned_core_seconds(run_folder: Path) -> dict[str, float]:
+    """What the plan of a run's latest submission expects of each stage that was left, by name; empty without a plan."""
+    path = run_folder / PLAN_FILE
+    stages = json.loads(path.read_text(encoding="utf-8"))["stages"] if path.is_file() else []
+    return {stage["name"]: stage["core_seconds"] for stage in stages if stage["state"] != "cached"}
+
+
 def make_plan(
     pipeline: Pipeline,
     runs: Path,

@@ -29,6 +29,19 @@ class StageSpan:
 
 
 @dataclass(frozen=True)
+class Planned:
+    """Core-seconds that the plan had expected of some stages, before their work began, and those that they took."""
+
+    expected: float
+    spent: float
+
+    @property
+    def ratio(self) -> float:
+        """Core-seconds spent for each that was expected."""
+        return self.spent / self.expected
+
+
+@dataclass(frozen=True)
 class Utilisation:
     """Core-seconds of work against those that a run had, over all its submissions that started workers.
 
@@ -45,6 +58,9 @@ class Utilisation:
         Every stage at work, in the order of their starts.
     wall_seconds
         From the start of each submission to its end.
+    planned
+        The plan's estimate beside what was spent, over the stages that this run did from their start to their end;
+        None where there are none.
     """
 
     workers: int
@@ -52,6 +68,7 @@ class Utilisation:
     available_core_seconds: float
     spans: tuple[StageSpan, ...]
     wall_seconds: float = 0.0
+    planned: Planned | None = None
 
     @property
     def share(self) -> float:
@@ -61,15 +78,18 @@ class Utilisation:
 
 def utilisation(run_folder: Path) -> Utilisation | None:
     """Fold a run's events; None for a run that never started workers, such as one answered from the cache."""
-    used = [one for events in _submissions(read_events(run_folder)) if (one := _of_submission(events)) is not None]
+    submissions = list(_submissions(read_events(run_folder)))
+    used = [one for events in submissions if (one := _of_submission(events)) is not None]
     if not used:
         return None
+    spans = tuple(span for one in used for span in one.spans)
     return Utilisation(
         workers=used[-1].workers,
         busy_core_seconds=sum(one.busy_core_seconds for one in used),
         available_core_seconds=sum(one.available_core_seconds for one in used),
-        spans=tuple(span for one in used for span in one.spans),
+        spans=spans,
         wall_seconds=sum(one.wall_seconds for one in used),
+        planned=_planned(submissions, spans),
     )
 
 
@@ -97,6 +117,22 @@ def _of_submission(events: list[dict[str, Any]]) -> Utilisation | None:
     available = sum(workers * (end - start) for (_, workers), (start, end) in spells)
     busy, wall = sum(span.core_seconds for span in spans), round(events[-1]["time"] - events[0]["time"], 3)
     return Utilisation(changes[-1][1], busy, available, spans, wall)
+
+
+def _planned(submissions: Iterable[list[dict[str, Any]]], spans: Iterable[StageSpan]) -> Planned | None:
+    """Of stages whose first plan is known and that are done; one that goes on counts with all that it took."""
+    expected: dict[str, float] = {}
+    done = set()
+    for events in submissions:
+        for event in events:
+            if event["event"] == "run-started":
+                expected = {**event.get("planned", {}), **expected}
+            elif event["event"] == "stage-ended" and event["state"] == "done":
+                done.add(event["stage"])
+    compared = done.intersection(expected)
+    spent = sum(span.core_seconds for span in spans if span.stage in compared)
+    total = sum(expected[stage] for stage in compared)
+    return Planned(total, spent) if total else None
 
 
 def _spans(events: list[dict[str, Any]]) -> Iterator[StageSpan]:

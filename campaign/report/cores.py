@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from campaign.record.utilisation import Utilisation
+from campaign.record.utilisation import Planned, Utilisation
 from results.figures.timeline import Bar, core_timeline
 from results.report import Picture
 
@@ -32,9 +32,17 @@ def bars(used: Utilisation) -> Iterator[Bar]:
 def in_words(used: Utilisation) -> str:
     """The share of the cores that were at work, against the goal."""
     verdict = "reached" if used.share >= UTILISATION_GOAL else "missed"
+    planned = f" {_planned_in_words(used.planned)}" if used.planned else ""
     return (
         f"Core utilisation {used.share:.1%} (goal {UTILISATION_GOAL:.0%}: {verdict}): "
         f"{used.busy_core_seconds / 3600:.2f} core-hours of work in {used.available_core_seconds / 3600:.2f} that "
         f"{used.workers} workers had, the start of Ray and waits for the last stages included. Grey: a stage at work; "
-        "blue: the share of the cores that it kept busy."
+        f"blue: the share of the cores that it kept busy.{planned}"
+    )
+
+
+def _planned_in_words(planned: Planned) -> str:
+    return (
+        f"The plan had expected {planned.expected / 3600:.2f} core-hours of the stages computed here, which took "
+        f"{planned.spent / 3600:.2f}: {planned.ratio:.2f} times as much."
     )

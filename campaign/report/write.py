@@ -14,7 +14,7 @@ from campaign.plan.pipeline import Pipeline
 from campaign.plan.plan import REPORT_FILE
 from campaign.record.events import read_events
 from campaign.record.run_folder import PROVENANCE_FILE, SOURCE_FILE
-from campaign.record.utilisation import utilisation
+from campaign.record.utilisation import Utilisation, utilisation
 from campaign.report.composed import (
     gallery_picture,
     history_picture,
@@ -60,8 +60,7 @@ def write_report(
     tables.mkdir(exist_ok=True)
     if spec.methods:
         write_tables(rows, tables)
-    share, wall_seconds = (used.share, used.wall_seconds) if used else (None, None)
-    table = json_table(rows, reaches, truncations, share, wall_seconds, pieces.all(JudgedGenerator))
+    table = json_table(rows, reaches, truncations, generators=pieces.all(JudgedGenerator), **_cost(used))
     write_atomically(tables / JSON_FILE, to_json(table))
     composed = (*gallery_picture(pieces, spec), *history_picture(pieces, spec), morphology_picture(pieces))
     pictures = [*pieces.all(Picture), *composed, *cost_picture(rows, pieces, spec), *cores(used)]
@@ -84,6 +83,19 @@ def write_report(
         packages={name: version or "not installed" for name, version in made_by["packages"].items()},
     )
     return write_html(report, folder / REPORT_FILE)
+
+
+def _cost(used: Utilisation | None) -> dict[str, float | None]:
+    """What a run took, under the names of the table's fields; nothing for one that came from the cache."""
+    if used is None:
+        return {}
+    planned, spent = (used.planned.expected, used.planned.spent) if used.planned else (None, None)
+    return {
+        "utilisation": used.share,
+        "wall_seconds": used.wall_seconds,
+        "planned_core_seconds": planned,
+        "spent_core_seconds": spent,
+    }
 
 
 def _checked(pictures: Iterable[Picture], check: Callable[[], None]) -> Iterator[Picture]:

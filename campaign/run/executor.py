@@ -14,6 +14,7 @@ from campaign.cache.checksums import DamagedResultError
 from campaign.cache.stage_cache import StageCache
 from campaign.plan.kind import Stage
 from campaign.plan.pipeline import Pipeline
+from campaign.plan.plan import planned_core_seconds
 from campaign.record.driver import driver_facts, repeating
 from campaign.record.events import EventLog, Listener
 from campaign.record.logs import log_event
@@ -149,7 +150,8 @@ class Executor:
         state: str | None = "done"
         with self._events, repeating(self._now_and_then):
             names = [stage.name for stage in self.pipeline.stages]
-            self._events.write("run-started", stages=names, **driver_facts())
+            planned = planned_core_seconds(self.run_folder)
+            self._events.write("run-started", stages=names, planned=planned, **driver_facts())
             try:
                 self._complete(write_report)
             except BaseException as error:

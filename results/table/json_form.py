@@ -121,6 +121,10 @@ class JsonTable(_Part):
     )
     utilisation: Share | None = Field(description="share of the workers' time in work; null for a run from the cache")
     wall_seconds: float | None = Field(description="that the run took, over all its submissions", ge=0)
+    planned_core_seconds: float | None = Field(
+        default=None, description="that the plan had expected of the stages which the run computed itself", ge=0
+    )
+    spent_core_seconds: float | None = Field(default=None, description="that those stages took", ge=0)
 
 
 def json_table(
@@ -129,6 +133,8 @@ def json_table(
     truncations: Mapping[str, TruncationError],
     utilisation: float | None = None,
     wall_seconds: float | None = None,
+    planned_core_seconds: float | None = None,
+    spent_core_seconds: float | None = None,
     generators: Sequence[JudgedGenerator] = (),
 ) -> JsonTable:
     """A table with what its labels are worth.
@@ -141,7 +147,7 @@ def json_table(
         How far the labels reach, a data set each.
     truncations
         What their truncation leaves out, by data set.
-    utilisation, wall_seconds
+    utilisation, wall_seconds, planned_core_seconds, spent_core_seconds
         Of the run, None where no worker ran.
     generators
         How good the images of each data set are.
@@ -159,6 +165,8 @@ def json_table(
         },
         utilisation=utilisation,
         wall_seconds=wall_seconds,
+        planned_core_seconds=planned_core_seconds,
+        spent_core_seconds=spent_core_seconds,
     )
 
 

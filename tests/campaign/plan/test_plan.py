@@ -9,7 +9,7 @@ from campaign.cache.stage_cache import StageCache
 from campaign.plan.keys import KeyParts
 from campaign.plan.kind import Stage
 from campaign.plan.pipeline import Pipeline
-from campaign.plan.plan import Inquiry, Plan, make_plan
+from campaign.plan.plan import Inquiry, Plan, make_plan, planned_core_seconds
 from campaign.spec.campaign import Spec
 from campaign.stages import KINDS
 from campaign.stages.generator import GeneratorKind
@@ -56,6 +56,18 @@ def test_finished_and_interrupted_stages_are_told_apart(make_spec: MakeSpec, tmp
     assert states["microstructures"] == "cached"
     assert states["generator"] == "interrupted"
     assert states["labels/data-i"] == "new"
+
+
+def test_what_a_submission_expects_of_its_stages_is_read_from_its_plan(make_spec: MakeSpec, tmp_path: Path) -> None:
+    cache, spec = StageCache(tmp_path / "cache"), make_spec()
+    pipeline = stages_of(spec)
+    finish(cache, pipeline["microstructures"], pipeline.parts["microstructures"])
+    plan = make_plan(pipeline, tmp_path, cache, 2)
+    assert planned_core_seconds(tmp_path) == {}
+    write_json(tmp_path / "plan.json", plan.to_dict())
+    expected = planned_core_seconds(tmp_path)
+    assert "microstructures" not in expected
+    assert sum(expected.values()) == pytest.approx(plan.core_seconds)
 
 
 def test_cost_follows_measured_simulations(make_spec: MakeSpec, tmp_path: Path) -> None:

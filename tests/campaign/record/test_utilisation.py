@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from campaign.record.events import EVENT_FILE
-from campaign.record.utilisation import utilisation
+from campaign.record.utilisation import Planned, utilisation
 
 
 def write(folder: Path, *events: dict[str, Any]) -> Path:
@@ -67,6 +67,28 @@ def test_an_interrupted_stage_keeps_the_work_it_told_of(tmp_path: Path) -> None:
     used = utilisation(write(tmp_path, *WHOLE[:5], ended))
     assert used is not None
     assert used.busy_core_seconds == 2.5
+
+
+def test_the_plan_stands_beside_what_its_stages_took(tmp_path: Path) -> None:
+    planned = {**WHOLE[0], "planned": {"a": 4.0, "b": 10.0}}
+    again = [
+        {**each, "time": each["time"] + 50} for each in ({**WHOLE[0], "planned": {"a": 1.0, "b": 9.0}}, *WHOLE[1:])
+    ]
+    used = utilisation(write(tmp_path, planned, *WHOLE[1:5], *again))
+    assert used is not None
+    # The first plan counts, and all the time: 2.5 s were lost with the killed submission.
+    assert used.planned == Planned(expected=14.0, spent=2.5 + 11.0)
+
+
+def test_stages_that_are_not_done_are_in_no_comparison_with_the_plan(tmp_path: Path) -> None:
+    failed = event(107, "stage-ended", stage="a", state="failed", core_seconds=5.0)
+    events = [{**WHOLE[0], "planned": {"a": 4.0, "b": 10.0}}, *WHOLE[1:5], failed, *WHOLE[6:]]
+    used = utilisation(write(tmp_path, *events))
+    assert used is not None
+    assert used.planned == Planned(expected=10.0, spent=6.0)
+    unplanned = utilisation(write(tmp_path, *WHOLE))
+    assert unplanned is not None
+    assert unplanned.planned is None
 
 
 def test_a_run_without_workers_has_no_utilisation(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from campaign.record.utilisation import StageSpan, Utilisation, utilisation
+from campaign.record.utilisation import Planned, StageSpan, Utilisation, utilisation
 from campaign.report.cores import bars, cores, in_words
 
 SPANS = (StageSpan("a", 1000.0, 1010.0, 20.0), StageSpan("b", 1005.0, 1030.0, 5.0), StageSpan("c", 1050.0, 1060.0, 1.0))
@@ -23,6 +23,11 @@ def test_the_time_between_two_submissions_is_left_out() -> None:
 @pytest.mark.parametrize(("busy", "told"), [(90.0, "75.0% (goal 85%: missed)"), (108.0, "90.0% (goal 85%: reached)")])
 def test_the_goal_is_told_with_the_share(busy: float, told: str) -> None:
     assert told in in_words(Utilisation(2, busy, 120.0, SPANS))
+
+
+def test_the_plan_is_told_beside_what_was_spent() -> None:
+    told = in_words(Utilisation(2, 90.0, 120.0, SPANS, planned=Planned(7200.0, 9000.0)))
+    assert "expected 2.00 core-hours of the stages computed here, which took 2.50: 1.25 times as much" in told
 
 
 def test_a_run_without_work_has_no_timeline(tmp_path: Path) -> None:

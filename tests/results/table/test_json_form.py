@@ -64,7 +64,16 @@ ROWS = [
 
 def test_it_holds_what_its_schema_says() -> None:
     text = to_json(
-        json_table(ROWS, [REACH, EMPTY], {"data-ii": ERROR}, utilisation=0.9, wall_seconds=61.5, generators=[GENERATOR])
+        json_table(
+            ROWS,
+            [REACH, EMPTY],
+            {"data-ii": ERROR},
+            utilisation=0.9,
+            wall_seconds=61.5,
+            planned_core_seconds=100.0,
+            spent_core_seconds=90.5,
+            generators=[GENERATOR],
+        )
     )
     assert json.loads(text) == {
         "rows": [
@@ -156,6 +165,8 @@ def test_it_holds_what_its_schema_says() -> None:
         },
         "utilisation": 0.9,
         "wall_seconds": 61.5,
+        "planned_core_seconds": 100.0,
+        "spent_core_seconds": 90.5,
     }
     jsonschema.validate(json.loads(text), json_table_schema())
 
