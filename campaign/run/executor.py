@@ -199,6 +199,7 @@ class Executor:
 
     def _check(self) -> None:
         """Stop handing out work once the run is to stop, and raise once nothing is to be waited for."""
+        self._interrupt.listen()
         if self._stop.is_ordered:
             self._resources.stop.set()
         self._stop.raise_if_over()

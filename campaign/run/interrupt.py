@@ -1,4 +1,4 @@
-"""Ctrl-C as a flag that a run looks at.
+"""Ctrl-C, and SIGTERM which says the same, as a flag that a run looks at.
 
 Python's own handler raises KeyboardInterrupt wherever the main thread is, and in a library's callback it is lost.
 """
@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 PAUSE_SECONDS = 0.1
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupt:
@@ -22,6 +23,12 @@ class Interrupt:
         """Begin without a press."""
         # Not a threading.Event: a handler runs in the main thread, which may be inside that event's lock.
         self._presses = 0
+        self._heard: tuple[signal.Signals, ...] = ()
+
+    def listen(self) -> None:
+        """Hear the signals, again where Ray has put handlers of its own in their place as it started; main thread."""
+        for number in self._heard:
+            signal.signal(number, self._on_signal)
 
     def press(self) -> None:
         """Note one press.
@@ -70,23 +77,22 @@ class Interrupt:
 
 @contextmanager
 def ctrl_c() -> Iterator[Interrupt]:
-    """Turn Ctrl-C into the flag that is yielded, until the block ends; a block inside another one shares its flag.
+    """Turn Ctrl-C and SIGTERM into the flag that is yielded, until the block ends; one inside another shares its flag.
 
-    The flag is never set outside of the main thread, where Python handles no signals, and where Ctrl-C is ignored or
-    left to something that is not Python.
+    The flag is never set outside of the main thread, where Python handles no signals, nor by a signal that is ignored
+    or left to something that is not Python: a shell has what it starts with ``&`` ignore Ctrl-C.
     """
-    present = signal.getsignal(signal.SIGINT)
-    outer = getattr(present, "__self__", None)
-    if isinstance(outer, Interrupt):
-        yield outer
-        return
-    interrupt = Interrupt()
-    is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or present in (None, signal.SIG_IGN):
+    present = {number: signal.getsignal(number) for number in SIGNALS}
+    owners = (getattr(handler, "__self__", None) for handler in present.values())
+    outer = next((owner for owner in owners if isinstance(owner, Interrupt)), None)
+    interrupt = outer or Interrupt()
+    if outer is not None or threading.current_thread() is not threading.main_thread():
         yield interrupt
         return
-    signal.signal(signal.SIGINT, interrupt._on_signal)
+    interrupt._heard = tuple(number for number, handler in present.items() if handler not in (None, signal.SIG_IGN))
+    interrupt.listen()
     try:
         yield interrupt
     finally:
-        signal.signal(signal.SIGINT, present)
+        for number in interrupt._heard:
+            signal.signal(number, present[number])

@@ -16,6 +16,24 @@ def press() -> None:
     signal.raise_signal(signal.SIGINT)
 
 
+def test_sigterm_says_the_same() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with ctrl_c() as interrupt:
+        signal.raise_signal(signal.SIGTERM)
+        assert interrupt.is_pressed
+        with pytest.raises(KeyboardInterrupt):
+            press()
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_it_hears_again_what_a_library_took_away() -> None:
+    with ctrl_c() as interrupt:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        interrupt.listen()
+        signal.raise_signal(signal.SIGTERM)
+        assert interrupt.is_pressed
+
+
 def test_the_first_press_is_a_flag_and_the_second_ends_at_once() -> None:
     with ctrl_c() as interrupt:
         interrupt.raise_if_pressed()
@@ -71,6 +89,10 @@ def test_a_process_that_ignores_ctrl_c_goes_on_to_do_so() -> None:
         with ctrl_c() as interrupt:
             press()
             assert not interrupt.is_pressed
+            with ctrl_c() as inner:
+                signal.raise_signal(signal.SIGTERM)
+            assert inner.is_pressed
+            assert interrupt.is_pressed
     finally:
         signal.signal(signal.SIGINT, before)
 

@@ -137,19 +137,19 @@ class Run:
 
 @pytest.fixture(scope="module")
 def stopped(spec_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run that Ctrl-C stopped while it trained."""
+    """A run that was stopped while it trained: by SIGTERM, which Ray would answer in a way of its own."""
     runs = tmp_path_factory.mktemp("whole") / "runs"
     process = submit(spec_file, runs, {"workers": 2, "dashboard": False})
     wait_for_progress(runs, "generator", process)
-    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, signal.SIGTERM)
     _, errors = process.communicate(timeout=60)
     return Run(run_folder(runs), process, errors)
 
 
-def test_ctrl_c_leaves_a_run_that_submit_continues(stopped: Run) -> None:
+def test_sigterm_leaves_a_run_that_submit_continues(stopped: Run) -> None:
     assert stopped.driver.returncode == 130
     assert "campaign submit" in stopped.errors
-    assert "Traceback" not in stopped.errors
+    assert not re.search("Traceback|SIGTERM received", stopped.errors)
     assert stopped.status.state == "interrupted"
     assert stopped.status.stages["microstructures"].state == "done"
 
