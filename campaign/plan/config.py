@@ -11,6 +11,7 @@ from campaign.spec.method_entry import InverseEntry, SearchEntry
 from campaign.spec.plugin import PluginConfig
 
 Search = TypeVar("Search", bound=SearchEntry)
+FIRST_ROUND = "@round-1"  # ends the names of labels that others follow from
 
 
 class PluggedPart(Model):
@@ -54,6 +55,11 @@ def inverse_methods(spec: Spec, dataset: str) -> list[Any]:
 def searches(spec: Spec, dataset: str, *sorts: type[Search]) -> list[Search]:
     """The methods for a data set that search and are of one of ``sorts``; in the spec's order."""
     return [method for method in spec.methods if method.is_for(dataset) and isinstance(method, sorts)]
+
+
+def prior_labels(spec: Spec, dataset: str) -> str:
+    """Name of the stage whose labels are a sample of the prior: those of the first round where there are two."""
+    return f"labels/{dataset}" if spec.labels.rounds == 1 else f"labels/{dataset}{FIRST_ROUND}"
 
 
 def learner(spec: Spec, method: InverseEntry, dataset: str) -> str:

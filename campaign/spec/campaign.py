@@ -61,6 +61,7 @@ class Spec(Model):
         """Blocks agree with each other."""
         yield from duplicates(self.targets, "targets", "must stand once among the targets")
         yield from _target_violations(self)
+        yield from _round_violations(self)
         if self.physics.kind == "rcwa":
             orders = list(_order_violations(self))
             yield from orders or _solve_violations(self)
@@ -92,7 +93,22 @@ def _target_violations(spec: Spec) -> Iterator[Violation]:
             yield Violation(("targets", index), rule, fix, f"{target.size}")
 
 
+def _round_violations(spec: Spec) -> Iterator[Violation]:
+    """The second round of labels has a first one to follow from, and a label for every target."""
+    labels, at = spec.labels, ("labels", "first")
+    if labels.rounds == 1:
+        return
+    aimed = labels.count - labels.of_prior
+    if labels.of_prior < LEAST_FIRST:
+        rule = f"must leave the first round at least {LEAST_FIRST} of the {labels.count} labels"
+        yield Violation(at, rule, "write a larger share, or a larger count", f"{labels.of_prior}")
+    elif aimed < len(spec.targets):
+        rule = f"must leave the second round a label for each of the {len(spec.targets)} targets"
+        yield Violation(at, rule, "write a smaller share, or a larger count", f"{aimed}")
+
+
 MORE_ORDERS = 1.4
+LEAST_FIRST = 8  # labels that something is learnt from
 
 
 def _order_violations(spec: Spec) -> Iterator[Violation]:

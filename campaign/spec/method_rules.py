@@ -138,7 +138,8 @@ def _composite(spec: Spec, index: int, method: CompositeOptimizationBlock) -> It
 
 
 def _picks_labels(spec: Spec, index: int, method: NearestLabelsBlock | RandomLabelsBlock) -> Iterator[Violation]:
-    yield from _count_violations(spec, spec.labels.count, f"labels that '{method.method_name}' picks from")
+    count = spec.labels.of_prior if isinstance(method, RandomLabelsBlock) else spec.labels.count
+    yield from _count_violations(spec, count, f"labels that '{method.method_name}' picks from")
 
 
 def _count_violations(spec: Spec, most: int, of_what: str) -> Iterator[Violation]:

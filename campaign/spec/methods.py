@@ -25,13 +25,25 @@ Workers = Annotated[
 class LabelsBlock(Model):
     """Latent vectors drawn, turned into images and simulated for each data set."""
 
-    count: Count = Field(default=4000, description="simulations of each data set")
+    count: Count = Field(default=4000, description="simulations of each data set, those of all rounds together")
+    rounds: Annotated[int, Field(ge=1, le=2), NO_TEXT] = Field(
+        default=1, description="1: all of the prior; 2: the second round follows from the first, see aim"
+    )
+    aim: Literal["targets"] = Field(
+        default="targets", description="what the second round is for: latents that the first expects near the targets"
+    )
+    first: Fraction = Field(default=0.5, description="share of the labels that the first of two rounds has")
     truncation_sample: Annotated[int, Field(ge=0), NO_TEXT] = Field(
         default=32, description="labels solved again with more orders, to estimate their truncation error; 0: none"
     )
     truncation_orders: Orders | None = Field(
         default=None, description="orders of that sample; default: the labels' orders x 1.4, two more at least"
     )
+
+    @property
+    def of_prior(self) -> int:
+        """Labels whose latents are drawn from the prior: the first of all."""
+        return self.count if self.rounds == 1 else round(self.first * self.count)
 
 
 class MdnTrainingBlock(Model):

@@ -22,6 +22,7 @@ from campaign.spec.entry_points import provider_of
 from campaign.spec.plugin import InverseModelConfig
 from campaign.stages.inverse_methods import method_of, module_of
 from campaign.stages.inverse_methods.base import HISTORY_FILE, ModelConfig
+from campaign.stages.labels import label_count
 
 if TYPE_CHECKING:
     from campaign.work.context import StageContext
@@ -109,7 +110,7 @@ class ModelKind(StageKind[ModelConfig]):
 
     def work(self, config: ModelConfig, inputs: Mapping[str, Stage[Any]]) -> float:
         """As the method says of so many labels."""
-        return method_of(config.kind).work(config, inputs["labels"].simulations) if "labels" in inputs else 0.0
+        return method_of(config.kind).work(config, label_count(inputs["labels"])) if "labels" in inputs else 0.0
 
     def cores(self, config: ModelConfig) -> int:
         """One a data-parallel worker."""

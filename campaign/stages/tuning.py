@@ -17,7 +17,7 @@ from campaign.spec.base import Model, Seed
 from campaign.spec.campaign import Spec
 from campaign.spec.methods import GanMdnBlock, MdnTrainingBlock, Tune
 from campaign.stages.labels import STORE as LABELS
-from campaign.stages.labels import read_labels
+from campaign.stages.labels import label_count, read_labels
 from campaign.stages.mdn_training import mdn_training
 from campaign.stages.seeds import seed_for
 
@@ -119,7 +119,7 @@ class TuningKind(StageKind[TuningConfig]):
         """Labels that are seen, in all epochs; ASHA stops about half of the trials."""
         labels = inputs["labels"]
         epochs = config.tune.trials * min(TYPICAL_EPOCHS, config.tune.max_epochs) / 2
-        return fitting_work(config.mdn, math.prod(labels.config.latent), labels.simulations, epochs)
+        return fitting_work(config.mdn, math.prod(labels.config.latent), label_count(labels), epochs)
 
     def cores(self, config: TuningConfig) -> None:
         """All."""
