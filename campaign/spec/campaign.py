@@ -63,7 +63,7 @@ class Spec(Model):
         yield from _target_violations(self)
         yield from _round_violations(self)
         if self.physics.kind == "rcwa":
-            orders = list(_order_violations(self))
+            orders = [*_order_violations(self), *_low_order_violations(self)]
             yield from orders or _solve_violations(self)
         yield from method_violations(self)
 
@@ -122,7 +122,7 @@ def _order_violations(spec: Spec) -> Iterator[Violation]:
         yield from _pixel_violations(spec, name, dataset.image_px, spec.physics.orders_of(name), orders, at)
 
 
-def _missing_orders(spec: Spec, orders: int | Mapping[str, int], at: tuple[str, ...]) -> Iterator[Violation]:
+def _missing_orders(spec: Spec, orders: int | Mapping[str, int], at: tuple[str | int, ...]) -> Iterator[Violation]:
     if isinstance(orders, int):
         return
     # Names beyond the data sets are fine: an included physics file may serve several campaigns.
@@ -158,6 +158,21 @@ def _sample_order_violations(spec: Spec) -> Iterator[Violation]:
             yield from _pixel_violations(spec, name, dataset.image_px, higher, written, at)
 
 
+def _low_order_violations(spec: Spec) -> Iterator[Violation]:
+    """A cheap solve has fewer orders than the labels."""
+    for index, method in enumerate(spec.methods):
+        if (block := getattr(method, "low_orders", None)) is None:
+            continue
+        at = ("methods", index, "low_orders", "orders")
+        missing = list(_missing_orders(spec, block.orders, at))
+        yield from missing
+        for name in () if missing else spec.datasets:
+            orders, full = of_dataset(block.orders, name), spec.physics.orders_of(name)
+            if method.is_for(name) and orders >= full:
+                rule = f"must be below the orders of the labels, {full} for data set '{name}'"
+                yield Violation(_of(block.orders, at, name), rule, f"write {max(1, full // 2)}", str(orders))
+
+
 def _pixel_violations(
     spec: Spec, name: str, image_px: int, orders: int, written: int | Mapping[str, int] | None, at: tuple[str, ...]
 ) -> Iterator[Violation]:
@@ -178,5 +193,5 @@ def _solve_violations(spec: Spec) -> Iterator[Violation]:
                 return
 
 
-def _of(written: int | Mapping[str, int] | None, at: tuple[str, ...], dataset: str) -> tuple[str, ...]:
+def _of(written: int | Mapping[str, int] | None, at: tuple[str | int, ...], dataset: str) -> tuple[str | int, ...]:
     return (*at, dataset) if isinstance(written, Mapping) else at

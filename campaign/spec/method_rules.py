@@ -170,6 +170,15 @@ def _forward(spec: Spec, index: int, method: ForwardSearchBlock) -> Iterator[Vio
             rule = f"must divide the {dataset.image_px} pixels of data set '{name}' into an even number of cells"
             fitting = max(size for size in range(1, method.cell_px + 1) if dataset.image_px % (2 * size) == 0)
             yield Violation(("methods", index, "cell_px"), rule, f"write {fitting}", str(method.cell_px))
+    if method.low_orders is not None:
+        at = ("methods", index, "low_orders")
+        if spec.physics.kind != "rcwa":
+            rule, fix = "needs physics of kind 'rcwa', whose orders it lowers", "remove it"
+            yield Violation(at, rule, fix, f"'{spec.physics.kind}'")
+        elif method.low_orders.labels > spec.labels.count:
+            rule = f"must not exceed labels.count, {spec.labels.count}"
+            fix = f"write {spec.labels.count} or less"
+            yield Violation((*at, "labels"), rule, fix, str(method.low_orders.labels))
     candidates = min(KEPT_EACH, method.pool + method.rounds * method.children)
     yield from _count_violations(spec, candidates, f"candidates that '{method.method_name}' keeps for a target")
 

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 from campaign.spec.base import NO_TEXT, Count, Fraction, Model, Positive, Range, share_violations
 from campaign.spec.method_entry import InverseEntry, SearchEntry, TargetSearchEntry
 from campaign.spec.paths import InputFile
-from campaign.spec.physics import Orders
+from campaign.spec.physics import Order, Orders
 from campaign.spec.problems import Violation
 from ganmdn.density_config import FlowTraining
 from ganmdn.forward_config import CandidateSearch, EnsembleTraining, NetworkShape
@@ -141,9 +141,30 @@ class SobolSearchBlock(SearchEntry):
     iterations: Count = Field(default=400, description="simulations, shared by all targets")
 
 
+class LowOrdersBlock(Model):
+    """A cheap solve at few diffraction orders, of promising candidates and of labels that tell what it leaves out."""
+
+    orders: Orders = Field(description="diffraction orders of the cheap solve, below those of the labels")
+    candidates: Count = Field(default=200, description="most promising candidates of each target that are solved")
+    labels: Annotated[int, Field(ge=20), NO_TEXT] = Field(
+        default=200, description="labels that are solved, to learn from what full orders change"
+    )
+
+
+def _low_orders_by_number(value: Any) -> Any:
+    """A number alone takes the defaults."""
+    return value if value is None or isinstance(value, dict | LowOrdersBlock) else {"orders": value}
+
+
+WrittenLowOrders = Annotated[
+    LowOrdersBlock, BeforeValidator(_low_orders_by_number, json_schema_input_type=Order | LowOrdersBlock)
+]
+
+
 class ForwardSearchBlock(InverseEntry):
     """Learns the property of an image, screens many latents by it, and keeps the best for every target."""
 
+    not_learnt = InverseEntry.not_learnt | {"low_orders"}
     kind: Literal["forward-search"]
     members: Annotated[int, Field(ge=2), NO_TEXT] = Field(
         default=EnsembleTraining.members, description="image networks, each of which leaves out one in so many labels"
@@ -165,6 +186,11 @@ class ForwardSearchBlock(InverseEntry):
     children: Count = Field(default=CandidateSearch.children, description="latents screened in each round")
     reach: Annotated[float, Field(ge=1), NO_TEXT] = Field(
         default=CandidateSearch.reach, description="the search's box of latents, as a multiple of the prior's"
+    )
+    low_orders: WrittenLowOrders | None = Field(
+        default=None,
+        description="solve the most promising candidates at few orders before choosing; a number of orders takes the "
+        "defaults; counted as label equivalents",
     )
 
     def violations(self) -> Iterator[Violation]:
