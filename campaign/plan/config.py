@@ -83,6 +83,11 @@ def learning(spec: Spec, method: InverseEntry, dataset: str, repeat: int = 0) ->
     return marked(name, repeat if method.learns_at_random else 0)
 
 
+def tuning(spec: Spec, method: InverseEntry, dataset: str) -> str:
+    """Name of the stage that tries hyperparameters of what a method learns on a data set."""
+    return f"tuning/{learner(spec, method, dataset)}/{dataset}"
+
+
 def low_orders_of(method: MethodEntry) -> Any:
     """A method's block ``low_orders``; None where it has none."""
     return getattr(method, "low_orders", None)

@@ -40,6 +40,11 @@ class LabelsBlock(Model):
         default=None, description="orders of that sample; default: the labels' orders x 1.4, two more at least"
     )
 
+    def violations(self) -> Iterator[Violation]:
+        """A share is one of two rounds."""
+        if self.rounds == 1 and self.first != type(self).model_fields["first"].default:
+            yield Violation(("first",), "needs rounds: 2", "write rounds: 2, or remove it", f"{self.first:g}")
+
     @property
     def of_prior(self) -> int:
         """Labels whose latents are drawn from the prior: the first of all."""
@@ -61,6 +66,65 @@ class MdnTrainingBlock(Model):
     def violations(self) -> Iterator[Violation]:
         """Batches split over the workers."""
         yield from share_violations(self.batch_size, self.workers, "labels")
+
+
+class Sweep(Model):
+    """A sweep over hyperparameters with asynchronous successive halving (ASHA); the best is kept.
+
+    Fields beside those of every sweep are settings that are tried, a range or values each.
+    """
+
+    trials: Count = Field(default=16, description="configurations that are tried")
+    max_epochs: Count = Field(default=400, description="of a trial")
+    grace_epochs: Count = Field(default=20, description="epochs before a trial may be stopped")
+    reduction_factor: Annotated[int, Field(ge=2), NO_TEXT] = Field(
+        default=3, description="one trial in so many goes on at each rung"
+    )
+    learning_rate: Range = Field(default=Range(low=3e-4, high=1e-2), description="tried uniformly in its logarithm")
+    batch_size: Annotated[tuple[Batch, ...], Field(min_length=1)] = Field(
+        default=(64, 128, 256), description="values to try"
+    )
+
+    @classmethod
+    def settings(cls) -> tuple[str, ...]:
+        """Names of what is tried."""
+        options = ("trials", "max_epochs", "grace_epochs", "reduction_factor")
+        return tuple(name for name in cls.model_fields if name not in options)
+
+    def violations(self) -> Iterator[Violation]:
+        """The sweep's ranges make sense."""
+        if self.learning_rate.low <= 0:
+            yield Violation(("learning_rate",), "must stay above 0", "for example [3e-4, 1e-2]")
+        if self.grace_epochs > self.max_epochs:
+            rule = f"must not exceed max_epochs, {self.max_epochs}"
+            yield Violation(("grace_epochs",), rule, f"write {self.max_epochs} or less", str(self.grace_epochs))
+
+
+Choice = Annotated[tuple[Count, ...], Field(min_length=1)]
+
+
+class Tune(Sweep):
+    """A sweep over MDN hyperparameters with asynchronous successive halving (ASHA); the best is kept."""
+
+    components: Choice = Field(default=(10, 20, 40), description="values to try")
+    width: Choice = Field(default=(16, 32, 64), description="values to try")
+
+
+class FlowTune(Sweep):
+    """A sweep over the flow's hyperparameters with ASHA; the best is kept."""
+
+    transforms: Choice = Field(default=(2, 3, 5), description="values to try")
+    width: Choice = Field(default=(32, 64, 128), description="values to try")
+
+
+class ForwardTune(Sweep):
+    """A sweep over the image networks' hyperparameters with ASHA, one network a trial; the best is kept."""
+
+    max_epochs: Count = Field(default=EnsembleTraining.epochs, description="of a trial")
+    learning_rate: Range = Field(default=Range(low=1e-3, high=2e-2), description="tried uniformly in its logarithm")
+    batch_size: Choice = Field(default=(32, 64, 128), description="values to try")
+    channels: Choice = Field(default=(12, 16, 24), description="values to try")
+    blocks: Choice = Field(default=(2, 3, 4), description="values to try")
 
 
 SamplingName = Literal["component", "authors"]
@@ -187,6 +251,9 @@ class ForwardSearchBlock(InverseEntry):
     reach: Annotated[float, Field(ge=1), NO_TEXT] = Field(
         default=CandidateSearch.reach, description="the search's box of latents, as a multiple of the prior's"
     )
+    tune: ForwardTune | None = Field(
+        default=None, description="sweep of the networks' hyperparameters before they are fitted"
+    )
     low_orders: WrittenLowOrders | None = Field(
         default=None,
         description="solve the most promising candidates at few orders before choosing; a number of orders takes the "
@@ -215,6 +282,7 @@ class FlowPosteriorBlock(InverseEntry):
         default=FlowTraining.validation_fraction, description="share of the labels held out for early stopping"
     )
     workers: Workers = FlowTraining.workers
+    tune: FlowTune | None = Field(default=None, description="sweep of the hyperparameters before it is fitted")
 
     def violations(self) -> Iterator[Violation]:
         """Batches split over the workers."""
@@ -277,30 +345,3 @@ Method = Annotated[
     ],
     BeforeValidator(method_by_name),
 ]
-
-
-class Tune(Model):
-    """A sweep over MDN hyperparameters with asynchronous successive halving (ASHA); the best is kept."""
-
-    trials: Count = Field(default=16, description="configurations that are tried")
-    max_epochs: Count = Field(default=400, description="of a trial")
-    grace_epochs: Count = Field(default=20, description="epochs before a trial may be stopped")
-    reduction_factor: Annotated[int, Field(ge=2), NO_TEXT] = Field(
-        default=3, description="one trial in so many goes on at each rung"
-    )
-    learning_rate: Range = Field(default=Range(low=3e-4, high=1e-2), description="tried uniformly in its logarithm")
-    batch_size: Annotated[tuple[Batch, ...], Field(min_length=1)] = Field(
-        default=(64, 128, 256), description="values to try"
-    )
-    components: Annotated[tuple[Count, ...], Field(min_length=1)] = Field(
-        default=(10, 20, 40), description="values to try"
-    )
-    width: Annotated[tuple[Count, ...], Field(min_length=1)] = Field(default=(16, 32, 64), description="values to try")
-
-    def violations(self) -> Iterator[Violation]:
-        """The sweep's ranges make sense."""
-        if self.learning_rate.low <= 0:
-            yield Violation(("learning_rate",), "must stay above 0", "for example [3e-4, 1e-2]")
-        if self.grace_epochs > self.max_epochs:
-            rule = f"must not exceed max_epochs, {self.max_epochs}"
-            yield Violation(("grace_epochs",), rule, f"write {self.max_epochs} or less", str(self.grace_epochs))

@@ -102,7 +102,7 @@ class ModelKind(StageKind[ModelConfig]):
             dataset,
             method.method_name,
             repeat=repeat,
-            inputs=kind.inputs(spec, dataset),
+            inputs=kind.inputs(spec, dataset, method),
             files=kind.files(method),
             providers=(provider_of(method),) if isinstance(method, InverseModelConfig) else (),
             modules=(module_of(method.kind),),

@@ -24,7 +24,7 @@ class RandomLabelsMethod(LabelTableMethod):
         """Those that were drawn at random."""
         return LabelTableConfig.make(spec, dataset, kind=method.kind, labels=spec.labels.of_prior)
 
-    def inputs(self, spec: Spec, dataset: str) -> dict[str, str]:
+    def inputs(self, spec: Spec, dataset: str, method: Any) -> dict[str, str]:
         """Labels that were drawn at random."""
         return {"labels": prior_labels(spec, dataset)}
 
