@@ -126,8 +126,10 @@ class LabelsKind(StageKind[LabelsConfig]):
         distributions, spec = [], results.spec
         for stage in _last(stages):
             store = SimulationStore.open(results.folder(stage.name) / STORE)
-            yield ImageSet(f"{stage.dataset}, generated", store.images(slice(STATISTICS_IMAGES)), stage.dataset)
-            rows, count, prior = store.read("y", "image"), spec.designs_per_target, spec.labels.of_prior
+            prior, count = spec.labels.of_prior, spec.designs_per_target
+            images = store.images(slice(min(STATISTICS_IMAGES, prior)))
+            yield ImageSet(f"{stage.dataset}, generated", images, stage.dataset)
+            rows = store.read("y", "image")
             yield reach_of(
                 stage.dataset, rows["y"], spec.targets, count, rows["image"], spec.property_names, of_prior=prior
             )

@@ -19,6 +19,7 @@ from campaign.stages import KINDS
 from campaign.stages.labels import STORE, label_count, read_labels, run
 from campaign.stages.simulator import RcwaSimulator
 from campaign.work.context import StageContext
+from results.figures.morphology import ImageSet
 from results.stores.store import SimulationStore
 from results.table.reach import Reach
 from results.table.rows import TableRow
@@ -64,6 +65,7 @@ def test_the_second_round_follows_the_targets(make_spec: Callable[..., Spec]) ->
         ({"first": 0.05}, "must leave the first round at least 8 of the 80 labels"),
         ({"first": 0.99}, "must leave the second round a label for each of the 2 targets"),
         ({"rounds": 3}, "rounds"),
+        ({"rounds": 1, "first": 0.4}, "needs rounds: 2"),
     ],
 )
 def test_rounds_that_cannot_be_are_refused(make_spec: Callable[..., Spec], labels: dict[str, Any], told: str) -> None:
@@ -117,5 +119,7 @@ def test_a_sample_of_the_prior_is_what_chance_is_judged_by(in_two_rounds: StageR
         assert told.random_rep == pytest.approx(error[:FIRST].mean())
         assert told.share_within_1_percent == pytest.approx(np.mean(error[:FIRST] <= 1))
         assert told.oracle_rep == pytest.approx(np.sort(error)[:2].mean())
+    (images,) = (piece.images for piece in pieces(in_two_rounds, "labels") if isinstance(piece, ImageSet))
+    assert len(images) == FIRST, "the generator is judged by its prior"
     rows = [piece for piece in pieces(in_two_rounds, "verification") if isinstance(piece, TableRow)]
     assert {row.method: row.labels for row in rows} == {"nearest-labels": COUNT, "random-labels": FIRST}
