@@ -44,6 +44,7 @@ from campaign.stages.inverse_methods.base import DesignsConfig
 from campaign.stages.labels import STORE, read_labels
 from campaign.stages.simulator import Simulator
 from ganmdn.candidate_choice import mean_distance, pixel_distances
+from ganmdn.epochs import ALONE
 from ganmdn.inverse import InverseModel, most_designs
 from ganmdn.metrics import residual_error_percentage
 from ganmdn.refinement import Budget, Proposals, Tries, best_of, next_tries
@@ -97,7 +98,7 @@ class Trial:
         """A fitted model, the configuration of its designs, and the seconds that the fit took."""
         method, block = method_of(kind), self.method(kind)
         started = time.perf_counter()
-        method.fit(method.config(self.spec, self.dataset, block), self.inputs, folder, lambda done, total: None)
+        method.fit(method.config(self.spec, self.dataset, block), self.inputs, folder, ALONE)
         seconds = time.perf_counter() - started
         config = DesignsConfig.of_method(self.spec, self.dataset, block)
         return method.load(config, folder, lambda: self.generate), config, seconds

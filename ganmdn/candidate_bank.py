@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +74,12 @@ class CandidateBank:
     spread: SpreadCurve
 
     def choose(self, target: float | Target, count: int) -> Designs:
-        """The ``count`` candidates of least expected error that keep their spread; see ``choose_spread``.
+        """Designs of :meth:`rows`."""
+        chosen = self.rows(target, count)
+        return Designs(self.images[chosen], self.z[chosen], self.predicted[chosen], self.deviation[chosen])
+
+    def rows(self, target: float | Target, count: int) -> np.ndarray:
+        """Numbers of the ``count`` candidates of least expected error that keep their spread; see ``choose_spread``.
 
         Raises
         ------
@@ -86,8 +91,12 @@ class CandidateBank:
             raise ValueError(f"count must lie between 1 and the {len(self.z)} candidates, got {count}")
         errors = expected_error(self.predicted, self.deviation, target)
         best = np.argsort(errors, kind="stable")[: count * CANDIDATES_PER_DESIGN]
-        chosen = best[choose_spread(pixel_distances(self.images[best]), count, self.spread.wanted(target))]
-        return Designs(self.images[chosen], self.z[chosen], self.predicted[chosen], self.deviation[chosen])
+        return best[choose_spread(pixel_distances(self.images[best]), count, self.spread.wanted(target))]
+
+    def without(self, rows: np.ndarray) -> CandidateBank:
+        """The other candidates."""
+        names = ("z", "images", "predicted", "deviation")
+        return replace(self, **{name: np.delete(getattr(self, name), rows, axis=0) for name in names})
 
     def save(self, folder: Path) -> None:
         """Write into ``folder``, made if need be."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from ganmdn.inverse import Generate
 from ganmdn.label_table import LabelTable
 from ganmdn.ladder import rungs
 from ganmdn.latents import draw_latents
+from ganmdn.targets import Target
 
 Predict = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 """From latents (B, h, w) and their images (B, H, W) to expected properties and deviations, (B,) or (B, D) each."""
@@ -56,6 +57,7 @@ def screen_candidates(
     search: CandidateSearch,
     seed: np.random.SeedSequence,
     report: RoundReport | None = None,
+    aims: Sequence[Target] = (),
 ) -> CandidateBank:
     """Screen a pool of the prior, then move the latents of the best candidates for properties all over the range.
 
@@ -69,6 +71,8 @@ def screen_candidates(
         (low, high) between which latents are drawn, uniformly.
     seed
         Decides pool and moves.
+    aims
+        The only targets that there will be: the search is for these, and every candidate is kept.
     """
     screening = _Screening(generate, predict, search.pool + search.rounds * search.children, report)
     pool_seed, move_seed = (np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, key)) for key in (0, 1))
@@ -78,12 +82,13 @@ def screen_candidates(
     rng = np.random.default_rng(move_seed)
     for _ in range(search.rounds):
         z, _, predicted, deviation = screening.columns()
-        parents = z[_parents(predicted, deviation, rungs(labels.y, RUNGS, BEYOND), search.children, rng)]
+        wanted = aims or rungs(labels.y, RUNGS, BEYOND)
+        parents = z[_parents(predicted, deviation, wanted, search.children, rng)]
         steps = half * rng.choice(STEPS, size=(len(parents), *(1,) * len(shape)))
         moved = parents + steps * rng.standard_normal(parents.shape)
         screening.add(middle + half * search.reach * np.clip((moved - middle) / (half * search.reach), -1, 1))
     columns = screening.columns()
-    kept = _worth_keeping(columns[2], columns[3], rungs(labels.y, KEPT_PROPERTIES, BEYOND))
+    kept = ... if aims else _worth_keeping(columns[2], columns[3], rungs(labels.y, KEPT_PROPERTIES, BEYOND))
     z, images, predicted, deviation = (column[kept] for column in columns)
     return CandidateBank(z, images, predicted, deviation, SpreadCurve.of(labels))
 
@@ -95,7 +100,11 @@ def _latent_shape(labels: LabelTable) -> tuple[int, int]:
 
 
 def _parents(
-    predicted: np.ndarray, deviation: np.ndarray, aims: np.ndarray, count: int, rng: np.random.Generator
+    predicted: np.ndarray,
+    deviation: np.ndarray,
+    aims: np.ndarray | Sequence[Target],
+    count: int,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Indices of ``count`` candidates, as many for each aim, drawn from the best for it."""
     shares = np.diff(np.linspace(0, count, len(aims) + 1).astype(int))

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ganmdn.density_config import FlowTraining
 from ganmdn.density_training import ConditionalDensity, DensityFit, conditions, fit_density
-from ganmdn.epochs import ALONE
+from ganmdn.epochs import ALONE, EpochReport
 from ganmdn.inverse import Designs, Generate
 from ganmdn.session import TrainingSession
 from ganmdn.targets import Target
@@ -140,6 +140,7 @@ def fit_flow_posterior(
     config: FlowTraining,
     seed: np.random.SeedSequence,
     *,
+    report: EpochReport | None = None,
     session: TrainingSession = ALONE,
 ) -> tuple[FlowPosterior, DensityFit[LatentFlow]]:
     """Fit p(z | y) on properties ``y`` (n,) or (n, D) of latents ``z`` (n, h, w); see ``fit_density`` for the rest.
@@ -163,5 +164,6 @@ def fit_flow_posterior(
     columns = y.reshape(len(y), -1).T
     means, scales = (tuple(float(part(column)) for column in columns) for part in (np.mean, np.std))
     shape = FlowShape(*sizes, float(low), float(high), means, tuple(scale or 1.0 for scale in scales))
-    fit = fit_density(lambda source: LatentFlow(shape, source), y, z.reshape(len(z), -1), config, seed, session=session)
+    rows = z.reshape(len(z), -1)
+    fit = fit_density(lambda source: LatentFlow(shape, source), y, rows, config, seed, report, session)
     return FlowPosterior(fit.network, (z.shape[1], z.shape[2]), generate), fit

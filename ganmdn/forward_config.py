@@ -114,6 +114,11 @@ class CandidateSearch:
     children: int = 1000
     reach: float = 1.5
 
+    @classmethod
+    def aimed(cls, count: int) -> CandidateSearch:
+        """For ``count`` latents to label, in the prior's own box."""
+        return cls(pool=max(1000, 3 * count), rounds=4, children=max(500, count), reach=1.0)
+
     def __post_init__(self) -> None:
         for name, least in (("pool", 1), ("rounds", 0), ("children", 1), ("reach", 1.0)):
             if getattr(self, name) < least:

@@ -54,6 +54,8 @@ class ForwardModel:
         with the process's variance, whose mean over the labels is ``process_variance``.
     disagreement
         Mean variance between the networks; where they disagree more, the error's variance grows by the difference.
+    left_out
+        (n,), what is expected of each label without itself.
     """
 
     networks: ImageEnsemble
@@ -64,6 +66,7 @@ class ForwardModel:
     constant_share: float
     process_variance: float
     disagreement: float
+    left_out: np.ndarray
 
     def predict(self, z: np.ndarray | None, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Expected properties of images (B, H, H) with latents (B, h, w), and deviations of their errors; (B,) each."""
@@ -91,14 +94,15 @@ def fit_forward_models(
     seed: np.random.SeedSequence,
     session: TrainingSession = ALONE,
     steps_after: int = 0,
-) -> tuple[Predict, ForwardQuality]:
-    """What predicts the property, or several, each by a model of its own; the quality is the mean of theirs.
+) -> tuple[Predict, ForwardQuality, np.ndarray]:
+    """What predicts the property, or several, each by a model of its own; how well; and each label without itself.
 
-    ``session`` and ``steps_after`` are those of ``fit_ensembles``.
+    The quality is the mean of theirs, the labels' expectations are (n,) or (n, D); ``session`` and ``steps_after`` are
+    those of ``fit_ensembles``.
     """
     if labels.y.ndim == 1:
         model, quality = fit_forward_model(labels, config, seed, session, steps_after)
-        return model.predict, quality
+        return model.predict, quality, model.left_out
     seeds = [np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, p)) for p in range(labels.y.shape[1])]
     fitted = _fit(labels, list(labels.y.T), config, seeds, session, steps_after)
     models, qualities = zip(*fitted, strict=True)
@@ -107,7 +111,8 @@ def fit_forward_models(
         mean, deviation = zip(*(model.predict(z, images) for model in models), strict=True)
         return np.column_stack(mean), np.column_stack(deviation)
 
-    return predict, ForwardQuality(*np.mean([astuple(quality) for quality in qualities], axis=0).tolist())
+    quality = ForwardQuality(*np.mean([astuple(quality) for quality in qualities], axis=0).tolist())
+    return predict, quality, np.column_stack([model.left_out for model in models])
 
 
 def fit_forward_model(
@@ -177,6 +182,7 @@ def _stacked(
         constant_share=share,
         process_variance=float(np.mean(without.deviation**2)),
         disagreement=disagreement,
+        left_out=stacked,
     )
     return model, quality
 

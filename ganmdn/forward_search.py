@@ -20,14 +20,24 @@ from ganmdn.label_table import LabelTable
 from ganmdn.session import TrainingSession
 from ganmdn.targets import Target
 
+LEFT_OUT = "left-out.npy"
 SCREENED_PER_STEP = 50  # candidates that take about as long as a label in each of four networks' epochs
 
 
 @dataclass(frozen=True)
 class ForwardSearch:
-    """Designs are the candidates whose expected error is least, with their spread kept."""
+    """Designs are the candidates whose expected error is least, with their spread kept.
+
+    Parameters
+    ----------
+    bank
+        The candidates.
+    left_out
+        (n,) or (n, D), what was expected of each label without itself.
+    """
 
     bank: CandidateBank
+    left_out: np.ndarray
 
     def __len__(self) -> int:
         """Designs that it can choose from."""
@@ -40,11 +50,12 @@ class ForwardSearch:
     def save(self, folder: Path) -> None:
         """See ``InverseModel.save``."""
         self.bank.save(folder)
+        np.save(folder / LEFT_OUT, self.left_out)
 
     @classmethod
     def load(cls, folder: Path) -> ForwardSearch:
         """Read what ``save`` wrote."""
-        return cls(CandidateBank.load(folder))
+        return cls(CandidateBank.load(folder), np.load(folder / LEFT_OUT))
 
 
 def fit_forward_search(
@@ -98,6 +109,6 @@ def fit_forward_search(
             raise TrainingPausedError  # the networks are kept
 
     keys = [np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, key)) for key in (0, 1)]
-    predict, quality = fit_forward_models(labels, config.forward, keys[0], session, max(1, screening))
+    predict, quality, left_out = fit_forward_models(labels, config.forward, keys[0], session, max(1, screening))
     bank = screen_candidates(labels, generate, predict, prior, search, keys[1], screened)
-    return ForwardSearch(bank), quality
+    return ForwardSearch(bank, left_out), quality

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ganmdn.epochs import ALONE, check_workers, of_whole_batch, share_of, sum_over_workers, train_epochs
+from ganmdn.epochs import ALONE, EpochReport, check_workers, of_whole_batch, share_of, sum_over_workers, train_epochs
 from ganmdn.forward_config import EnsembleTraining, NetworkShape
 from ganmdn.image_network import SYMMETRIES, ImageNetwork, low_passed, turned
 from ganmdn.session import TrainingSession
@@ -128,6 +128,35 @@ def fit_ensembles(
     ]
 
 
+def try_network(
+    images: np.ndarray,
+    properties: Sequence[np.ndarray],
+    shape: NetworkShape,
+    training: EnsembleTraining,
+    seed: np.random.SeedSequence,
+    report: EpochReport,
+) -> None:
+    """Fit one network to each property but for a fold of the labels; ``report`` hears how well that is predicted.
+
+    Its ``validation_loss`` is the mean squared error of the fold in units of the labels' variance, the mean over
+    properties. Parameters are those of ``fit_ensembles``; one worker.
+    """
+    grids = low_passed(images, shape.cell_px)
+    inputs = torch.from_numpy((grids - float(grids.mean())) / (float(grids.std()) or 1.0))[:, None]
+    held_out = torch.from_numpy(np.random.default_rng(seed).permutation(len(images)) % training.members == 0)
+    networks, wanted = [], []
+    for place, y in enumerate(properties):
+        values = torch.from_numpy((y - y.mean()) / (float(y.std()) or 1.0)).float()
+        key = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, place))
+        networks.append(_Member((inputs[~held_out], values[~held_out]), shape, training, key, ALONE))
+        wanted.append(values[held_out])
+    for epoch in range(1, training.epochs + 1):
+        for network in networks:
+            network.epoch()
+        losses = [network.loss_of(inputs[held_out], y) for network, y in zip(networks, wanted, strict=True)]
+        report(epoch, {"validation_loss": float(np.mean(losses))})
+
+
 class _Task(NamedTuple):
     """What one network learns: standardised properties of all labels (n,), the rows that it sees, and its seed."""
 
@@ -178,6 +207,12 @@ class _Member:
             self._schedule.step()
             last = loss.detach() * (len(share) / len(rows))
         return float(sum_over_workers(last, session))
+
+    def loss_of(self, inputs: Tensor, values: Tensor) -> float:
+        """Mean squared error of other labels."""
+        with torch.inference_mode():
+            parts = [self.network(part) for part in inputs.split(IMAGES_AT_ONCE)]
+        return float(functional.mse_loss(torch.cat(parts), values))
 
     def state(self) -> dict[str, Any]:
         """All that is needed to go on."""

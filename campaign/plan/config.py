@@ -7,10 +7,11 @@ from typing import Any, Self, TypeVar
 from campaign.plan.repeats import marked, repeats_of
 from campaign.spec.base import Count, Model
 from campaign.spec.campaign import Spec
-from campaign.spec.method_entry import InverseEntry, SearchEntry
+from campaign.spec.method_entry import InverseEntry, MethodEntry, SearchEntry
 from campaign.spec.plugin import PluginConfig
 
 Search = TypeVar("Search", bound=SearchEntry)
+FIRST_ROUND = "@round-1"  # ends the names of labels that others follow from
 
 
 class PluggedPart(Model):
@@ -56,6 +57,11 @@ def searches(spec: Spec, dataset: str, *sorts: type[Search]) -> list[Search]:
     return [method for method in spec.methods if method.is_for(dataset) and isinstance(method, sorts)]
 
 
+def prior_labels(spec: Spec, dataset: str) -> str:
+    """Name of the stage whose labels are a sample of the prior: those of the first round where there are two."""
+    return f"labels/{dataset}" if spec.labels.rounds == 1 else f"labels/{dataset}{FIRST_ROUND}"
+
+
 def learner(spec: Spec, method: InverseEntry, dataset: str) -> str:
     """Name of the first method for a data set that learns what ``method`` learns: what both take is learnt once."""
     learnt = method.as_learnt()
@@ -75,6 +81,30 @@ def learning(spec: Spec, method: InverseEntry, dataset: str, repeat: int = 0) ->
     """Name of the stage that leaves what a repeat of a method has learnt on a data set."""
     name = f"model/{learner(spec, method, dataset)}/{dataset}"
     return marked(name, repeat if method.learns_at_random else 0)
+
+
+def tuning(spec: Spec, method: InverseEntry, dataset: str) -> str:
+    """Name of the stage that tries hyperparameters of what a method learns on a data set."""
+    return f"tuning/{learner(spec, method, dataset)}/{dataset}"
+
+
+def low_orders_of(method: MethodEntry) -> Any:
+    """A method's block ``low_orders``; None where it has none."""
+    return getattr(method, "low_orders", None)
+
+
+def low_order_stage(spec: Spec, method: InverseEntry, dataset: str) -> str:
+    """Name of the first method for a data set that wants the same solves of the same candidates."""
+    wanted = method.as_learnt(), low_orders_of(method)
+    alike = (each for each in inverse_methods(spec, dataset) if (each.as_learnt(), low_orders_of(each)) == wanted)
+    return max(alike, key=lambda each: len(repeats_of(spec, each))).method_name
+
+
+def answering(spec: Spec, method: InverseEntry, dataset: str, repeat: int = 0) -> str:
+    """Name of the stage whose model designs of a repeat of a method are asked of."""
+    if low_orders_of(method) is None:
+        return learning(spec, method, dataset, repeat)
+    return marked(f"low_orders/{low_order_stage(spec, method, dataset)}/{dataset}", repeat)
 
 
 def designing(method: InverseEntry, dataset: str, repeat: int = 0) -> str:

@@ -37,6 +37,8 @@ class Stage(Generic[StageConfig]):
         apply.
     repeat
         Which repeat of the method it belongs to, from 0 on.
+    mark
+        Ends its name, behind the data set's: of a stage of which another is the continuation.
     inputs
         Names of the stages that it reads, by role.
     files
@@ -57,6 +59,7 @@ class Stage(Generic[StageConfig]):
     method: str = ""
     part: str = ""
     repeat: int = 0
+    mark: str = ""
     inputs: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, Path] = field(default_factory=dict)
     simulations: int = 0
@@ -72,7 +75,8 @@ class Stage(Generic[StageConfig]):
     @property
     def name(self) -> str:
         """For example ``designs/gan-mdn/data-i``, or ``designs/gan-mdn/data-i@repeat-2``."""
-        return marked("/".join(filter(None, (self.kind, self.method, self.dataset, self.part))), self.repeat)
+        name = "/".join(filter(None, (self.kind, self.method, self.dataset, self.part)))
+        return marked(name, self.repeat) + self.mark
 
     @property
     def cores(self) -> int | None:

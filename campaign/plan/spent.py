@@ -27,18 +27,24 @@ class Spent:
     facts
         Of the stage that made the designs: ``design_seconds`` by target and, where the method simulates by itself,
         ``simulations`` and ``label_equivalents``, by target or one number for each of them.
+    before
+        Facts of the stages behind that one; of them ``shared_label_equivalents``, by target, is what was simulated for
+        the targets beside labels.
     """
 
     labels: int | None
     facts: Mapping[str, Any]
+    before: tuple[Mapping[str, Any], ...] = ()
 
     @classmethod
     def of(cls, stage: Stage[Any], results: StageResults) -> Spent:
         """Of the designs that a stage judges: its input ``designs`` names the stage that made them."""
         name = stage.inputs["designs"]
-        labels = {each.name: each for each in _behind(results.pipeline[name], results) if each.kind == LABELS_KIND}
-        known = [each.simulations - results.record(each.name).facts.get("failed", 0) for each in labels.values()]
-        return cls(sum(known) if known else None, results.record(name).facts)
+        behind = {each.name: each for each in _behind(results.pipeline[name], results)}
+        labels = [each for each in behind.values() if each.kind == LABELS_KIND]
+        known = [each.simulations - results.record(each.name).facts.get("failed", 0) for each in labels]
+        before = tuple(results.record(each).facts for each in behind)
+        return cls(sum(known) if known else None, results.record(name).facts, before)
 
     def seconds(self, target: Target) -> float:
         """Producing the designs for one target."""
@@ -51,7 +57,8 @@ class Spent:
     def label_equivalents(self, target: Target) -> float:
         """Cost of those in labels: of full solves where nothing else is said."""
         stated = self._of("label_equivalents", target)
-        return float(self.simulations(target) if stated is None else stated)
+        shared = sum(facts.get("shared_label_equivalents", {}).get(str(target), 0.0) for facts in self.before)
+        return float(self.simulations(target) if stated is None else stated) + shared
 
     def _of(self, name: str, target: Target) -> Any:
         found = self.facts.get(name)

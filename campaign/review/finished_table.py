@@ -195,7 +195,8 @@ class FinishedTable:
         for dataset in dict.fromkeys(row.dataset for row in self.table.rows):
             path = self.results.folder(f"labels/{dataset}") / LABELS
             labels = SimulationStore.open(path).read("y", "image")
-            found[dataset] = reach_of(dataset, labels["y"], spec.targets, spec.designs_per_target, labels["image"])
+            known, count = (labels["y"], labels["image"]), spec.designs_per_target
+            found[dataset] = reach_of(dataset, known[0], spec.targets, count, known[1], of_prior=spec.labels.of_prior)
         return found
 
     def behind(self, stages: Iterable[str]) -> list[str]:

@@ -130,7 +130,7 @@ def _rows(method: TracedMethod, target: Target, column: str) -> Iterator[CellRow
     if column == "oracle_rep":
         parts = [_nearest(traced, labels, target)]
     elif column == "diversity":
-        parts.append(StageRows(labels, tuple(range(traced.store(labels).capacity))))
+        parts.append(StageRows(labels, tuple(range(traced.results.spec.labels.of_prior))))
     for part in parts:
         y = traced.column(part, "y")
         rep = residual_error_percentage(y, target)

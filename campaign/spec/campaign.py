@@ -61,8 +61,9 @@ class Spec(Model):
         """Blocks agree with each other."""
         yield from duplicates(self.targets, "targets", "must stand once among the targets")
         yield from _target_violations(self)
+        yield from _round_violations(self)
         if self.physics.kind == "rcwa":
-            orders = list(_order_violations(self))
+            orders = [*_order_violations(self), *_low_order_violations(self)]
             yield from orders or _solve_violations(self)
         yield from method_violations(self)
 
@@ -92,7 +93,22 @@ def _target_violations(spec: Spec) -> Iterator[Violation]:
             yield Violation(("targets", index), rule, fix, f"{target.size}")
 
 
+def _round_violations(spec: Spec) -> Iterator[Violation]:
+    """The second round of labels has a first one to follow from, and a label for every target."""
+    labels, at = spec.labels, ("labels", "first")
+    if labels.rounds == 1:
+        return
+    aimed = labels.count - labels.of_prior
+    if labels.of_prior < LEAST_FIRST:
+        rule = f"must leave the first round at least {LEAST_FIRST} of the {labels.count} labels"
+        yield Violation(at, rule, "write a larger share, or a larger count", f"{labels.of_prior}")
+    elif aimed < len(spec.targets):
+        rule = f"must leave the second round a label for each of the {len(spec.targets)} targets"
+        yield Violation(at, rule, "write a smaller share, or a larger count", f"{aimed}")
+
+
 MORE_ORDERS = 1.4
+LEAST_FIRST = 8  # labels that something is learnt from
 
 
 def _order_violations(spec: Spec) -> Iterator[Violation]:
@@ -106,7 +122,7 @@ def _order_violations(spec: Spec) -> Iterator[Violation]:
         yield from _pixel_violations(spec, name, dataset.image_px, spec.physics.orders_of(name), orders, at)
 
 
-def _missing_orders(spec: Spec, orders: int | Mapping[str, int], at: tuple[str, ...]) -> Iterator[Violation]:
+def _missing_orders(spec: Spec, orders: int | Mapping[str, int], at: tuple[str | int, ...]) -> Iterator[Violation]:
     if isinstance(orders, int):
         return
     # Names beyond the data sets are fine: an included physics file may serve several campaigns.
@@ -142,6 +158,21 @@ def _sample_order_violations(spec: Spec) -> Iterator[Violation]:
             yield from _pixel_violations(spec, name, dataset.image_px, higher, written, at)
 
 
+def _low_order_violations(spec: Spec) -> Iterator[Violation]:
+    """A cheap solve has fewer orders than the labels."""
+    for index, method in enumerate(spec.methods):
+        if (block := getattr(method, "low_orders", None)) is None:
+            continue
+        at = ("methods", index, "low_orders", "orders")
+        missing = list(_missing_orders(spec, block.orders, at))
+        yield from missing
+        for name in () if missing else spec.datasets:
+            orders, full = of_dataset(block.orders, name), spec.physics.orders_of(name)
+            if method.is_for(name) and orders >= full:
+                rule = f"must be below the orders of the labels, {full} for data set '{name}'"
+                yield Violation(_of(block.orders, at, name), rule, f"write {max(1, full // 2)}", str(orders))
+
+
 def _pixel_violations(
     spec: Spec, name: str, image_px: int, orders: int, written: int | Mapping[str, int] | None, at: tuple[str, ...]
 ) -> Iterator[Violation]:
@@ -162,5 +193,5 @@ def _solve_violations(spec: Spec) -> Iterator[Violation]:
                 return
 
 
-def _of(written: int | Mapping[str, int] | None, at: tuple[str, ...], dataset: str) -> tuple[str, ...]:
+def _of(written: int | Mapping[str, int] | None, at: tuple[str | int, ...], dataset: str) -> tuple[str | int, ...]:
     return (*at, dataset) if isinstance(written, Mapping) else at

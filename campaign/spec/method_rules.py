@@ -16,9 +16,11 @@ from campaign.spec.methods import (
     ForwardSearchBlock,
     GanMdnBlock,
     MdnEntry,
+    MdnTrainingBlock,
     NearestLabelsBlock,
     PcaMdnBlock,
     RandomLabelsBlock,
+    Sweep,
 )
 from campaign.spec.problems import Violation
 from ganmdn.forward_config import KEPT_EACH
@@ -99,14 +101,21 @@ def _mdn_violations(spec: Spec) -> Iterator[Violation]:
         yield from _batch_violations(spec, spec.mdn.batch_size, spec.mdn.validation_fraction, ("mdn", "batch_size"))
     if spec.tune is None:
         return
-    for index, size in enumerate(spec.tune.batch_size):
-        at = ("tune", "batch_size", index)
-        yield from _batch_violations(spec, size, spec.mdn.validation_fraction, at)
-        for violation in share_violations(size, spec.mdn.workers, "labels"):
-            yield replace(violation, at=at)
+    yield from _sweep_violations(spec, spec.tune, ("tune",), spec.mdn)
     if not any(isinstance(method, GanMdnBlock) for method in spec.methods):
         rule, kinds = "needs 'gan-mdn' among the methods, whose MDN it tunes", [each.kind for each in spec.methods]
         yield Violation(("tune",), rule, "add gan-mdn to methods or remove tune", ", ".join(kinds))
+
+
+def _sweep_violations(
+    spec: Spec, sweep: Sweep, at: tuple[str | int, ...], settings: MdnTrainingBlock | FlowPosteriorBlock
+) -> Iterator[Violation]:
+    """Every batch that is tried could be that of the settings."""
+    for index, size in enumerate(sweep.batch_size):
+        place = (*at, "batch_size", index)
+        yield from _batch_violations(spec, size, settings.validation_fraction, place)
+        for violation in share_violations(size, settings.workers, "labels"):
+            yield replace(violation, at=place)
 
 
 def _batch_violations(spec: Spec, size: int, validation: float, at: tuple[str | int, ...]) -> Iterator[Violation]:
@@ -120,6 +129,8 @@ def _batch_violations(spec: Spec, size: int, validation: float, at: tuple[str | 
 def _flow(spec: Spec, index: int, method: FlowPosteriorBlock) -> Iterator[Violation]:
     at = ("methods", index, "batch_size")
     yield from _batch_violations(spec, method.batch_size, method.validation_fraction, at)
+    if method.tune is not None:
+        yield from _sweep_violations(spec, method.tune, ("methods", index, "tune"), method)
 
 
 def _starts_from_labels(spec: Spec, index: int, method: SearchEntry) -> Iterator[Violation]:
@@ -138,7 +149,8 @@ def _composite(spec: Spec, index: int, method: CompositeOptimizationBlock) -> It
 
 
 def _picks_labels(spec: Spec, index: int, method: NearestLabelsBlock | RandomLabelsBlock) -> Iterator[Violation]:
-    yield from _count_violations(spec, spec.labels.count, f"labels that '{method.method_name}' picks from")
+    count = spec.labels.of_prior if isinstance(method, RandomLabelsBlock) else spec.labels.count
+    yield from _count_violations(spec, count, f"labels that '{method.method_name}' picks from")
 
 
 def _count_violations(spec: Spec, most: int, of_what: str) -> Iterator[Violation]:
@@ -164,11 +176,23 @@ def _forward(spec: Spec, index: int, method: ForwardSearchBlock) -> Iterator[Vio
         rule = f"must be at most half of labels.count, {spec.labels.count}"
         fix = f"write {spec.labels.count // 2} or less, or a larger labels.count"
         yield Violation(("methods", index, "members"), rule, fix, str(method.members))
+    for place, size in enumerate(method.tune.batch_size if method.tune else ()):
+        for violation in share_violations(size, method.workers, "labels", least=1):
+            yield replace(violation, at=("methods", index, "tune", "batch_size", place))
     for name, dataset in _datasets_of(spec, method):
         if dataset.image_px % (2 * method.cell_px):
             rule = f"must divide the {dataset.image_px} pixels of data set '{name}' into an even number of cells"
             fitting = max(size for size in range(1, method.cell_px + 1) if dataset.image_px % (2 * size) == 0)
             yield Violation(("methods", index, "cell_px"), rule, f"write {fitting}", str(method.cell_px))
+    if method.low_orders is not None:
+        at = ("methods", index, "low_orders")
+        if spec.physics.kind != "rcwa":
+            rule, fix = "needs physics of kind 'rcwa', whose orders it lowers", "remove it"
+            yield Violation(at, rule, fix, f"'{spec.physics.kind}'")
+        elif method.low_orders.labels > spec.labels.count:
+            rule = f"must not exceed labels.count, {spec.labels.count}"
+            fix = f"write {spec.labels.count} or less"
+            yield Violation((*at, "labels"), rule, fix, str(method.low_orders.labels))
     candidates = min(KEPT_EACH, method.pool + method.rounds * method.children)
     yield from _count_violations(spec, candidates, f"candidates that '{method.method_name}' keeps for a target")
 

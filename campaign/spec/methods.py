@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 from campaign.spec.base import NO_TEXT, Count, Fraction, Model, Positive, Range, share_violations
 from campaign.spec.method_entry import InverseEntry, SearchEntry, TargetSearchEntry
 from campaign.spec.paths import InputFile
-from campaign.spec.physics import Orders
+from campaign.spec.physics import Order, Orders
 from campaign.spec.problems import Violation
 from ganmdn.density_config import FlowTraining
 from ganmdn.forward_config import CandidateSearch, EnsembleTraining, NetworkShape
@@ -25,13 +25,30 @@ Workers = Annotated[
 class LabelsBlock(Model):
     """Latent vectors drawn, turned into images and simulated for each data set."""
 
-    count: Count = Field(default=4000, description="simulations of each data set")
+    count: Count = Field(default=4000, description="simulations of each data set, those of all rounds together")
+    rounds: Annotated[int, Field(ge=1, le=2), NO_TEXT] = Field(
+        default=1, description="1: all of the prior; 2: the second round follows from the first, see aim"
+    )
+    aim: Literal["targets"] = Field(
+        default="targets", description="what the second round is for: latents that the first expects near the targets"
+    )
+    first: Fraction = Field(default=0.5, description="share of the labels that the first of two rounds has")
     truncation_sample: Annotated[int, Field(ge=0), NO_TEXT] = Field(
         default=32, description="labels solved again with more orders, to estimate their truncation error; 0: none"
     )
     truncation_orders: Orders | None = Field(
         default=None, description="orders of that sample; default: the labels' orders x 1.4, two more at least"
     )
+
+    def violations(self) -> Iterator[Violation]:
+        """A share is one of two rounds."""
+        if self.rounds == 1 and self.first != type(self).model_fields["first"].default:
+            yield Violation(("first",), "needs rounds: 2", "write rounds: 2, or remove it", f"{self.first:g}")
+
+    @property
+    def of_prior(self) -> int:
+        """Labels whose latents are drawn from the prior: the first of all."""
+        return self.count if self.rounds == 1 else round(self.first * self.count)
 
 
 class MdnTrainingBlock(Model):
@@ -49,6 +66,65 @@ class MdnTrainingBlock(Model):
     def violations(self) -> Iterator[Violation]:
         """Batches split over the workers."""
         yield from share_violations(self.batch_size, self.workers, "labels")
+
+
+class Sweep(Model):
+    """A sweep over hyperparameters with asynchronous successive halving (ASHA); the best is kept.
+
+    Fields beside those of every sweep are settings that are tried, a range or values each.
+    """
+
+    trials: Count = Field(default=16, description="configurations that are tried")
+    max_epochs: Count = Field(default=400, description="of a trial")
+    grace_epochs: Count = Field(default=20, description="epochs before a trial may be stopped")
+    reduction_factor: Annotated[int, Field(ge=2), NO_TEXT] = Field(
+        default=3, description="one trial in so many goes on at each rung"
+    )
+    learning_rate: Range = Field(default=Range(low=3e-4, high=1e-2), description="tried uniformly in its logarithm")
+    batch_size: Annotated[tuple[Batch, ...], Field(min_length=1)] = Field(
+        default=(64, 128, 256), description="values to try"
+    )
+
+    @classmethod
+    def settings(cls) -> tuple[str, ...]:
+        """Names of what is tried."""
+        options = ("trials", "max_epochs", "grace_epochs", "reduction_factor")
+        return tuple(name for name in cls.model_fields if name not in options)
+
+    def violations(self) -> Iterator[Violation]:
+        """The sweep's ranges make sense."""
+        if self.learning_rate.low <= 0:
+            yield Violation(("learning_rate",), "must stay above 0", "for example [3e-4, 1e-2]")
+        if self.grace_epochs > self.max_epochs:
+            rule = f"must not exceed max_epochs, {self.max_epochs}"
+            yield Violation(("grace_epochs",), rule, f"write {self.max_epochs} or less", str(self.grace_epochs))
+
+
+Choice = Annotated[tuple[Count, ...], Field(min_length=1)]
+
+
+class Tune(Sweep):
+    """A sweep over MDN hyperparameters with asynchronous successive halving (ASHA); the best is kept."""
+
+    components: Choice = Field(default=(10, 20, 40), description="values to try")
+    width: Choice = Field(default=(16, 32, 64), description="values to try")
+
+
+class FlowTune(Sweep):
+    """A sweep over the flow's hyperparameters with ASHA; the best is kept."""
+
+    transforms: Choice = Field(default=(2, 3, 5), description="values to try")
+    width: Choice = Field(default=(32, 64, 128), description="values to try")
+
+
+class ForwardTune(Sweep):
+    """A sweep over the image networks' hyperparameters with ASHA, one network a trial; the best is kept."""
+
+    max_epochs: Count = Field(default=EnsembleTraining.epochs, description="of a trial")
+    learning_rate: Range = Field(default=Range(low=1e-3, high=2e-2), description="tried uniformly in its logarithm")
+    batch_size: Choice = Field(default=(32, 64, 128), description="values to try")
+    channels: Choice = Field(default=(12, 16, 24), description="values to try")
+    blocks: Choice = Field(default=(2, 3, 4), description="values to try")
 
 
 SamplingName = Literal["component", "authors"]
@@ -129,9 +205,30 @@ class SobolSearchBlock(SearchEntry):
     iterations: Count = Field(default=400, description="simulations, shared by all targets")
 
 
+class LowOrdersBlock(Model):
+    """A cheap solve at few diffraction orders, of promising candidates and of labels that tell what it leaves out."""
+
+    orders: Orders = Field(description="diffraction orders of the cheap solve, below those of the labels")
+    candidates: Count = Field(default=200, description="most promising candidates of each target that are solved")
+    labels: Annotated[int, Field(ge=20), NO_TEXT] = Field(
+        default=200, description="labels that are solved, to learn from what full orders change"
+    )
+
+
+def _low_orders_by_number(value: Any) -> Any:
+    """A number alone takes the defaults."""
+    return value if value is None or isinstance(value, dict | LowOrdersBlock) else {"orders": value}
+
+
+WrittenLowOrders = Annotated[
+    LowOrdersBlock, BeforeValidator(_low_orders_by_number, json_schema_input_type=Order | LowOrdersBlock)
+]
+
+
 class ForwardSearchBlock(InverseEntry):
     """Learns the property of an image, screens many latents by it, and keeps the best for every target."""
 
+    not_learnt = InverseEntry.not_learnt | {"low_orders"}
     kind: Literal["forward-search"]
     members: Annotated[int, Field(ge=2), NO_TEXT] = Field(
         default=EnsembleTraining.members, description="image networks, each of which leaves out one in so many labels"
@@ -153,6 +250,14 @@ class ForwardSearchBlock(InverseEntry):
     children: Count = Field(default=CandidateSearch.children, description="latents screened in each round")
     reach: Annotated[float, Field(ge=1), NO_TEXT] = Field(
         default=CandidateSearch.reach, description="the search's box of latents, as a multiple of the prior's"
+    )
+    tune: ForwardTune | None = Field(
+        default=None, description="sweep of the networks' hyperparameters before they are fitted"
+    )
+    low_orders: WrittenLowOrders | None = Field(
+        default=None,
+        description="solve the most promising candidates at few orders before choosing; a number of orders takes the "
+        "defaults; counted as label equivalents",
     )
 
     def violations(self) -> Iterator[Violation]:
@@ -177,6 +282,7 @@ class FlowPosteriorBlock(InverseEntry):
         default=FlowTraining.validation_fraction, description="share of the labels held out for early stopping"
     )
     workers: Workers = FlowTraining.workers
+    tune: FlowTune | None = Field(default=None, description="sweep of the hyperparameters before it is fitted")
 
     def violations(self) -> Iterator[Violation]:
         """Batches split over the workers."""
@@ -239,30 +345,3 @@ Method = Annotated[
     ],
     BeforeValidator(method_by_name),
 ]
-
-
-class Tune(Model):
-    """A sweep over MDN hyperparameters with asynchronous successive halving (ASHA); the best is kept."""
-
-    trials: Count = Field(default=16, description="configurations that are tried")
-    max_epochs: Count = Field(default=400, description="of a trial")
-    grace_epochs: Count = Field(default=20, description="epochs before a trial may be stopped")
-    reduction_factor: Annotated[int, Field(ge=2), NO_TEXT] = Field(
-        default=3, description="one trial in so many goes on at each rung"
-    )
-    learning_rate: Range = Field(default=Range(low=3e-4, high=1e-2), description="tried uniformly in its logarithm")
-    batch_size: Annotated[tuple[Batch, ...], Field(min_length=1)] = Field(
-        default=(64, 128, 256), description="values to try"
-    )
-    components: Annotated[tuple[Count, ...], Field(min_length=1)] = Field(
-        default=(10, 20, 40), description="values to try"
-    )
-    width: Annotated[tuple[Count, ...], Field(min_length=1)] = Field(default=(16, 32, 64), description="values to try")
-
-    def violations(self) -> Iterator[Violation]:
-        """The sweep's ranges make sense."""
-        if self.learning_rate.low <= 0:
-            yield Violation(("learning_rate",), "must stay above 0", "for example [3e-4, 1e-2]")
-        if self.grace_epochs > self.max_epochs:
-            rule = f"must not exceed max_epochs, {self.max_epochs}"
-            yield Violation(("grace_epochs",), rule, f"write {self.max_epochs} or less", str(self.grace_epochs))

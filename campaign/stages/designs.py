@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from campaign.plan.config import inverse_methods, learning
+from campaign.plan.config import answering, inverse_methods
 from campaign.plan.footprint import Footprint, images_footprint
 from campaign.plan.kind import Stage, StageKind
 from campaign.plan.repeats import of_repeat, repeats_of
@@ -122,7 +122,7 @@ class DesignsKind(StageKind[DesignsConfig]):
             dataset,
             method.method_name,
             repeat=repeat,
-            inputs={"model": learning(spec, method, dataset, repeat), "generator": "generator"},
+            inputs={"model": answering(spec, method, dataset, repeat), "generator": "generator"},
             providers=(provider_of(method),) if isinstance(method, InverseModelConfig) else (),
             modules=(module_of(method.kind),),
         )

@@ -59,7 +59,7 @@ class LatentsKind(StageKind[LatentsConfig]):
         """One a data set."""
         for dataset in spec.datasets:
             config = LatentsConfig.make(
-                spec, dataset, seed=spec.seed, count=spec.labels.count, distribution=spec.latent
+                spec, dataset, seed=spec.seed, count=spec.labels.of_prior, distribution=spec.latent
             )
             yield Stage(self, config, dataset, inputs={"generator": "generator"})
 

@@ -22,6 +22,7 @@ from campaign.spec.entry_points import provider_of
 from campaign.spec.plugin import InverseModelConfig
 from campaign.stages.inverse_methods import method_of, module_of
 from campaign.stages.inverse_methods.base import HISTORY_FILE, ModelConfig
+from campaign.stages.labels import label_count
 
 if TYPE_CHECKING:
     from campaign.work.context import StageContext
@@ -82,7 +83,7 @@ class ModelKind(StageKind[ModelConfig]):
     """What a method has learnt."""
 
     name = "model"
-    schema_version = 4
+    schema_version = 5
     seconds_per_work = 2.0e-5  # see fitting_work
 
     def stages(self, spec: Spec) -> Iterator[Stage[ModelConfig]]:
@@ -101,7 +102,7 @@ class ModelKind(StageKind[ModelConfig]):
             dataset,
             method.method_name,
             repeat=repeat,
-            inputs=kind.inputs(spec, dataset),
+            inputs=kind.inputs(spec, dataset, method),
             files=kind.files(method),
             providers=(provider_of(method),) if isinstance(method, InverseModelConfig) else (),
             modules=(module_of(method.kind),),
@@ -109,7 +110,7 @@ class ModelKind(StageKind[ModelConfig]):
 
     def work(self, config: ModelConfig, inputs: Mapping[str, Stage[Any]]) -> float:
         """As the method says of so many labels."""
-        return method_of(config.kind).work(config, inputs["labels"].simulations) if "labels" in inputs else 0.0
+        return method_of(config.kind).work(config, label_count(inputs["labels"])) if "labels" in inputs else 0.0
 
     def cores(self, config: ModelConfig) -> int:
         """One a data-parallel worker."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from campaign.plan.config import inverse_methods, learning
+from campaign.plan.config import answering, inverse_methods
 from campaign.plan.footprint import Footprint, images_footprint
 from campaign.plan.kind import Stage, StageKind
 from campaign.plan.optics import SimulatedPhysics, simulation_of
@@ -242,7 +242,7 @@ class RefinementKind(StageKind[RefinementConfig]):
             method.method_name,
             repeat=repeat,
             inputs={
-                "model": learning(spec, method, dataset, repeat),
+                "model": answering(spec, method, dataset, repeat),
                 "labels": f"labels/{dataset}",
                 "generator": "generator",
             },

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from campaign.plan.config import prior_labels
 from campaign.plan.finished import StageResults
 from campaign.plan.kind import Stage, StageKind
 from campaign.plan.optics import Optics, simulation_of
@@ -118,7 +119,7 @@ class TruncationKind(StageKind[TruncationConfig]):
 
     def stages(self, spec: Spec) -> Iterator[Stage[TruncationConfig]]:
         """One a data set, where a sample is asked for; simulators of other packages keep no orders."""
-        sample = min(spec.labels.truncation_sample, spec.labels.count)
+        sample = min(spec.labels.truncation_sample, spec.labels.of_prior)
         if not sample or isinstance(spec.physics, SimulatorConfig):
             return
         for dataset in spec.datasets:
@@ -130,7 +131,7 @@ class TruncationKind(StageKind[TruncationConfig]):
                 sample=sample,
                 label_orders=spec.physics.orders_of(dataset),
             )
-            inputs = {"labels": f"labels/{dataset}"}
+            inputs = {"labels": prior_labels(spec, dataset)}
             yield Stage(self, config, dataset, inputs=inputs, simulations=sample, seconds_each=simulation.seconds_each)
 
     def cores(self, config: TruncationConfig) -> None:

@@ -1,4 +1,4 @@
-"""A sweep over the hyperparameters of the paper's MDN; the stage ``model`` takes the best."""
+"""A sweep over the hyperparameters of what a method learns; the stage ``model`` takes the best."""
 
 from __future__ import annotations
 
@@ -9,40 +9,57 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from campaign.plan.cost import TYPICAL_EPOCHS, fitting_work
+from campaign.plan.config import inverse_methods, learner
+from campaign.plan.cost import TYPICAL_EPOCHS
 from campaign.plan.finished import StageResults
 from campaign.plan.footprint import BLOCK_BYTES, Footprint
 from campaign.plan.kind import Stage, StageKind
-from campaign.spec.base import Model, Seed
+from campaign.spec.base import Model, Range, Seed
 from campaign.spec.campaign import Spec
-from campaign.spec.methods import GanMdnBlock, MdnTrainingBlock, Tune
+from campaign.spec.methods import Sweep
+from campaign.stages.inverse_methods import method_of, module_of
+from campaign.stages.inverse_methods.base import BEST_FILE, InverseMethod, ModelConfig
 from campaign.stages.labels import STORE as LABELS
-from campaign.stages.labels import read_labels
-from campaign.stages.mdn_training import mdn_training
+from campaign.stages.labels import label_count, read_labels
 from campaign.stages.seeds import seed_for
 
 if TYPE_CHECKING:
     from campaign.work.context import StageContext
 
-BEST_FILE = "best.json"
 TRIALS_FILE = "trials.json"
 METRIC = "validation_loss"
 
 
 class TuningConfig(Model):
-    """What is tried, and the training that is not."""
+    """What is tried (the block ``tune``), and the fit that it is for (the method's configuration), as plain data."""
 
+    kind: str
     seed: Seed
-    mdn: MdnTrainingBlock
-    tune: Tune
+    model: dict[str, Any]
+    tune: dict[str, Any]
+
+    @property
+    def method(self) -> InverseMethod[Any]:
+        """What is fitted."""
+        return method_of(self.kind)
+
+    @property
+    def fit(self) -> ModelConfig:
+        """The fit that trials are of."""
+        return self.method.config_type.model_validate(self.model)
+
+    @property
+    def sweep(self) -> Sweep:
+        """What is tried."""
+        return self.method.sweep_type.model_validate(self.tune)
 
 
 def run(config: TuningConfig, inputs: Mapping[str, Path], context: StageContext) -> None:
     """Leave the best hyperparameters in ``best.json`` and what every trial came to in ``trials.json``."""
     result = context.tune(
         Trial(config, inputs["labels"] / LABELS),
-        search_space(config.tune),
-        options=config.tune.model_dump(include={"trials", "max_epochs", "grace_epochs", "reduction_factor"}),
+        search_space(config.sweep),
+        options=config.sweep.model_dump(include={"trials", "max_epochs", "grace_epochs", "reduction_factor"}),
         metric=METRIC,
         seed=seed_for(config.seed, "tuning"),
     )
@@ -51,21 +68,20 @@ def run(config: TuningConfig, inputs: Mapping[str, Path], context: StageContext)
     context.facts |= {"best_metric": result.best_metric, "trials": len(result.trials)}
 
 
-def search_space(tune: Tune) -> dict[str, tuple[Any, ...]]:
-    """The spec's ``tune`` block as dimensions of ``cluster.tune.search_space``."""
+def search_space(tune: Sweep) -> dict[str, tuple[Any, ...]]:
+    """A block of the spec as dimensions of ``cluster.tune.search_space``."""
+    tried = {name: getattr(tune, name) for name in tune.settings()}
     return {
-        "learning_rate": ("loguniform", tune.learning_rate.low, tune.learning_rate.high),
-        "batch_size": ("choice", list(tune.batch_size)),
-        "components": ("choice", list(tune.components)),
-        "width": ("choice", list(tune.width)),
+        name: ("loguniform", each.low, each.high) if isinstance(each, Range) else ("choice", list(each))
+        for name, each in tried.items()
     }
 
 
 class Trial:
-    """Fits the MDN with one choice of hyperparameters; runs on a worker of the sweep.
+    """Fits with one choice of hyperparameters; runs on a worker of the sweep.
 
     Every trial sees the same split of the labels and the same stream of initial weights, so that trials differ by
-    their hyperparameters alone. It reports the lowest validation loss so far, that of the weights a fit keeps.
+    their hyperparameters alone. It reports the lowest validation loss so far: a density's fit keeps those weights.
     """
 
     def __init__(self, config: TuningConfig, labels: Path) -> None:
@@ -74,77 +90,85 @@ class Trial:
 
     def __call__(self, hyperparameters: dict[str, Any], report: Callable[[int, dict[str, float]], None]) -> None:
         """Fit once; ``report`` hears every epoch."""
-        from ganmdn.mdn_training import fit_mdn
-
-        labels = read_labels(self.labels)
-        training = mdn_training(self.config.mdn, **hyperparameters, max_epochs=self.config.tune.max_epochs)
         best = math.inf
 
         def keep_best(epoch: int, losses: dict[str, float]) -> None:
             nonlocal best
-            best = min(best, losses["validation_loss"])
+            best = min(best, losses[METRIC])
             report(epoch, {METRIC: best})
 
-        z = labels["z"].reshape(len(labels["z"]), -1)
-        fit_mdn(labels["y"], z, training, seed_for(self.config.seed, "tuning", "fit"), keep_best)
+        config, labels = self.config, read_labels(self.labels)
+        config.method.try_once(config.fit, labels, hyperparameters, config.sweep.max_epochs, keep_best)
 
 
 def _write(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
 
-def tuned_datasets(spec: Spec) -> list[str]:
-    """Data sets for which the method whose MDN is tuned is asked."""
-    methods = [method for method in spec.methods if isinstance(method, GanMdnBlock)]
-    return [dataset for dataset in spec.datasets if any(method.is_for(dataset) for method in methods)]
-
-
 class TuningKind(StageKind[TuningConfig]):
-    """The hyperparameters that the paper's method takes."""
+    """The hyperparameters that a method takes."""
 
     name = "tuning"
-    schema_version = 2
+    schema_version = 3
     seconds_to_start = 40.0  # of Ray Tune, on two cores
     seconds_per_work = 2.0e-5  # see fitting_work
 
     def stages(self, spec: Spec) -> Iterator[Stage[TuningConfig]]:
-        """One a data set, where the spec asks for a sweep."""
-        if spec.tune is not None:
-            for dataset in tuned_datasets(spec):
-                alone = spec.mdn.model_copy(update={"workers": 1})  # a trial has one CPU
-                config = TuningConfig(seed=spec.seed, mdn=alone, tune=spec.tune)
-                yield Stage(self, config, dataset, inputs={"labels": f"labels/{dataset}"})
+        """One a data set of all that is learnt with a sweep before."""
+        for dataset in spec.datasets:
+            for method in inverse_methods(spec, dataset):
+                sweep = method_of(method.kind).sweep(spec, method)
+                if sweep is not None and learner(spec, method, dataset) == method.method_name:
+                    yield self._stage(spec, dataset, method, sweep)
+
+    def _stage(self, spec: Spec, dataset: str, method: Any, sweep: Sweep) -> Stage[TuningConfig]:
+        alone = {"workers": 1}  # a trial has one CPU
+        own = {**alone, "tune": None} if "workers" in type(method).model_fields else {}
+        changed = spec.model_copy(update={"mdn": spec.mdn.model_copy(update=alone)})
+        model = method_of(method.kind).config(changed, dataset, method.model_copy(update=own))
+        told = {"model": model.model_dump(mode="json"), "tune": sweep.model_dump(mode="json")}
+        return Stage(
+            self,
+            TuningConfig(kind=method.kind, seed=spec.seed, **told),
+            dataset,
+            method.method_name,
+            inputs={"labels": f"labels/{dataset}"},
+            modules=(module_of(method.kind),),
+        )
 
     def work(self, config: TuningConfig, inputs: Mapping[str, Stage[Any]]) -> float:
         """Labels that are seen, in all epochs; ASHA stops about half of the trials."""
-        labels = inputs["labels"]
-        epochs = config.tune.trials * min(TYPICAL_EPOCHS, config.tune.max_epochs) / 2
-        return fitting_work(config.mdn, math.prod(labels.config.latent), labels.simulations, epochs)
+        epochs = config.sweep.trials * min(TYPICAL_EPOCHS, config.sweep.max_epochs) / 2
+        return epochs * config.method.epoch_work(config.fit, label_count(inputs["labels"]))
 
     def cores(self, config: TuningConfig) -> None:
         """All."""
 
     def footprint(self, config: TuningConfig) -> Footprint:
         """A file a trial."""
-        files = config.tune.trials + 2
+        files = config.sweep.trials + 2
         return Footprint(files * BLOCK_BYTES, files)
 
     def report(self, stages: Sequence[Stage[TuningConfig]], results: StageResults) -> Iterator[object]:
-        """What every trial came to, the best first."""
+        """What every trial came to, the best first; a table for each method's settings."""
         from results.report import DataTable
 
-        names = ("learning_rate", "batch_size", "components", "width")
-        rows = []
-        for stage in stages:
-            trials = json.loads((results.folder(stage.name) / TRIALS_FILE).read_text(encoding="utf-8"))
-            trials.sort(key=lambda trial: (trial["stopped_early"], trial["metric"]))
-            for place, trial in enumerate(trials):
-                verdict = "stopped early" if trial["stopped_early"] else "best" if place == 0 else ""
-                values = (f"{trial['config'][name]:.4g}" for name in names)
-                rows.append((stage.dataset, *values, str(trial["epochs"]), f"{trial['metric']:.4f}", verdict))
-        columns = ("data set", *(name.replace("_", " ") for name in names), "epochs", "validation loss", "")
-        caption = (
-            "Trials of the sweep over MDN hyperparameters, the best first: its settings are those of the models. Where "
-            "they lie at the edge of what was swept, sweep further."
-        )
-        yield DataTable(columns, tuple(rows), caption, section="tune")
+        for method in dict.fromkeys(stage.method for stage in stages):
+            own = [stage for stage in stages if stage.method == method]
+            names = own[0].config.sweep.settings()
+            rows = tuple(row for stage in own for row in _trial_rows(stage, names, results))
+            columns = ("data set", *(name.replace("_", " ") for name in names), "epochs", "validation loss", "")
+            caption = (
+                f"Trials of the sweep over hyperparameters of {method}, the best first: its settings are those of the "
+                "models. Where they lie at the edge of what was swept, sweep further."
+            )
+            yield DataTable(columns, rows, caption, section="tune")
+
+
+def _trial_rows(stage: Stage[TuningConfig], names: Sequence[str], results: StageResults) -> Iterator[tuple[str, ...]]:
+    trials = json.loads((results.folder(stage.name) / TRIALS_FILE).read_text(encoding="utf-8"))
+    trials.sort(key=lambda trial: (trial["stopped_early"], trial["metric"]))
+    for place, trial in enumerate(trials):
+        verdict = "stopped early" if trial["stopped_early"] else "best" if place == 0 else ""
+        values = (f"{trial['config'][name]:.4g}" for name in names)
+        yield (stage.dataset, *values, str(trial["epochs"]), f"{trial['metric']:.4f}", verdict)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cluster.driver.errors import WorkerLostError
 
 
+SEED = "seed"  # column of every store
 STORE_COLUMNS = {"z", "image"}  # columns that every store has; all others are inputs of its own
 DESIGNS_ATTRIBUTE = "designs"  # of a store: where its inputs lie, seen from its folder
 UNITS_CHECKED = 50  # in one call of a worker, after a restart; takes a second
@@ -40,6 +41,7 @@ def simulate_designs(
     name: str,
     context: StageContext,
     attributes: Mapping[str, Any] | None = None,
+    known: Path | None = None,
 ) -> None:
     """Simulate every design of the folder ``designs`` into the store ``name``; does only what is missing.
 
@@ -57,6 +59,8 @@ def simulate_designs(
         The running stage.
     attributes
         Further facts for the store to keep.
+    known
+        A finished store whose simulations are those of the first designs: they are taken over.
 
     Raises
     ------
@@ -71,6 +75,8 @@ def simulate_designs(
     job = SimulationJob(simulator, designs, context.folder / name, limit_s, shares_process)
     store = _open_or_create(physics, job, context, attributes or {})
     _prepare(store, context)
+    if known is not None:
+        _take_over(SimulationStore.open(known), job, store)
     _StoreFanOut(job, store, context).run()
     store.finish()
     columns = SimulationStore.open(job.store).read("seconds", "status")
@@ -206,6 +212,21 @@ def _prepare(store: SimulationStore, context: StageContext) -> None:
         of_machines = [row for row, name in zip(failed, classes, strict=True) if name in set(FailureClass)]
         for unit in {row // store.rows_per_unit for row in of_machines}:
             store.discard_unit(unit)
+
+
+def _take_over(known: SimulationStore, job: SimulationJob, store: SimulationStore) -> None:
+    """Put rows of another store where the missing units' own would wait for each other."""
+    inputs = {*STORE_COLUMNS, SEED, *DesignSet.open(job.designs).columns}
+    outputs = [name for name in known.names if name not in inputs]
+    for unit in store.missing_units():
+        rows = store.unit_rows(unit)
+        taken = range(rows.start, min(rows.stop, known.capacity))
+        if not taken:
+            break
+        columns, checkpoint = known.read(*outputs, rows=slice(taken.start, taken.stop)), job.checkpoint(unit)
+        for position in set(range(len(taken))) - set(checkpoint.rows):
+            checkpoint.add(position, {name: column[position] for name, column in columns.items()})
+        checkpoint.keep()
 
 
 def damaged_units(store: Path, units: list[int]) -> list[int]:

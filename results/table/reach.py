@@ -22,11 +22,11 @@ class TargetReach:
     target
         The property that is asked for.
     share_within_1_percent
-        Share of the labels within 1 % of the target: of the prior, whose latents are drawn at random.
+        Share of the prior's labels, whose latents were drawn at random, within 1 % of the target.
     oracle_rep
         Mean REP of the labels nearest to the target, as many as there are designs: what looking up can reach.
     random_rep
-        Mean REP of all labels: what is to be expected of one taken at random.
+        Mean REP of the prior's labels: what is to be expected of one taken at random.
     nearest_distance
         Mean pairwise pixel distance of those nearest labels, None without their images.
     """
@@ -55,7 +55,7 @@ class Reach:
     targets
         What they hold for each target.
     distance
-        Mean pairwise pixel distance of all labels' images, the scale of every diversity; None without images.
+        Mean pairwise pixel distance of the prior's labels, the scale of every diversity; None without images.
     """
 
     dataset: str
@@ -124,6 +124,7 @@ def reach_of(
     designs: int,
     images: np.ndarray | None = None,
     names: Sequence[str] = (),
+    of_prior: int | None = None,
 ) -> Reach:
     """What labels have for some targets.
 
@@ -141,8 +142,11 @@ def reach_of(
         Of the labels, (n, H, W), 0 and 1, for their distances.
     names
         Of the properties.
+    of_prior
+        How many labels, the first ones, were drawn from the prior; default: all.
     """
     done = known(y)
+    prior = int(np.count_nonzero(done[:of_prior]))
     y, images = y[done], None if images is None else images[done]
     columns = list(y.reshape(len(y), -1).T) if len(y) else []
     return Reach(
@@ -151,21 +155,21 @@ def reach_of(
         lowest=tuple(float(column.min()) for column in columns),
         highest=tuple(float(column.max()) for column in columns),
         standard_deviation=tuple(float(column.std()) for column in columns),
-        targets=tuple(_for_target(y, target, designs, images) for target in targets),
-        distance=None if images is None else mean_pixel_distance(images),
+        targets=tuple(_for_target(y, target, designs, images, prior) for target in targets),
+        distance=None if images is None else mean_pixel_distance(images[:prior]),
         names=tuple(names),
     )
 
 
-def _for_target(y: np.ndarray, target: Wanted, designs: int, images: np.ndarray | None) -> TargetReach:
+def _for_target(y: np.ndarray, target: Wanted, designs: int, images: np.ndarray | None, prior: int) -> TargetReach:
     if not len(y):
         return TargetReach(target, None, None, None)
     distance = target.relative_error(y)
     nearest = np.argsort(distance, kind="stable")[:designs]
     return TargetReach(
         target,
-        share_within_1_percent=float(np.mean(distance <= NEAR)),
+        share_within_1_percent=float(np.mean(distance[:prior] <= NEAR)) if prior else None,
         oracle_rep=float(100 * distance[nearest].mean()),
-        random_rep=float(100 * distance.mean()),
+        random_rep=float(100 * distance[:prior].mean()) if prior else None,
         nearest_distance=None if images is None else mean_pixel_distance(images[nearest]),
     )

@@ -201,6 +201,27 @@ def repeated(finished: tuple[StageResults, Path], tmp_path_factory: pytest.TempP
     return _executed(spec, results.cache, tmp_path_factory.mktemp("repeated") / "run")
 
 
+@pytest.fixture(scope="session")
+def execute(
+    finished: tuple[StageResults, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., StageResults]:
+    """Computes another campaign beside ``finished``, from its generator: ``execute(labels=..., methods=[...])``."""
+    results, _ = finished
+
+    def make(**changes: Any) -> StageResults:
+        data = results.spec.model_dump(mode="json", exclude_none=True) | {"tune": None} | changes
+        return _executed(Spec.model_validate(data), results.cache, tmp_path_factory.mktemp("executed") / "run")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def in_two_rounds(execute: Callable[..., StageResults]) -> StageResults:
+    """Labels of two rounds, and the methods that look them up."""
+    labels = {"count": 30, "rounds": 2, "first": 2 / 3, "truncation_sample": 3}
+    return execute(labels=labels, methods=["nearest-labels", "random-labels"])
+
+
 def _executed(spec: Spec, cache: StageCache, folder: Path) -> StageResults:
     """A campaign computed in this process, with a search that does not think."""
     from campaign.run.executor import Executor

@@ -24,7 +24,7 @@ class AuthorsMdn(InverseMethod[ModelConfig]):
         """The sizes."""
         return ModelConfig.make(spec, dataset, kind=method.kind)
 
-    def inputs(self, spec: Spec, dataset: str) -> dict[str, str]:
+    def inputs(self, spec: Spec, dataset: str, method: Any) -> dict[str, str]:
         """None."""
         return {}
 

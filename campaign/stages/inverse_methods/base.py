@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,19 +10,21 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
-from campaign.plan.config import DataSetConfig
+from campaign.plan.config import DataSetConfig, tuning
 from campaign.plan.footprint import Footprint
 from campaign.spec.base import Count, Seed
 from campaign.spec.campaign import Spec
-from campaign.spec.methods import SamplingName
+from campaign.spec.methods import SamplingName, Sweep
 from campaign.spec.targets import WrittenTarget
 
 if TYPE_CHECKING:
     from ganmdn.density_training import DensityFit
+    from ganmdn.epochs import EpochReport
     from ganmdn.inverse import Generate, InverseModel
     from ganmdn.session import TrainingSession
 
 HISTORY_FILE = "fit.npz"
+BEST_FILE = "best.json"  # what a sweep has found
 
 
 class ModelConfig(DataSetConfig):
@@ -72,17 +75,41 @@ class InverseMethod(ABC, Generic[Config]):
     ----------
     steps
         What a training counts as it goes on.
+    config_type, sweep_type
+        Of ``config`` and of what ``sweep`` returns, where there is one.
     """
 
     steps: ClassVar[str] = "steps"
+    config_type: ClassVar[type[ModelConfig]] = ModelConfig
+    sweep_type: ClassVar[type[Sweep]] = Sweep
 
     @abstractmethod
     def config(self, spec: Spec, dataset: str, method: Any) -> Config:
         """All that decides what is learnt, beside what is read."""
 
-    def inputs(self, spec: Spec, dataset: str) -> dict[str, str]:
+    def inputs(self, spec: Spec, dataset: str, method: Any) -> dict[str, str]:
         """Stages that a fit reads, by role."""
-        return {"labels": f"labels/{dataset}"}
+        labels = {"labels": f"labels/{dataset}"}
+        return labels if self.sweep(spec, method) is None else labels | {"tuning": tuning(spec, method, dataset)}
+
+    def sweep(self, spec: Spec, method: Any) -> Sweep | None:
+        """What is tried before a fit, if anything."""
+        return getattr(method, "tune", None)
+
+    def try_once(
+        self,
+        config: Config,
+        labels: Mapping[str, np.ndarray],
+        hyperparameters: Mapping[str, Any],
+        max_epochs: int,
+        report: EpochReport,
+    ) -> None:
+        """One trial of a sweep: fit to a part of the labels; ``report`` hears every epoch's ``validation_loss``."""
+        raise NotImplementedError(f"{config.kind} has no sweep")
+
+    def epoch_work(self, config: Config, labels: int) -> float:
+        """How long an epoch of a trial takes, in units of ``work``."""
+        return 0.0
 
     def files(self, method: Any) -> dict[str, Path]:
         """Files that a fit reads, by role."""
@@ -107,6 +134,11 @@ class InverseMethod(ABC, Generic[Config]):
     @abstractmethod
     def footprint(self, config: Config) -> Footprint:
         """Room for the model."""
+
+
+def tuned(inputs: Mapping[str, Path]) -> dict[str, Any]:
+    """Hyperparameters that a sweep has found; none where there was no sweep."""
+    return json.loads((inputs["tuning"] / BEST_FILE).read_text(encoding="utf-8")) if "tuning" in inputs else {}
 
 
 def keep_history(folder: Path, history: DensityFit[Any]) -> dict[str, Any]:

@@ -7,17 +7,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from campaign.plan.footprint import BLOCK_BYTES, Footprint
 from campaign.spec.base import Seed
 from campaign.spec.campaign import Spec
 from campaign.spec.generator import Latent
-from campaign.spec.methods import ForwardSearchBlock
+from campaign.spec.methods import ForwardSearchBlock, ForwardTune
 from campaign.stages.generator import WEIGHTS_FILE
-from campaign.stages.inverse_methods.base import DesignsConfig, InverseMethod, ModelConfig
+from campaign.stages.inverse_methods.base import DesignsConfig, InverseMethod, ModelConfig, tuned
 from campaign.stages.labels import STORE, read_labels
 from campaign.stages.seeds import seed_for
 
 if TYPE_CHECKING:
+    from ganmdn.epochs import EpochReport
     from ganmdn.forward_config import ForwardSearchConfig
     from ganmdn.forward_search import ForwardSearch
     from ganmdn.inverse import Generate
@@ -43,6 +46,7 @@ class ForwardSearchMethod(InverseMethod[ForwardSearchModelConfig]):
     """Leaves a bank of candidates."""
 
     steps = "steps"
+    config_type, sweep_type = ForwardSearchModelConfig, ForwardTune
 
     def config(self, spec: Spec, dataset: str, method: ForwardSearchBlock) -> ForwardSearchModelConfig:
         """Networks and search."""
@@ -51,9 +55,9 @@ class ForwardSearchMethod(InverseMethod[ForwardSearchModelConfig]):
             spec, dataset, kind=method.kind, seed=spec.seed, settings=settings, prior=spec.latent
         )
 
-    def inputs(self, spec: Spec, dataset: str) -> dict[str, str]:
+    def inputs(self, spec: Spec, dataset: str, method: Any) -> dict[str, str]:
         """Labels, and the generator, which makes the candidates."""
-        return super().inputs(spec, dataset) | {"generator": "generator"}
+        return super().inputs(spec, dataset, method) | {"generator": "generator"}
 
     def workers(self, config: ForwardSearchModelConfig) -> int:
         """As the block says."""
@@ -75,12 +79,28 @@ class ForwardSearchMethod(InverseMethod[ForwardSearchModelConfig]):
             labels["image"],
             partial(generate_images, load_generator(inputs["generator"] / WEIGHTS_FILE)),
             (prior.low, prior.high),
-            search_config(config.settings),
+            search_config(config.settings.model_copy(update=tuned(inputs))),
             seed_for(config.seed, "model", config.kind, config.dataset),
             session=session,
         )
         model.save(folder)
         return {**asdict(quality), "candidates": len(model.bank.z)}
+
+    def try_once(
+        self,
+        config: ForwardSearchModelConfig,
+        labels: Mapping[str, np.ndarray],
+        hyperparameters: Mapping[str, Any],
+        max_epochs: int,
+        report: EpochReport,
+    ) -> None:
+        """One network of each property, which leaves out a fold; see ``InverseMethod.try_once``."""
+        from ganmdn.image_ensemble import try_network
+        from ganmdn.latent_process import columns_of
+
+        block = config.settings.model_copy(update={**hyperparameters, "epochs": max_epochs})
+        forward, seed = search_config(block).forward, seed_for(config.seed, "tuning", "fit", config.kind)
+        try_network(labels["image"], columns_of(labels["y"]), forward.network, forward.training, seed, report)
 
     def load(self, config: DesignsConfig, folder: Path, generator: Callable[[], Generate]) -> ForwardSearch:
         """The bank holds images: no generator is needed."""
@@ -91,12 +111,16 @@ class ForwardSearchMethod(InverseMethod[ForwardSearchModelConfig]):
     def work(self, config: ForwardSearchModelConfig, labels: int) -> float:
         """Passes of the networks, candidates, and the process's matrix."""
         block = config.settings
-        cells = (config.image_px // block.cell_px) ** 2
-        seen = labels * (block.members - 1) * block.epochs
         screened = block.pool + block.rounds * block.children
-        networks = NETWORK_PASS * cells * block.blocks * block.channels**2 * seen
+        networks = self.epoch_work(config, labels) * block.members * block.epochs
         candidates = SCREENED * (config.image_px / 64) ** 2 * screened
         return networks + candidates + LENGTH_SCALES + PROCESS_PER_CUBE * labels**3
+
+    def epoch_work(self, config: ForwardSearchModelConfig, labels: int) -> float:
+        """Passes of one network, which leaves out a fold."""
+        block = config.settings
+        cells, seen = (config.image_px // block.cell_px) ** 2, labels * (1 - 1 / block.members)
+        return NETWORK_PASS * cells * block.blocks * block.channels**2 * seen
 
     def footprint(self, config: ForwardSearchModelConfig) -> Footprint:
         """The bank's images and numbers."""

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from campaign.spec.campaign import Spec
+from campaign.spec.methods import Tune
 from campaign.stages.inverse_methods.base import DesignsConfig, not_here
 from campaign.stages.inverse_methods.mdn import MdnConfig, MdnMethod
+from campaign.stages.mdn_training import mdn_training
+from campaign.stages.seeds import seed_for
 
 if TYPE_CHECKING:
+    from ganmdn.epochs import EpochReport
     from ganmdn.inverse import Generate
     from ganmdn.latent_mdn import LatentMdn
     from ganmdn.mdn_training import MdnFit, MdnTraining
@@ -22,10 +26,26 @@ if TYPE_CHECKING:
 class GanMdn(MdnMethod):
     """Its MDN predicts latents, and is the one that sweeps tune."""
 
-    def inputs(self, spec: Spec, dataset: str) -> dict[str, str]:
-        """Labels, and the sweep where there is one."""
-        tuning = {} if spec.tune is None else {"tuning": f"tuning/{dataset}"}
-        return super().inputs(spec, dataset) | tuning
+    config_type, sweep_type = MdnConfig, Tune
+
+    def sweep(self, spec: Spec, method: Any) -> Tune | None:
+        """That of the spec's block ``mdn``."""
+        return spec.tune
+
+    def try_once(
+        self,
+        config: MdnConfig,
+        labels: Mapping[str, np.ndarray],
+        hyperparameters: Mapping[str, Any],
+        max_epochs: int,
+        report: EpochReport,
+    ) -> None:
+        """See ``InverseMethod.try_once``."""
+        from ganmdn.mdn_training import fit_mdn
+
+        training = mdn_training(config.mdn, **hyperparameters, max_epochs=max_epochs)
+        z, seed = labels["z"].reshape(len(labels["z"]), -1), seed_for(config.seed, "tuning", "fit")
+        fit_mdn(labels["y"], z, training, seed, report)
 
     def learn(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -16,11 +15,10 @@ from campaign.plan.footprint import Footprint
 from campaign.spec.base import Seed
 from campaign.spec.campaign import Spec
 from campaign.spec.methods import MdnTrainingBlock
-from campaign.stages.inverse_methods.base import InverseMethod, ModelConfig, keep_history
+from campaign.stages.inverse_methods.base import InverseMethod, ModelConfig, keep_history, tuned
 from campaign.stages.labels import STORE, read_labels
 from campaign.stages.mdn_training import mdn_training
 from campaign.stages.seeds import seed_for
-from campaign.stages.tuning import BEST_FILE
 
 if TYPE_CHECKING:
     from ganmdn.inverse import InverseModel
@@ -54,8 +52,7 @@ class MdnMethod(InverseMethod[MdnConfig]):
         self, config: MdnConfig, inputs: Mapping[str, Path], folder: Path, session: TrainingSession
     ) -> dict[str, Any]:
         """Fit to the labels that were simulated without failure."""
-        tuned = json.loads((inputs["tuning"] / BEST_FILE).read_text(encoding="utf-8")) if "tuning" in inputs else {}
-        training = mdn_training(config.mdn, **tuned)
+        training = mdn_training(config.mdn, **tuned(inputs))
         seed = seed_for(config.seed, "model", config.kind, config.dataset)
         model, history = self.learn(config, read_labels(inputs["labels"] / STORE), training, seed, session)
         model.save(folder)
@@ -78,7 +75,11 @@ class MdnMethod(InverseMethod[MdnConfig]):
 
     def work(self, config: MdnConfig, labels: int) -> float:
         """Labels that are seen, in as many epochs as there usually are until early stopping."""
-        return fitting_work(config.mdn, self.outputs(config), labels, min(TYPICAL_EPOCHS, config.mdn.max_epochs))
+        return self.epoch_work(config, labels) * min(TYPICAL_EPOCHS, config.mdn.max_epochs)
+
+    def epoch_work(self, config: MdnConfig, labels: int) -> float:
+        """Labels that are seen."""
+        return fitting_work(config.mdn, self.outputs(config), labels, 1)
 
     def footprint(self, config: MdnConfig) -> Footprint:
         """The network's heads hold nearly all of its weights."""

@@ -36,9 +36,9 @@ class Plugged(InverseMethod[PluggedConfig]):
         """The package's block."""
         return PluggedConfig.make(spec, dataset, kind=method.kind, seed=spec.seed, model=PluggedPart.of(method))
 
-    def inputs(self, spec: Spec, dataset: str) -> dict[str, str]:
+    def inputs(self, spec: Spec, dataset: str, method: Any) -> dict[str, str]:
         """Labels and generator."""
-        return super().inputs(spec, dataset) | {"generator": "generator"}
+        return super().inputs(spec, dataset, method) | {"generator": "generator"}
 
     def fit(
         self, config: PluggedConfig, inputs: Mapping[str, Path], folder: Path, session: TrainingSession

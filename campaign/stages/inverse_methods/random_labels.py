@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from campaign.plan.config import prior_labels
+from campaign.spec.campaign import Spec
 from campaign.stages.inverse_methods.base import DesignsConfig
-from campaign.stages.inverse_methods.label_tables import LabelTableMethod
+from campaign.stages.inverse_methods.label_tables import LabelTableConfig, LabelTableMethod
 
 if TYPE_CHECKING:
     from ganmdn.inverse import Generate
@@ -16,7 +18,15 @@ if TYPE_CHECKING:
 
 
 class RandomLabelsMethod(LabelTableMethod):
-    """Any."""
+    """Any of the prior's."""
+
+    def config(self, spec: Spec, dataset: str, method: Any) -> LabelTableConfig:
+        """Those that were drawn at random."""
+        return LabelTableConfig.make(spec, dataset, kind=method.kind, labels=spec.labels.of_prior)
+
+    def inputs(self, spec: Spec, dataset: str, method: Any) -> dict[str, str]:
+        """Labels that were drawn at random."""
+        return {"labels": prior_labels(spec, dataset)}
 
     def looked_up(self, table: LabelTable) -> RandomLabels:
         """In a table."""

@@ -73,7 +73,7 @@ def test_the_seed_reaches_every_random_draw(make_spec: MakeSpec) -> None:
 
 def test_tuning_stands_between_labels_and_model(make_spec: MakeSpec) -> None:
     pipeline = Pipeline.of(make_spec(tune={"trials": 2, "batch_size": [32]}), KINDS)
-    assert pipeline["model/gan-mdn/data-i"].inputs["tuning"] == "tuning/data-i"
+    assert pipeline["model/gan-mdn/data-i"].inputs["tuning"] == "tuning/gan-mdn/data-i"
     assert "tuning" not in pipeline["model/pca-mdn/data-i"].inputs
 
 

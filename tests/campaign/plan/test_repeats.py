@@ -68,7 +68,7 @@ def test_a_search_runs_once_a_target_and_a_sweep_once_unless_its_entry_says_more
     search = {"kind": "bayesian-optimization", "initial": 10, "iterations": 4, "batch": 2}
     once = pipeline_of(make_spec, ["gan-mdn", search], repeats=2, tune={"trials": 2, "batch_size": [32]})
     assert repeated(once) == {"model/gan-mdn", "designs/gan-mdn", "verification/gan-mdn"}
-    assert once["model/gan-mdn/data-ii@repeat-2"].inputs["tuning"] == "tuning/data-ii"
+    assert once["model/gan-mdn/data-ii@repeat-2"].inputs["tuning"] == "tuning/gan-mdn/data-ii"
     twice = pipeline_of(make_spec, [search | {"repeats": 2}])
     added = twice["optimization/bayesian-optimization/data-ii/0.6@repeat-2"]
     first = twice["optimization/bayesian-optimization/data-ii/0.6"]

@@ -43,7 +43,7 @@ def test_a_mean_rests_on_the_designs_for_its_target(traced: FinishedTable) -> No
         == pytest.approx(np.mean(np.abs(np.array(rows.y) / 0.7 - 1)) * 100)
     )
     names = [stage.name for stage in found.stages]
-    assert names == ["microstructures", "generator", "latents/data-ii", "labels/data-ii", "tuning/data-ii",
+    assert names == ["microstructures", "generator", "latents/data-ii", "labels/data-ii", "tuning/gan-mdn/data-ii",
                      "model/gan-mdn/data-ii", "designs/gan-mdn/data-ii", "verification/gan-mdn/data-ii"]  # fmt: skip
     record = traced.results.record("designs/gan-mdn/data-ii")
     designs = found.stages[-2]

@@ -35,7 +35,9 @@ def stages_by_kind(make_spec: Callable[..., Spec], tmp_path: Path) -> dict[str, 
     found: dict[str, list[Stage[Any]]] = {}
     verified = {"kind": "nearest-labels", "name": "looked-up", "verify": {"simulations_per_design": 2}}
     others = make_spec(methods=[verified, *({"kind": kind, "initial": 10} for kind in NEWER_SEARCHES)])
-    for spec in (make_spec(tune={"trials": 2, "batch_size": [32]}), published, others):
+    solved = {"kind": "forward-search", "low_orders": {"orders": 1, "labels": 20}}
+    rounds = make_spec(labels={"count": 80, "rounds": 2}, methods=[solved], **{"physics.numerics.orders": 2})
+    for spec in (make_spec(tune={"trials": 2, "batch_size": [32]}), published, others, rounds):
         for stage in Pipeline.of(spec, KINDS).stages:
             found.setdefault(stage.kind, []).append(stage)
     return found

@@ -38,7 +38,7 @@ def test_a_fit_leaves_its_losses_and_says_its_best(finished: tuple[StageResults,
 
 def test_the_papers_method_takes_what_the_sweep_found(finished: tuple[StageResults, Path]) -> None:
     results, _ = finished
-    best = json.loads((results.folder("tuning/data-ii") / "best.json").read_text())
+    best = json.loads((results.folder("tuning/gan-mdn/data-ii") / "best.json").read_text())
     model = LatentMdn.load(results.folder("model/gan-mdn/data-ii"), (2, 2), lambda z: z)
     assert model.mdn.shape.components == best["components"]
 
