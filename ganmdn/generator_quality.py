@@ -15,11 +15,12 @@ too, by chance: that is the floor below which no distance means anything.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from ganmdn.statistics import STATISTICS, per_image
+from ganmdn.statistics import per_image
 
 QUANTILES = 101
 VOLUME_FRACTION = "volume_fraction"
@@ -70,21 +71,21 @@ def judge_generator(generated: np.ndarray, held_out: np.ndarray) -> GeneratorQua
         If the numbers or sizes of images do not fit, or values other than 0 and 1 occur.
     """
     _check(generated, held_out)
-    half, other = held_out[: len(generated)], held_out[len(generated) :]
+    half, other = (per_image(images) for images in np.split(held_out, 2))
     return GeneratorQuality(
         images=len(generated),
-        distance=distances(half, generated),
+        distance=distances(half, per_image(generated)),
         floor=distances(half, other),
         similarity=mean_similarity(generated),
         held_out_similarity=mean_similarity(held_out),
     )
 
 
-def distances(reference: np.ndarray, others: np.ndarray) -> dict[str, float]:
-    """Distance of each statistic between two sets of images of one size, (B, H, W) and (C, H, W)."""
-    values = {name: (per_image(reference, name), per_image(others, name)) for name in STATISTICS}
-    fraction = kolmogorov_smirnov(*(column[:, 0] for column in values.pop(VOLUME_FRACTION)))
-    return {VOLUME_FRACTION: fraction} | {name: curve_distance(*pair) for name, pair in values.items()}
+def distances(reference: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Distance of each statistic between two sets of images of one size, whose values ``per_image`` gave."""
+    found = {name: curve_distance(values, others[name]) for name, values in reference.items()}
+    fractions = (values[VOLUME_FRACTION][:, 0] for values in (reference, others))
+    return found | {VOLUME_FRACTION: kolmogorov_smirnov(*fractions)}
 
 
 def kolmogorov_smirnov(first: np.ndarray, second: np.ndarray) -> float:

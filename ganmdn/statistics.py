@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -23,11 +24,7 @@ def two_point_correlation(images: np.ndarray) -> np.ndarray:
 
     Column r holds lags within half a pixel of r (Torquato, Random Heterogeneous Materials, section 2.2).
     """
-    height, width = images.shape[1:]
-    spectrum = np.abs(np.fft.rfft2(images.astype(np.float64))) ** 2
-    correlation = np.fft.irfft2(spectrum, s=(height, width)) / (height * width)
-    lag = np.hypot(_signed(height)[:, None], _signed(width)[None, :])
-    return _ring_mean(correlation, lag, min(height, width) // 2)
+    return _power(images) @ _ring_weights(*images.shape[1:])[0]
 
 
 def spectral_density(images: np.ndarray) -> np.ndarray:
@@ -36,16 +33,9 @@ def spectral_density(images: np.ndarray) -> np.ndarray:
     Column j holds |k| within half a cycle of j + 1 cycles per image. An image of one phase alone has no variance;
     its row is zero.
     """
-    height, width = images.shape[1:]
-    power = np.abs(np.fft.fft2(images - images.mean(axis=(1, 2), keepdims=True))) ** 2
-    cycles = np.hypot(_signed(height)[:, None], _signed(width)[None, :])
-    rings = min(height, width) // 2
-    ring = np.rint(cycles).astype(np.int64).ravel()
-    inside = (ring >= 1) & (ring <= rings)
-    membership = (ring[inside, None] == np.arange(1, rings + 1)).astype(np.float64)
-    density = power.reshape(len(images), -1)[:, inside] @ membership
+    density = _power(images) @ _ring_weights(*images.shape[1:])[1]
     total = density.sum(axis=1, keepdims=True)
-    return np.divide(density, total, out=np.zeros_like(density), where=total > 1e-12 * height * width)
+    return np.divide(density, total, out=np.zeros_like(density), where=total > 1e-12 * images[0].size)
 
 
 def lineal_path(images: np.ndarray) -> np.ndarray:
@@ -53,28 +43,52 @@ def lineal_path(images: np.ndarray) -> np.ndarray:
 
     (Lu and Torquato, Physical Review A 45, 922 (1992).)
     """
-    lags = min(images.shape[1:]) // 2
-    path = np.empty((len(images), lags))
-    white = images.astype(bool)
-    along = [white.copy(), white.copy()]
-    for r in range(lags):
-        if r:
-            along[0] &= np.roll(white, -r, axis=1)
-            along[1] &= np.roll(white, -r, axis=2)
-        path[:, r] = sum(segment.mean(axis=(1, 2)) for segment in along) / 2
-    return path
+    count, lags = len(images), min(images.shape[1:]) // 2
+    inside = np.zeros((count, lags))
+    first = np.arange(count)[:, None, None] * (lags + 1)
+    for lines in (images, images.transpose(0, 2, 1)):
+        # A segment that ends at a pixel lies in white if it is no longer than the white that ends there.
+        places = (first + np.minimum(_white_up_to(lines), lags)).ravel()
+        ends = np.bincount(places, minlength=count * (lags + 1)).reshape(count, lags + 1)
+        inside += ends[:, :0:-1].cumsum(axis=1)[:, ::-1]
+    return inside / (2 * images[0].size)
+
+
+def _white_up_to(lines: np.ndarray) -> np.ndarray:
+    """How many pixels in a row are white up to each pixel of periodic lines (B, L, N); N or more where all are."""
+    length = lines.shape[-1]
+    pixel = np.arange(length, dtype=np.int32)
+    black = np.where(lines, np.int32(-length), pixel)
+    black[..., 0] = np.maximum(black[..., 0], black.max(axis=-1) - length)
+    return pixel - np.maximum.accumulate(black, axis=-1)
+
+
+def _power(images: np.ndarray) -> np.ndarray:
+    """Squared magnitude of the Fourier transform of images (B, H, W), half plane; float64 (B, H (W // 2 + 1))."""
+    return (np.abs(np.fft.rfft2(images)) ** 2).reshape(len(images), -1)
+
+
+@lru_cache(maxsize=4)
+def _ring_weights(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """What makes two-point correlation and spectral density of the power, (H (W // 2 + 1), rings) each.
+
+    The correlation is the inverse transform of the power, averaged over rings of lags; both are sums over frequencies,
+    so that they become one.
+    """
+    ring = np.rint(np.hypot(_signed(height)[:, None], _signed(width))).astype(np.int64)
+    rings, half = np.arange(min(height, width) // 2)[:, None, None], width // 2 + 1
+    twice = np.full(half, 2.0)  # a frequency stands for its opposite, too, but on the edges of the half plane
+    twice[0 if width % 2 else [0, -1]] = 1.0
+    at_lag = (ring == rings).astype(np.float64)
+    mean = at_lag / at_lag.sum(axis=(1, 2), keepdims=True)
+    correlation = twice * np.fft.rfft2(mean).real / (height * width) ** 2
+    density = twice * (ring[:, :half] == rings + 1)
+    return correlation.reshape(len(rings), -1).T, density.reshape(len(rings), -1).T
 
 
 def _signed(size: int) -> np.ndarray:
     """Lags or frequencies of an FFT axis as signed whole numbers."""
     return np.fft.fftfreq(size, 1 / size)
-
-
-def _ring_mean(values: np.ndarray, radius: np.ndarray, rings: int) -> np.ndarray:
-    """Mean of ``values`` (B, H, W) over the pixels whose ``radius`` (H, W) rounds to 0, 1, ... rings - 1."""
-    ring = np.rint(radius).astype(np.int64).ravel()
-    membership = (ring[:, None] == np.arange(rings)).astype(np.float64)
-    return values.reshape(len(values), -1) @ (membership / membership.sum(axis=0))
 
 
 STATISTICS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -95,13 +109,13 @@ class Curve:
 
 def set_statistics(images: np.ndarray) -> dict[str, Curve]:
     """Mean and spread of each statistic over one set of 0/1 images (B, H, W)."""
-    return {name: _curve(per_image(images, name)) for name in STATISTICS}
+    return {name: _curve(values) for name, values in per_image(images).items()}
 
 
-def per_image(images: np.ndarray, name: str) -> np.ndarray:
-    """The statistic called ``name`` (a key of ``STATISTICS``) of every image of (B, H, W), float64 (B, R)."""
-    chunks = range(0, len(images), IMAGES_PER_CHUNK)
-    return np.concatenate([STATISTICS[name](images[start : start + IMAGES_PER_CHUNK]) for start in chunks])
+def per_image(images: np.ndarray) -> dict[str, np.ndarray]:
+    """Every statistic of ``STATISTICS`` of every image of (B, H, W), float64 (B, R) each."""
+    chunks = [images[start : start + IMAGES_PER_CHUNK] for start in range(0, len(images), IMAGES_PER_CHUNK)]
+    return {name: np.concatenate([statistic(chunk) for chunk in chunks]) for name, statistic in STATISTICS.items()}
 
 
 def _curve(values: np.ndarray) -> Curve:

@@ -16,8 +16,6 @@ from campaign.spec.campaign import Spec
 from campaign.spec.generator import (
     AuthorsGenerator,
     GanTrainingBlock,
-    Microstructures,
-    TrainedGenerator,
     Vgg16FeaturesBlock,
 )
 from campaign.stages.seeds import seed_for
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     from campaign.work.context import StageContext
     from ganmdn.gan_config import GanConfig
     from ganmdn.session import TrainingSession
-    from results.table.generator import JudgedGenerator
 
 WEIGHTS_FILE = "generator.pt"
 
@@ -145,7 +142,7 @@ class GeneratorKind(StageKind[GeneratorConfig]):
         """What the generator learnt, in numbers; samples and losses as the training went on."""
         import numpy as np
 
-        from campaign.stages.generator_quality import quality_table
+        from campaign.stages.generator_quality import judged_datasets, quality_table
         from ganmdn.gan_checkpoint import HISTORY_FILE, TrainingHistory
         from results.figures.gallery import image_sheet
         from results.figures.training import gan_losses
@@ -166,7 +163,7 @@ class GeneratorKind(StageKind[GeneratorConfig]):
                 "of the same grain as the first; rows that no longer change say that more steps would add little."
             )
             yield Picture("microstructures", "gan-samples", image_sheet(sheet, shown), caption)
-            generators = list(_judged(results))
+            generators = list(judged_datasets(results))
             yield quality_table(generators)
             yield from generators
             losses = {name: np.asarray(values) for name, values in history.losses.items()}
@@ -176,20 +173,3 @@ class GeneratorKind(StageKind[GeneratorConfig]):
                 "for one that runs away or stands still. How good the images are, table and morphology tell."
             )
             yield Picture("microstructures", "gan-losses", figure, caption)
-
-
-def _judged(results: StageResults) -> Iterator[JudgedGenerator]:
-    """The generator's images of each data set beside held-out microstructures."""
-    from campaign.stages.generator_quality import MOST_IMAGES, judge, judge_beside, judged
-
-    spec = results.spec
-    assert isinstance(spec.generator, TrainedGenerator)
-    for dataset in spec.datasets:
-        latents = DesignSet.open(results.folder(f"latents/{dataset}"))
-        if len(latents) < 2:
-            continue
-        images, wanted = latents.rows(slice(MOST_IMAGES))["image"], spec.generator.microstructures
-        if isinstance(wanted, Microstructures):
-            yield judged(dataset, judge(images, wanted, spec.seed))
-        elif quality := judge_beside(images, DesignSet.open(results.folder("microstructures")).images):
-            yield judged(dataset, quality)

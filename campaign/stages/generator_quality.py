@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from campaign.plan.finished import StageResults
+from campaign.spec.generator import Microstructures, TrainedGenerator
 from campaign.stages.microstructures import ranges_of
 from campaign.stages.seeds import seed_for
+from results.designs.design_set import DesignSet
 
 if TYPE_CHECKING:
-    from campaign.spec.generator import Microstructures
     from ganmdn.generator_quality import GeneratorQuality
     from results.report import DataTable
     from results.table.generator import JudgedGenerator
@@ -29,6 +31,21 @@ CAPTION = (
     "distance between two held-out sets as large. Similarity: share of pixels in which two images agree, over that of "
     "microstructures. Images of one's own are those that were trained on."
 )
+
+
+def judged_datasets(results: StageResults) -> Iterator[JudgedGenerator]:
+    """A trained generator's images of each data set beside held-out microstructures, where there are enough."""
+    spec = results.spec
+    assert isinstance(spec.generator, TrainedGenerator)
+    for dataset in spec.datasets:
+        latents = DesignSet.open(results.folder(f"latents/{dataset}"))
+        if len(latents) < 2:
+            continue
+        images, wanted = latents.rows(slice(MOST_IMAGES))["image"], spec.generator.microstructures
+        if isinstance(wanted, Microstructures):
+            yield judged(dataset, judge(images, wanted, spec.seed))
+        elif quality := judge_beside(images, DesignSet.open(results.folder("microstructures")).images):
+            yield judged(dataset, quality)
 
 
 def judge_beside(generated: np.ndarray, images: np.ndarray) -> GeneratorQuality | None:

@@ -40,6 +40,7 @@ RC: Any = {  # matplotlib types the keys one by one
     "font.size": 9,
     "image.composite_image": False,  # a vector file keeps every image as it is
     "axes.titlesize": 9.5,
+    "axes.titley": 1.0,  # or what stands above every panel is looked for, which takes a tenth of a report
     "axes.labelsize": 9,
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,

@@ -258,15 +258,24 @@ def reported_run(finished: tuple[StageResults, Path], finished_run: Path) -> Pat
     return finished_run
 
 
+@pytest.fixture(scope="session")
+def copy_run(reported_run: Path) -> Callable[[Path], Path]:
+    """Copies it into a folder, with a cache of its own: ``copy_run(folder)``; the copy."""
+
+    def copied(folder: Path) -> Path:
+        shutil.copytree(reported_run, folder / "run", symlinks=True)
+        shutil.copytree(reported_run.parent / "cache", folder / "cache", symlinks=True)
+        plan = folder / "run" / PLAN_FILE
+        plan.write_text(json.dumps(json.loads(plan.read_text()) | {"cache": str(folder / "cache")}))
+        return plan.parent
+
+    return copied
+
+
 @pytest.fixture
-def own_run(reported_run: Path, tmp_path: Path) -> Path:
-    """A copy of it with a cache of its own, for a test to change."""
-    shutil.copytree(reported_run, tmp_path / "own" / "run", symlinks=True)
-    shutil.copytree(reported_run.parent / "cache", tmp_path / "own" / "cache", symlinks=True)
-    plan = tmp_path / "own" / "run" / PLAN_FILE
-    changed = json.loads(plan.read_text()) | {"cache": str(tmp_path / "own" / "cache")}
-    plan.write_text(json.dumps(changed))
-    return plan.parent
+def own_run(copy_run: Callable[[Path], Path], tmp_path: Path) -> Path:
+    """A copy of it for a test to change."""
+    return copy_run(tmp_path / "own")
 
 
 @pytest.fixture

@@ -79,6 +79,7 @@ def test_global_generators_loggers_and_warnings_are_left_alone(capsys: pytest.Ca
     assert settings == (logger.propagate, [handler.level for handler in logger.handlers])
 
 
+@pytest.mark.long
 def test_observations_attached_at_once_equal_trials_completed_one_by_one() -> None:
     z, y = start(14)
     names = [f"z{index}" for index in range(4)]

@@ -34,6 +34,7 @@ def test_every_target_is_reached_with_simulations_that_all_share() -> None:
     assert (errors(y) < np.quantile(chance, 0.1, axis=0)).all()
 
 
+@pytest.mark.long
 def test_several_properties_and_ranges_are_reached_too() -> None:
     def both(z: np.ndarray) -> np.ndarray:
         return np.column_stack([simulate(z), 0.5 + 0.2 * np.tanh(z[:, 0]) + 0.1 * z[:, 2]])

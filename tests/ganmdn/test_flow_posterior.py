@@ -27,6 +27,7 @@ def draw_problem(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return z.mean(axis=(1, 2)) + 0.05 * rng.standard_normal(count), z
 
 
+@pytest.mark.long
 def test_the_density_integrates_to_one_over_the_box() -> None:
     flow = LatentFlow(SHAPE, torch.Generator().manual_seed(0)).double()
     side = torch.linspace(-1, 3, 802, dtype=torch.float64)[:-1] + 2 / 801

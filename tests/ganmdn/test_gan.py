@@ -106,6 +106,7 @@ def test_a_training_that_was_asked_to_stop_loses_no_step(images: np.ndarray, tmp
     assert np.array_equal(resumed_history.samples, history.samples)
 
 
+@pytest.mark.long
 def test_the_matched_variant_is_trained_on_its_own_losses_and_goes_on_as_exactly(
     images: np.ndarray, tmp_path: Path
 ) -> None:

@@ -14,7 +14,7 @@ from ganmdn.generator_quality import (
     mean_similarity,
 )
 from ganmdn.microstructures import MicrostructureRanges, draw_microstructures
-from ganmdn.statistics import STATISTICS
+from ganmdn.statistics import STATISTICS, per_image
 
 RANGES = MicrostructureRanges()
 
@@ -79,7 +79,7 @@ def test_a_collapsed_generator_is_told_by_every_number() -> None:
 
 
 def test_distances_are_zero_from_a_set_to_itself() -> None:
-    assert set(distances(draw(5), draw(5)).values()) == {0.0}
+    assert set(distances(per_image(draw(5)), per_image(draw(5))).values()) == {0.0}
 
 
 def test_sets_that_cannot_be_compared_are_refused() -> None:

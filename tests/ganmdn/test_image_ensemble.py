@@ -15,6 +15,7 @@ IMAGES, PARAMETERS = draw_microstructures(16, MicrostructureRanges(), np.random.
 Y = IMAGES.mean(axis=(1, 2))
 
 
+@pytest.mark.long
 def test_members_predict_the_labels_that_they_did_not_see() -> None:
     [(ensemble, folds)] = fit_ensembles(IMAGES, [Y], SHAPE, TRAINING, [SEED])
     assert np.bincount(folds).tolist() == [200, 200]

@@ -79,6 +79,7 @@ LOADS: dict[str, Callable[[Path], InverseModel]] = {
     "random-labels": RandomLabels.load,
 }
 WITHOUT_LATENTS = {"pca-mdn", "direct-mdn"}
+LENGTHY = {"pca-mdn", "direct-mdn", "flow-posterior"}  # fitted for seconds, of a kind with gan-mdn
 LOOKED_UP = {"forward-search", "nearest-labels"}  # the seed decides nothing
 
 
@@ -86,7 +87,10 @@ def _flows() -> ModuleType:
     return pytest.importorskip("ganmdn.flow_posterior", reason="zuko is not installed", exc_type=ImportError)
 
 
-@pytest.fixture(scope="module", params=FITS)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=[pytest.mark.long] if name in LENGTHY else []) for name in FITS],
+)
 def fitted(request: pytest.FixtureRequest) -> tuple[str, InverseModel]:
     return request.param, FITS[request.param](Y)
 

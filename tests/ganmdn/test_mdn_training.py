@@ -40,6 +40,7 @@ def test_loss_on_new_data_comes_near_the_entropy_of_the_problem(fitted: object) 
     assert true_loss(y, z) - 0.02 < loss < true_loss(y, z) + 0.12
 
 
+@pytest.mark.long
 def test_of_several_properties_each_tells_of_its_latent_and_a_range_draws_what_labels_have() -> None:
     y = np.random.default_rng(3).uniform(0.2, 0.8, (600, 2))
     config = MdnTraining(components=2, learning_rate=1e-2, max_epochs=80, batch_size=64)

@@ -119,11 +119,13 @@ def increment(base: Path, counter: Path, times: int) -> None:
             (lease.folder / "inside").unlink()
 
 
+@pytest.mark.long
 def test_never_two_owners_of_one_folder(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     race([base], base.with_name("counter"), 60, monkeypatch)
     assert not list(base.parent.glob(f"{base.name}-*"))
 
 
+@pytest.mark.long
 def test_never_two_owners_of_one_folder_on_machines_that_share_it(
     network_mounts: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,8 +54,13 @@ def test_watch_once_shows_where_a_run_stands(run: Path) -> None:
     assert (status["state"], status["stages"]["labels/a"]["done"]) == ("running", 3)
 
 
-@pytest.mark.parametrize("state", ["done", "failed", "cancelled"])
-def test_watch_ends_with_the_run_and_its_exit_code_says_how(run: Path, state: str) -> None:
+@pytest.mark.parametrize("state", EXIT_CODES)
+def test_the_exit_code_of_watch_says_how_a_run_ended(run: Path, state: str) -> None:
+    EventLog(run).write("run-ended", state=state)
+    assert campaign("watch", run).returncode == EXIT_CODES[state]
+
+
+def test_watch_ends_with_the_run(run: Path) -> None:
     watch = subprocess.Popen(
         [sys.executable, "-m", "campaign", "watch", run], cwd=PROJECT, stdout=subprocess.PIPE, text=True
     )
@@ -64,10 +69,10 @@ def test_watch_ends_with_the_run_and_its_exit_code_says_how(run: Path, state: st
     assert first.startswith("0 of 2 stages done; labels/a 3/9 simulations")
     log = EventLog(run)
     log.write("stage-ended", stage="labels/a", state="failed", message="disk full")
-    log.write("run-ended", state=state)
+    log.write("run-ended", state="failed")
     out, _ = watch.communicate(timeout=60)
     assert "failed: labels/a: disk full" in out
-    assert watch.returncode == EXIT_CODES[state]
+    assert watch.returncode == EXIT_CODES["failed"]
 
 
 def test_watch_says_that_a_driver_is_gone(run: Path, drive: Callable[..., Path]) -> None:

@@ -6,6 +6,7 @@ import csv
 import errno
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -37,13 +38,20 @@ def make(path: Path, seed: int, inputs: dict[str, object]) -> SimulationStore:
     return store
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    make(folder / "cache" / "labels.zarr", 1, {})
+    (folder / "run" / "stages" / "labels").mkdir(parents=True)
+    (folder / "run" / "stages" / "labels" / "data-ii").symlink_to("../../../cache")
+    make(folder / "run" / "stages" / "verification" / "gan-mdn" / "data-ii" / "designs.zarr", 2, {"target": float})
+    return folder
+
+
 @pytest.fixture
-def run(tmp_path: Path) -> Path:
+def run(made: Path, tmp_path: Path) -> Path:
     """A run's folder with two stores, one of them by a link."""
-    make(tmp_path / "cache" / "labels.zarr", 1, {})
-    (tmp_path / "run" / "stages" / "labels").mkdir(parents=True)
-    (tmp_path / "run" / "stages" / "labels" / "data-ii").symlink_to(tmp_path / "cache")
-    make(tmp_path / "run" / "stages" / "verification" / "gan-mdn" / "data-ii" / "designs.zarr", 2, {"target": float})
+    shutil.copytree(made, tmp_path, symlinks=True, dirs_exist_ok=True)
     return tmp_path / "run"
 
 

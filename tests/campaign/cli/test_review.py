@@ -46,6 +46,7 @@ def test_a_figure_that_comes_out_different_ends_with_1(wrong_run: Path) -> None:
     assert "which is another" in done.stdout
 
 
+@pytest.mark.long
 def test_a_table_is_verified_or_refused(reported_run: Path, wrong_run: Path) -> None:
     done = campaign("verify-table", reported_run, "--sample", "2")
     assert done.returncode == 0, done.stderr

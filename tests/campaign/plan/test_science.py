@@ -17,8 +17,11 @@ from campaign.stages import KINDS
 # Science that computes no stage: it calibrates, describes images for the report, or is read while a stage is planned,
 # or is for methods of other packages.
 OF_NO_STAGE = {
+    "campaign.stages.generator_quality",
     "campaign.stages.inverse_methods.plugged",
     "campaign.stages.search_report",
+    "ganmdn.generator_quality",
+    "ganmdn.statistics",
     "photonics.calibration",
     "photonics.materials",
     "photonics.materials.tables",

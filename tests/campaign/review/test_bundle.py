@@ -17,20 +17,22 @@ from campaign.review.finished_table import FinishedTable
 from results.stores.store import SimulationStore
 
 
-@pytest.fixture
-def run(own_run: Path) -> Path:
-    """A run with a copy of its code, as a submission leaves it."""
-    package = own_run / "code" / "ganmdn"
+@pytest.fixture(scope="module")
+def run(copy_run: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with a copy of its code, as a submission leaves it; no test changes it."""
+    run = copy_run(tmp_path_factory.mktemp("bundle"))
+    package = run / "code" / "ganmdn"
     (package / "__pycache__").mkdir(parents=True)
     (package / "__pycache__" / "mdn.pyc").write_text("compiled")
     (package / "mdn.py").write_text("X = 1\n")
-    return own_run
+    return run
 
 
-@pytest.fixture
-def packed(run: Path, tmp_path: Path) -> Path:
-    write_bundle(FinishedTable.of_run(run), tmp_path / "run.zip")
-    return tmp_path / "run.zip"
+@pytest.fixture(scope="module")
+def packed(run: Path) -> Path:
+    path = run.with_name("run.zip")
+    write_bundle(FinishedTable.of_run(run), path)
+    return path
 
 
 def rewritten(packed: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
@@ -38,7 +40,7 @@ def rewritten(packed: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
     with zipfile.ZipFile(packed) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     change(members)
-    path = packed.with_name("changed.zip")
+    path = packed.with_name("changed.zip")  # over that of the test before
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members.items():
             archive.writestr(name, content)

@@ -21,6 +21,7 @@ def traced(reported_run: Path) -> FinishedTable:
     return FinishedTable.of_run(reported_run)
 
 
+@pytest.mark.long
 def test_every_cell_is_computed_again_from_its_rows(traced: FinishedTable) -> None:
     names = list(cell_names(read_table(traced.folder)))
     assert {name.split("/")[1] for name in names} == {each.method_name for each in traced.results.spec.methods}

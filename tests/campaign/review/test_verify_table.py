@@ -37,6 +37,7 @@ def test_a_true_table_stands(reported_run: Path) -> None:
     assert check.code_changed == ()
 
 
+@pytest.mark.long
 def test_designs_are_spread_over_the_lines_and_of_searches_the_best_are_taken(reported_run: Path) -> None:
     traced = FinishedTable.of_run(reported_run)
     lines = [line.name for line in traced.lines if line.name[-1].isdigit()]
@@ -59,6 +60,7 @@ def best_of(line: TracedLine) -> float:
     return float(y[np.nanargmin(target.distance(y))])
 
 
+@pytest.mark.long
 def test_a_row_that_was_never_simulated_so_is_found(own_run: Path) -> None:
     falsify(own_run, 0, 1e-6)
     check = verify_table(FinishedTable.of_run(own_run), 10_000)

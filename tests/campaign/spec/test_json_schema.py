@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,15 @@ def parse(text: str) -> Any:
     return YAML(typ="safe", pure=True).load(text)
 
 
-def validator(schema: dict[str, Any]) -> jsonschema.Draft202012Validator:
+@cache
+def validator() -> jsonschema.Draft202012Validator:
+    schema = spec_json_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
     return jsonschema.Draft202012Validator(schema)
 
 
 def refused_paths(document: Any) -> list[list[str | int]]:
-    return sorted(list(error.absolute_path) for error in validator(spec_json_schema()).iter_errors(document))
+    return sorted(list(error.absolute_path) for error in validator().iter_errors(document))
 
 
 def test_own_spec_is_accepted() -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -874,14 +872,6 @@ def test_loading_is_quick(in_folder: Path) -> None:
     load_spec(path)
 
     assert time.process_time() - started < 0.1
-
-
-def test_loading_imports_neither_torch_nor_ray_nor_zarr() -> None:
-    modules = "campaign.spec.load, campaign.spec.profile, campaign.spec.json_schema, campaign.doctor.diagnose"
-    code = f"import sys, {modules}; print([name for name in ('torch', 'ray', 'zarr') if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert done.stdout.strip() == "[]"
 
 
 def test_there_are_plenty_of_seeded_mistakes() -> None:

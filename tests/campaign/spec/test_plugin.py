@@ -144,6 +144,7 @@ def test_the_schema_describes_them(site: Path) -> None:
     assert list(jsonschema.Draft202012Validator(schema).iter_errors(document))
 
 
+@pytest.mark.long
 def test_reading_and_planning_load_neither_torch_nor_ray(package: Path, tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from campaign import api;"
@@ -158,6 +159,7 @@ def test_reading_and_planning_load_neither_torch_nor_ray(package: Path, tmp_path
 # --- keys -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_their_code_and_version_are_in_the_key(site: Path) -> None:
     before = Pipeline.of(load_spec(SPEC).spec, KINDS)
     code = before.parts["model/nearest-neighbours/data-ii"].code

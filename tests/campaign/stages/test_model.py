@@ -114,6 +114,7 @@ def test_a_method_says_rightly_whether_what_it_learns_depends_on_the_seed(
     assert (configs[0] != configs[1]) == method.learns_at_random
 
 
+@pytest.mark.long
 def test_losses_of_all_repeats_are_drawn(repeated: StageResults) -> None:
     stages = [stage for stage in repeated.pipeline.stages if stage.kind == "model"]
     (picture,) = stages[0].descriptor.report(stages, repeated)

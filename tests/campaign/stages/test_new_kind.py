@@ -85,6 +85,7 @@ def kinds(new_file: Path) -> list[StageKind[Any]]:
     return list(find_kinds())
 
 
+@pytest.mark.long
 def test_it_is_found_planned_run_and_reported(
     kinds: list[StageKind[Any]], finished: tuple[StageResults, Path], tmp_path: Path
 ) -> None:

@@ -100,6 +100,7 @@ def test_a_search_of_another_package_is_held_to_what_it_was_asked(
         asked("too_many")
 
 
+@pytest.mark.long
 def test_repeats_of_a_search_are_one_row_and_a_line_of_pictures_each(repeated: StageResults) -> None:
     stages = [stage for stage in repeated.pipeline.stages if stage.name.startswith("optimization/bayesian-")]
     pieces = list(stages[0].descriptor.report(stages, repeated))

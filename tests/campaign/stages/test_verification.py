@@ -27,6 +27,7 @@ def test_the_report_takes_rows_the_best_designs_and_where_all_landed(finished: t
     assert [piece.name for piece in pieces if isinstance(piece, Picture)] == ["achieved"]
 
 
+@pytest.mark.long
 def test_repeats_are_one_row_over_the_designs_of_all(repeated: StageResults) -> None:
     stages = [stage for stage in repeated.pipeline.stages if stage.kind == "verification"]
     pieces = list(stages[0].descriptor.report(stages, repeated))

@@ -64,6 +64,7 @@ def labels_of(run: Path) -> SimulationStore:
     return SimulationStore.open(run / "stages" / "labels" / "data-ii" / "labels.zarr")
 
 
+@pytest.mark.slow  # with every change, the next one has two properties, each simulated as this one is
 def test_transmission(tmp_path: Path) -> None:
     run = campaign_of(tmp_path, physics={"property": "transmission"}, targets=[0.5, 0.6])
     store = labels_of(run)
