@@ -96,11 +96,11 @@ class ForwardSearchMethod(InverseMethod[ForwardSearchModelConfig]):
     ) -> None:
         """One network of each property, which leaves out a fold; see ``InverseMethod.try_once``."""
         from ganmdn.image_ensemble import try_network
-        from ganmdn.latent_process import columns_of
 
         block = config.settings.model_copy(update={**hyperparameters, "epochs": max_epochs})
         forward, seed = search_config(block).forward, seed_for(config.seed, "tuning", "fit", config.kind)
-        try_network(labels["image"], columns_of(labels["y"]), forward.network, forward.training, seed, report)
+        properties = list(labels["y"].reshape(len(labels["y"]), -1).T)
+        try_network(labels["image"], properties, forward.network, forward.training, seed, report)
 
     def load(self, config: DesignsConfig, folder: Path, generator: Callable[[], Generate]) -> ForwardSearch:
         """The bank holds images: no generator is needed."""

@@ -31,7 +31,8 @@ pytestmark = pytest.mark.long
 MODELLED = {"model", "designs", "verification"}
 REFINED = {"model", "refinement", "verification"}
 SEARCHES = {"optimization", "composite_optimization", "sampled_search"}
-AFTER_LABELS = {"labels", "truncation", "tuning", *SEARCHES, *MODELLED, *REFINED}
+BETWEEN = {"aimed_latents", "low_orders"}  # of another spec: they move what others of these follow from
+AFTER_LABELS = {"labels", "truncation", "tuning", *SEARCHES, *MODELLED, *REFINED, *BETWEEN}
 AFTER_GENERATOR = {"generator", "latents", *AFTER_LABELS}
 MOVED_BY = {
     "ganmdn.microstructures": {"microstructures", *AFTER_GENERATOR},
@@ -43,13 +44,15 @@ MOVED_BY = {
     "photonics.stack": AFTER_LABELS,
     "campaign.stages.simulator": AFTER_LABELS,
     "ganmdn.mdn": {"tuning", *MODELLED},
-    "ganmdn.candidate_bank": REFINED,
+    "ganmdn.candidate_bank": {*REFINED, *BETWEEN},
+    "ganmdn.aimed_latents": {"aimed_latents", "low_orders"},
+    "ganmdn.low_orders": {"low_orders"},
     "ganmdn.refinement": {"refinement", "verification"},
     "campaign.stages.inverse_methods.flow_posterior": MODELLED,
     "ganmdn.bayesian": {"optimization"},
     "ganmdn.trust_region": {"optimization"},
     "ganmdn.composite": {"composite_optimization"},
-    "ganmdn.latent_process": {"optimization", "composite_optimization"},
+    "ganmdn.latent_process": {"optimization", "composite_optimization", *BETWEEN},
     "ganmdn.sobol": {"sampled_search"},
     "campaign.stages.truncation": {"truncation"},
     "campaign.stages.verification": {"verification"},
@@ -99,8 +102,19 @@ def moved(tree: Path, make_spec: Callable[..., Spec]) -> Callable[[], set[str]]:
         targets=[0.6],
     )
 
+    solved = {"kind": "forward-search", "low_orders": {"orders": 1, "labels": 20}}
+    between = make_spec(
+        datasets={"data-ii": {"image_px": 64, "latent": [2, 2]}},
+        labels={"count": 80, "rounds": 2},
+        methods=[solved],
+        **{"physics.numerics.orders": 2},
+    )
+
     def keys() -> dict[str, str]:
-        return dict(Pipeline.of(spec, KINDS).keys)
+        others = Pipeline.of(between, KINDS).keys.items()
+        return dict(Pipeline.of(spec, KINDS).keys) | {
+            name: key for name, key in others if name.split("/")[0] in BETWEEN
+        }
 
     before = keys()
 
