@@ -35,7 +35,7 @@ class GeneratorQuality:
     images
         Number of images in each set that was compared.
     distance
-        By name of the statistic (the keys of ``STATISTICS``), between generated and held-out images.
+        By name of the statistic, as ``per_image`` has it, between generated and held-out images.
     floor
         The same between the two halves of the held-out images.
     similarity, held_out_similarity

@@ -5,7 +5,6 @@ Every statistic is computed per image on the white phase, with the periodic cont
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,25 +16,6 @@ IMAGES_PER_CHUNK = 256  # bounds the memory of the Fourier transforms
 def volume_fraction(images: np.ndarray) -> np.ndarray:
     """Share of white pixels; float64 (B, 1)."""
     return images.mean(axis=(1, 2), dtype=np.float64)[:, None]
-
-
-def two_point_correlation(images: np.ndarray) -> np.ndarray:
-    """Probability that two points at lag r are both white, averaged over directions; float64 (B, H // 2).
-
-    Column r holds lags within half a pixel of r (Torquato, Random Heterogeneous Materials, section 2.2).
-    """
-    return _power(images) @ _ring_weights(*images.shape[1:])[0]
-
-
-def spectral_density(images: np.ndarray) -> np.ndarray:
-    """Share of the variance at each |k|, in rings of one cycle per image; float64 (B, H // 2), rows sum to one.
-
-    Column j holds |k| within half a cycle of j + 1 cycles per image. An image of one phase alone has no variance;
-    its row is zero.
-    """
-    density = _power(images) @ _ring_weights(*images.shape[1:])[1]
-    total = density.sum(axis=1, keepdims=True)
-    return np.divide(density, total, out=np.zeros_like(density), where=total > 1e-12 * images[0].size)
 
 
 def lineal_path(images: np.ndarray) -> np.ndarray:
@@ -57,15 +37,10 @@ def lineal_path(images: np.ndarray) -> np.ndarray:
 def _white_up_to(lines: np.ndarray) -> np.ndarray:
     """How many pixels in a row are white up to each pixel of periodic lines (B, L, N); N or more where all are."""
     length = lines.shape[-1]
-    pixel = np.arange(length, dtype=np.int32)
-    black = np.where(lines, np.int32(-length), pixel)
+    pixel = np.arange(length, dtype=np.int16)
+    black = np.where(lines, np.int16(-length), pixel)
     black[..., 0] = np.maximum(black[..., 0], black.max(axis=-1) - length)
     return pixel - np.maximum.accumulate(black, axis=-1)
-
-
-def _power(images: np.ndarray) -> np.ndarray:
-    """Squared magnitude of the Fourier transform of images (B, H, W), half plane; float64 (B, H (W // 2 + 1))."""
-    return (np.abs(np.fft.rfft2(images)) ** 2).reshape(len(images), -1)
 
 
 @lru_cache(maxsize=4)
@@ -91,14 +66,6 @@ def _signed(size: int) -> np.ndarray:
     return np.fft.fftfreq(size, 1 / size)
 
 
-STATISTICS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "volume_fraction": volume_fraction,
-    "two_point_correlation": two_point_correlation,
-    "spectral_density": spectral_density,
-    "lineal_path": lineal_path,
-}
-
-
 @dataclass(frozen=True)
 class Curve:
     """One statistic of a set of images: mean and standard deviation over the images, each (R,)."""
@@ -113,9 +80,29 @@ def set_statistics(images: np.ndarray) -> dict[str, Curve]:
 
 
 def per_image(images: np.ndarray) -> dict[str, np.ndarray]:
-    """Every statistic of ``STATISTICS`` of every image of (B, H, W), float64 (B, R) each."""
+    """Statistics of every image of a set of 0/1 images (B, H, W), by name.
+
+    ``volume_fraction`` is (B, 1), the others are float64 (B, H // 2). ``two_point_correlation``: probability that two
+    points at a lag within half a pixel of r are both white (Torquato, Random Heterogeneous Materials, section 2.2).
+    ``spectral_density``: share of the variance at |k| within half a cycle of j + 1 cycles per image; rows sum to one,
+    and are zero for an image of one phase alone, which has no variance. ``lineal_path``: see there.
+    """
     chunks = [images[start : start + IMAGES_PER_CHUNK] for start in range(0, len(images), IMAGES_PER_CHUNK)]
-    return {name: np.concatenate([statistic(chunk) for chunk in chunks]) for name, statistic in STATISTICS.items()}
+    found = [_statistics(chunk) for chunk in chunks]
+    return {name: np.concatenate([each[name] for each in found]) for name in found[0]}
+
+
+def _statistics(images: np.ndarray) -> dict[str, np.ndarray]:
+    power = (np.abs(np.fft.rfft2(images)) ** 2).reshape(len(images), -1)
+    correlation, density = (power @ weights for weights in _ring_weights(*images.shape[1:]))
+    total = density.sum(axis=1, keepdims=True)
+    varied = total > 1e-12 * images[0].size
+    return {
+        "volume_fraction": volume_fraction(images),
+        "two_point_correlation": correlation,
+        "spectral_density": np.divide(density, total, out=np.zeros_like(density), where=varied),
+        "lineal_path": lineal_path(images),
+    }
 
 
 def _curve(values: np.ndarray) -> Curve:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,11 @@ LAYERS = ("pattern", "film")
 ROWS_PER_UNIT = 8
 
 
-@pytest.fixture
-def make_store(tmp_path: Path) -> Callable[..., SimulationStore]:
-    """Factory of empty stores under a fresh folder."""
+@pytest.fixture(scope="session")
+def make_store_in() -> Callable[..., SimulationStore]:
+    """Factory of empty stores in a folder."""
 
-    def make(name: str = "store.zarr", **changes: Any) -> SimulationStore:
+    def make(folder: Path, name: str = "store.zarr", **changes: Any) -> SimulationStore:
         arguments: dict[str, Any] = {
             "capacity": 40,
             "latent_shape": LATENT_SHAPE,
@@ -31,12 +33,28 @@ def make_store(tmp_path: Path) -> Callable[..., SimulationStore]:
             "inputs": {"target": np.float64},
             "attributes": {"spec_key": "abc123"},
         }
-        return SimulationStore.create(tmp_path / name, **{**arguments, **changes})
+        return SimulationStore.create(folder / name, **{**arguments, **changes})
 
     return make
 
 
 @pytest.fixture
+def make_store(tmp_path: Path, make_store_in: Callable[..., SimulationStore]) -> Callable[..., SimulationStore]:
+    """Factory of empty stores under a fresh folder."""
+    return partial(make_store_in, tmp_path)
+
+
+@pytest.fixture
+def copy_store(tmp_path: Path) -> Callable[[SimulationStore], SimulationStore]:
+    """Copies a store that several tests share, for one of them to change."""
+
+    def copied(store: SimulationStore) -> SimulationStore:
+        return SimulationStore.open(shutil.copytree(store.path, tmp_path / store.path.name), mode="r+")
+
+    return copied
+
+
+@pytest.fixture(scope="session")
 def make_rows() -> Callable[..., dict[str, np.ndarray]]:
     """Factory of one unit's rows, drawn from a seed."""
 

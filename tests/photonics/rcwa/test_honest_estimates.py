@@ -46,7 +46,14 @@ def difference(one: Solution, other: Solution) -> float:
     return float(max(reflected, absorbed))
 
 
-@pytest.mark.parametrize("block", [*range(4), *(pytest.param(each, marks=pytest.mark.slow) for each in range(4, 24))])
+@pytest.mark.parametrize(
+    "block",
+    [
+        0,
+        *(pytest.param(each, marks=pytest.mark.long) for each in range(1, 4)),
+        *(pytest.param(each, marks=pytest.mark.slow) for each in range(4, 24)),
+    ],
+)
 def test_no_solver_misses_by_more_than_it_estimates(block: int) -> None:
     rng, compared = np.random.default_rng(block), 0
     for _ in range(100):

@@ -19,12 +19,16 @@ from results.stores.store import SimulationStore
 SUFFIXES = ["h5", "nc", "parquet", "csv"]
 
 
-@pytest.fixture(params=["finished", "unfinished"])
-def store(
-    request: pytest.FixtureRequest, make_store: Callable[..., SimulationStore], make_rows: Callable[..., dict]
+@pytest.fixture(scope="module", params=["finished", "unfinished"])
+def made(
+    request: pytest.FixtureRequest,
+    make_store_in: Callable[..., SimulationStore],
+    make_rows: Callable[..., dict],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> SimulationStore:
     """Failures, texts that formats trip over, numbers at the ends of their types, inputs of every kind."""
-    made = make_store(
+    made = make_store_in(
+        tmp_path_factory.mktemp("made"),
         capacity=38,
         wavelengths_nm=(500.0, 600.5),
         inputs={"target": np.float64, "design": np.int64, "kind": str, "good": bool},
@@ -46,6 +50,11 @@ def store(
     if request.param == "finished":
         made.finish()
     return made
+
+
+@pytest.fixture
+def store(made: SimulationStore, copy_store: Callable[[SimulationStore], SimulationStore]) -> SimulationStore:
+    return copy_store(made)
 
 
 def assert_same(store: SimulationStore, again: SimulationStore) -> None:

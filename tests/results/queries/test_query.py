@@ -13,10 +13,14 @@ from results.queries.query import query
 from results.stores.store import SimulationStore
 
 
-@pytest.fixture
-def store(make_store: Callable[..., SimulationStore], make_rows: Callable[..., dict]) -> SimulationStore:
+@pytest.fixture(scope="module")
+def made(
+    make_store_in: Callable[..., SimulationStore],
+    make_rows: Callable[..., dict],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> SimulationStore:
     """Units 0, 1, 3 done, unit 2 missing, unit 4 done with half of its rows failed."""
-    filled = make_store()
+    filled = make_store_in(tmp_path_factory.mktemp("made"))
     for unit in (0, 1, 3, 4):
         rows = make_rows(unit)
         if unit == 4:
@@ -25,6 +29,11 @@ def store(make_store: Callable[..., SimulationStore], make_rows: Callable[..., d
             rows["absorption"][:4] = np.nan
         filled.write_unit(unit, rows)
     return filled
+
+
+@pytest.fixture
+def store(made: SimulationStore, copy_store: Callable[[SimulationStore], SimulationStore]) -> SimulationStore:
+    return copy_store(made)
 
 
 def obvious(store: SimulationStore, condition: Callable[[dict[str, np.ndarray]], np.ndarray]) -> list[int]:

@@ -23,13 +23,17 @@ from results.stores.store import SimulationStore
 EXPRESSION = "0.58 < absorption and target < 0.7"
 
 
-@pytest.fixture
-def finished(
-    make_store: Callable[..., SimulationStore], make_rows: Callable[..., dict], monkeypatch: pytest.MonkeyPatch
+BLOCK_ROWS = 12  # blocks do not end where units do
+
+
+@pytest.fixture(scope="module")
+def made(
+    make_store_in: Callable[..., SimulationStore],
+    make_rows: Callable[..., dict],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> SimulationStore:
-    """Five units in blocks that do not end where units do, failures and texts among them."""
-    monkeypatch.setattr(columns_module, "BLOCK_ROWS", 12)
-    store = make_store()
+    """Five units, failures and texts among them."""
+    store = make_store_in(tmp_path_factory.mktemp("made"))
     for unit in range(5):
         rows = make_rows(unit)
         rows["reflection"][:] = np.nan
@@ -38,8 +42,20 @@ def finished(
             rows["error_class"][2:4] = "SolverError"
             rows["error_message"][2:4] = ["R + T = 1.2 → ✗", "x" * 300]
         store.write_unit(unit, rows)
-    store.finish()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(columns_module, "BLOCK_ROWS", BLOCK_ROWS)
+        store.finish()
     return store
+
+
+@pytest.fixture
+def finished(
+    made: SimulationStore,
+    copy_store: Callable[[SimulationStore], SimulationStore],
+    monkeypatch: pytest.MonkeyPatch,
+) -> SimulationStore:
+    monkeypatch.setattr(columns_module, "BLOCK_ROWS", BLOCK_ROWS)
+    return copy_store(made)
 
 
 def without_columns(store: SimulationStore, expression: str) -> list[dict]:

@@ -25,9 +25,10 @@ def shard(store: SimulationStore, name: str, unit: int) -> Path:
     )
 
 
-def written(make_store: Maker, make_rows: RowMaker) -> SimulationStore:
+@pytest.fixture(scope="module")
+def made(make_store_in: Maker, make_rows: RowMaker, tmp_path_factory: pytest.TempPathFactory) -> SimulationStore:
     """A finished store; row 11 failed, and unit 2 holds nothing but what Zarr fills with."""
-    store = make_store()
+    store = make_store_in(tmp_path_factory.mktemp("made"))
     for unit in range(store.unit_count):
         rows = make_rows(unit)
         if unit == 1:
@@ -36,11 +37,15 @@ def written(make_store: Maker, make_rows: RowMaker) -> SimulationStore:
             rows = {"status": rows["status"], "image": np.zeros_like(rows["image"]), "seed": np.zeros(8, np.uint64)}
         store.write_unit(unit, rows)
     store.finish()
-    return SimulationStore.open(store.path, mode="r+")
+    return store
 
 
-def test_a_whole_store_is_whole_whatever_it_holds(make_store: Maker, make_rows: RowMaker) -> None:
-    store = written(make_store, make_rows)
+@pytest.fixture
+def store(made: SimulationStore, copy_store: Callable[[SimulationStore], SimulationStore]) -> SimulationStore:
+    return copy_store(made)
+
+
+def test_a_whole_store_is_whole_whatever_it_holds(store: SimulationStore) -> None:
     assert store.is_finished
     assert store.damaged_units() == []
     assert (store.images(store.unit_rows(2)) == 0).all()
@@ -62,9 +67,8 @@ def test_a_whole_store_is_whole_whatever_it_holds(make_store: Maker, make_rows: 
     ],
 )
 def test_a_file_that_a_copy_left_out_is_found_by_every_reader(
-    make_store: Maker, make_rows: RowMaker, name: str, unit: int, damage: str
+    store: SimulationStore, name: str, unit: int, damage: str
 ) -> None:
-    store = written(make_store, make_rows)
     file = shard(store, name, unit)
     file.unlink() if damage == "missing" else file.write_bytes(b"")
     readers: list[Callable[[], object]] = [
@@ -91,8 +95,7 @@ def test_a_file_that_a_copy_left_out_is_found_by_every_reader(
     assert len(store.read(name, rows=others)[name]) == 32
 
 
-def test_a_unit_that_a_copy_left_out_of_a_finished_store_is_found(make_store: Maker, make_rows: RowMaker) -> None:
-    store = written(make_store, make_rows)
+def test_a_unit_that_a_copy_left_out_of_a_finished_store_is_found(store: SimulationStore) -> None:
     for name in store.names:
         for unit in (1, 3):
             if (store.path / name / "c" / str(unit)).exists():

@@ -14,10 +14,14 @@ from results.stores.store import SimulationStore
 from results.stores.verify import repair_store, verify_store
 
 
-@pytest.fixture
-def store(make_store: Callable[..., SimulationStore], make_rows: Callable[..., dict]) -> SimulationStore:
+@pytest.fixture(scope="module")
+def made(
+    make_store_in: Callable[..., SimulationStore],
+    make_rows: Callable[..., dict],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> SimulationStore:
     """Finished; unit 4 has failures."""
-    made = make_store()
+    made = make_store_in(tmp_path_factory.mktemp("made"))
     for unit in range(5):
         rows = make_rows(unit)
         if unit == 4:
@@ -25,6 +29,11 @@ def store(make_store: Callable[..., SimulationStore], make_rows: Callable[..., d
         made.write_unit(unit, rows)
     made.finish()
     return made
+
+
+@pytest.fixture
+def store(made: SimulationStore, copy_store: Callable[[SimulationStore], SimulationStore]) -> SimulationStore:
+    return copy_store(made)
 
 
 def flip(store: SimulationStore, file: str) -> None:

@@ -106,7 +106,7 @@ def central_slope(function: Callable[[torch.Tensor], torch.Tensor], value: torch
 
 @pytest.mark.parametrize("incidence", INCIDENCES)
 @pytest.mark.parametrize("name", STACKS)
-@pytest.mark.parametrize(("orders", "truncation"), [(2, "square"), (3, "circular")])
+@pytest.mark.parametrize(("orders", "truncation"), [(2, "square"), pytest.param(3, "circular", marks=pytest.mark.long)])
 def test_every_gradient_is_the_finite_difference(
     make_image: ImageMaker, name: str, incidence: str, orders: int, truncation: str
 ) -> None:
