@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from first_hour import Block, blocks
 
 from campaign.plan.keys import PROJECT
 
-PAGES = PROJECT / "docs" / "tutorials"
-BLOCK = re.compile(r'^```(?P<language>\w+)(?: title="(?P<file>[^"]+)")?\n(?P<text>.*?)^```$', re.MULTILINE | re.DOTALL)
 pytestmark = pytest.mark.long
 
 
@@ -43,25 +40,20 @@ class Reader:
 
     def does(self, page: str) -> str:
         """Write the files that a page names and run its other blocks; what they printed."""
-        return "".join(self._does(**block) for block in blocks(page))
+        return "".join(self._does(block) for block in blocks(page))
 
-    def _does(self, language: str, file: str | None, text: str) -> str:
-        if file is not None:
-            (self.folder / file).parent.mkdir(exist_ok=True)
-            (self.folder / file).write_text(text)
+    def _does(self, block: Block) -> str:
+        text = block.text
+        if block.file is not None:
+            (self.folder / block.file).parent.mkdir(exist_ok=True)
+            (self.folder / block.file).write_text(text)
             return ""
-        command = {"bash": ["bash", "-euc", text], "python": [sys.executable, "-c", text]}.get(language)
+        command = {"bash": ["bash", "-euc", text], "python": [sys.executable, "-c", text]}.get(block.language)
         if command is None:
             return ""
         done = subprocess.run(command, cwd=self.folder, env=self.variables, capture_output=True, text=True, timeout=500)
         assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
         return done.stdout
-
-
-def blocks(page: str) -> Iterator[dict[str, str]]:
-    """Blocks of a page: language, file where one is named, text."""
-    for found in BLOCK.finditer((PAGES / f"{page}.md").read_text(encoding="utf-8")):
-        yield found.groupdict()
 
 
 @pytest.fixture(scope="module")
