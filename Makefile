@@ -49,7 +49,7 @@ IDLE := $(IDLE)|torch/(_inductor|onnx|testing)|ray/(rllib|serve|llm)|jax/experim
 .venv/.ready: pyproject.toml constraints.txt
 	@echo "setting up .venv (a minute or two) ..."
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[dev,bench]'
+	@$(BIN)/pip install --quiet --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[dev,bench,docs]'
 	@$(BIN)/python -m compileall -qq -j 0 -x '/tests/|/site-packages/($(IDLE))/' .venv/lib || true
 	@touch $@
 
@@ -63,4 +63,9 @@ debian:
 	@PYTHONPATH=tests/slurm $(PYTHON) -m slurm_lab install || echo "tests on Slurm will skip"
 
 clean:
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv build site *.egg-info .pytest_cache .mypy_cache .ruff_cache
+
+# The documentation as a site, in site/; a broken link ends it.
+.PHONY: docs
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

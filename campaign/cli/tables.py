@@ -147,7 +147,7 @@ def agreement_table(found: Mapping[str, Agreement]) -> Table:
 def runs_table(states: Mapping[str, RunStatus]) -> Table | Text:
     """All runs, a line each."""
     if not states:
-        return Text("no runs here; `campaign submit specs/quickstart.yaml` makes one")
+        return Text("no runs here; `campaign submit quickstart` makes one")
     table = _table(("run", "left"), ("state", "left"), ("stages", "left"))
     for folder, status in states.items():
         line = status_line(status, now=time.time()) if status.stages else ""

@@ -138,3 +138,9 @@ def test_what_ray_train_costs() -> None:
     for row in figures.values():
         assert row["rate"] == pytest.approx(row["bare_seconds"] / row["seconds"])
         assert row["first_overhead_seconds"] > 0
+
+
+def test_the_first_hour_begins() -> None:
+    """The rest of it is what tests/test_tutorials.py does."""
+    steps = answer("first_hour.py", "--no-starter", "--pages")
+    assert [(step["page"], step["code"]) for step in steps] == [("install", 0), ("install", 0)]

@@ -15,6 +15,7 @@ from campaign.spec.problems import Problem
 from campaign.spec.reading.composer import Composer, parsed
 from campaign.spec.reading.syntax import WHOLE_FILE, syntax_problem
 from campaign.spec.reading.tree import KeyPath, Mark, Node, key_text, merge
+from campaign.spec.shipped import shipped_names
 
 INCLUDE = "include"
 
@@ -121,6 +122,8 @@ class TreeReader:
 
 def _similar_file(path: Path) -> str:
     names = [entry.name for entry in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+    if not path.suffix and path.name == str(path):
+        names += shipped_names()
     close = difflib.get_close_matches(path.name, names, n=1)
     if close:
         return f"did you mean '{path.with_name(close[0])}'?"

@@ -665,6 +665,7 @@ def test_missing_file_names_a_similar_one(in_folder: Path) -> None:
         "did you mean 'specs/table1.yaml'?"
     )
     assert refused("nowhere/x.yaml").endswith("; there is no folder 'nowhere'")
+    assert refused("quikstart").endswith("; did you mean 'quickstart'?")  # which comes with the package
 
 
 def test_folder_is_no_spec(in_folder: Path) -> None:
