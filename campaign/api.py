@@ -1,8 +1,10 @@
 """The Python face of a campaign; the command line is a thin layer over it.
 
-from campaign import api
-run = api.submit(api.Campaign.open(Path("specs/quickstart.yaml")))
-print(run.folder / "report.html")
+Examples
+--------
+>>> from campaign import api
+>>> run = api.submit(api.Campaign.open(Path("specs/quickstart.yaml")))
+>>> print(run.folder / "report.html")
 """
 
 from __future__ import annotations
