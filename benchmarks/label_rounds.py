@@ -84,6 +84,7 @@ def main() -> None:
     parser.add_argument("dataset")
     parser.add_argument("--count", type=int, default=600)
     parser.add_argument("--first", type=float, default=0.5)
+    parser.add_argument("--rounds", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--designs", type=int, default=30)
     parser.add_argument("--orders", type=int)
     parser.add_argument("--low-orders", type=int)
@@ -94,7 +95,7 @@ def main() -> None:
     spec, lines = load_spec(options.spec).spec, []
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
-        for rounds in (1, 2):
+        for rounds in options.rounds:
             with tempfile.TemporaryDirectory() as run:
                 lines += measured(asked(spec, options, rounds), StageCache(folder / "cache"), Path(run) / "run")
     if options.json:

@@ -1,9 +1,8 @@
 """A cheap solve at few diffraction orders as one more input: what it and a forward model tell together of y.
 
-y at few orders goes with y, but for what the truncation leaves out. From labels that are solved both ways follow a
-plane over (y at few orders, what the forward model expects) and a Gaussian process, on these, latents and diffraction
-features, for what the plane leaves. The forward model's expectation of a label is the one without it, so that both
-inputs count for what they are worth.
+y at few orders is taken for a measurement of y, low = a + b y + error, whose line and error are learnt from labels that
+are solved both ways. It and the forward model's expectation are weighed by their variances, as errors that go together
+as much as they do on the labels: so the solve counts most where the forward model knows least.
 """
 
 from __future__ import annotations
@@ -14,20 +13,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ganmdn.candidate_bank import CandidateBank
-from ganmdn.diffraction import DiffractionOrders
-from ganmdn.feature_process import FeatureProcess
-from ganmdn.forward_config import ProcessTraining
-from ganmdn.forward_model import NINETY_PERCENT, process_inputs
-from ganmdn.label_table import LabelTable
-from ganmdn.latent_process import columns_of
+from ganmdn.forward_model import NINETY_PERCENT
 from ganmdn.targets import Target
 
-ORDERS, TRAINING = DiffractionOrders(), ProcessTraining()
+LEAST_SLOPE = 1e-6  # of y at few orders on y: below it tells nothing
 
 
 @dataclass(frozen=True)
 class CorrectionQuality:
-    """How well labels are predicted by what did not see them.
+    """How well labels are predicted by both together, by what the forward model expects of them without themselves.
 
     Attributes
     ----------
@@ -41,51 +35,59 @@ class CorrectionQuality:
     corrected_covered: float
 
 
+@dataclass(frozen=True)
 class Correction:
-    """From y at few orders, a forward model's expectation and an image to one property and its deviation.
+    """The measurement of one property by a solve at few orders.
 
     Parameters
     ----------
-    y, low, expected
-        (n,) each, of labels: at full orders, at few, and as the forward model expects them without themselves.
-    inputs
-        (n, F), from ``process_inputs``.
-    seed
-        Decides to which labels length scales are fitted.
+    offset, slope
+        Of y at few orders on y.
+    deviation
+        Of the measured y.
+    correlation
+        Of its error with the forward model's.
     """
 
-    def __init__(
-        self, y: np.ndarray, low: np.ndarray, expected: np.ndarray, inputs: np.ndarray, seed: np.random.SeedSequence
-    ) -> None:
-        plane = _plane(low, expected)
-        self._slopes = np.linalg.lstsq(plane, y, rcond=None)[0]
-        left = y - plane @ self._slopes
-        self._process = FeatureProcess(np.column_stack([low, expected, inputs]), left, TRAINING, seed)
-        without = self._process.leave_one_out()
-        error = without.predicted - left
-        self._widened = float(np.sqrt(np.mean((error / without.deviation) ** 2)))
-        within = np.abs(error) <= NINETY_PERCENT * self._widened * without.deviation
-        explained = 1 - np.mean(error**2) / np.var(y) if np.var(y) > 0 else np.nan
-        self.quality = CorrectionQuality(float(explained), float(np.mean(within)))
+    offset: float
+    slope: float
+    deviation: float
+    correlation: float
 
-    def predict(self, low: np.ndarray, expected: np.ndarray, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Expected properties and deviations of new images, (B,) each."""
-        left, deviation = self._process.predict(np.column_stack([low, expected, inputs]))
-        return _plane(low, expected) @ self._slopes + left, self._widened * deviation
+    @classmethod
+    def fitted(cls, y: np.ndarray, low: np.ndarray, expected: np.ndarray) -> Correction:
+        """From labels at full orders, at few, and as the forward model expects them without themselves, (n,) each."""
+        slope, offset = np.polyfit(y, low, 1) if np.ptp(y) > 0 else (LEAST_SLOPE, 0.0)
+        slope = max(float(slope), LEAST_SLOPE)
+        errors = np.stack([expected - y, (low - offset) / slope - y])
+        rms = np.sqrt(np.mean(errors**2, axis=1))
+        together = float(np.mean(errors[0] * errors[1]) / max(rms.prod(), np.finfo(np.float64).tiny))
+        return cls(float(offset), slope, float(rms[1]), together)
 
+    def combined(
+        self, low: np.ndarray, expected: np.ndarray, deviation: np.ndarray | float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Expected property and deviation, (B,) each, of least variance; ``deviation`` is the forward model's."""
+        known, measured = np.square(deviation) * np.ones(len(low)), self.deviation**2
+        both = self.correlation * np.sqrt(known) * self.deviation
+        spread = known + measured - 2 * both  # variance of their difference
+        share = np.clip((measured - both) / np.maximum(spread, np.finfo(np.float64).tiny), 0, 1)
+        variance = share**2 * known + (1 - share) ** 2 * measured + 2 * share * (1 - share) * both
+        return share * expected + (1 - share) * (low - self.offset) / self.slope, np.sqrt(np.maximum(variance, 0))
 
-def _plane(low: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    return np.column_stack([np.ones(len(low)), low, expected])
+    def quality(self, y: np.ndarray, low: np.ndarray, expected: np.ndarray) -> CorrectionQuality:
+        """On labels as those of ``fitted``."""
+        predicted, deviation = self.combined(low, expected, float(np.sqrt(np.mean((expected - y) ** 2))))
+        error = predicted - y
+        explained = float(1 - np.mean(error**2) / np.var(y)) if np.var(y) > 0 else float("nan")
+        return CorrectionQuality(explained, float(np.mean(np.abs(error) <= NINETY_PERCENT * deviation)))
 
 
 def corrected_bank(
     bank: CandidateBank,
     rows: np.ndarray,
     low: np.ndarray,
-    labels: LabelTable,
-    labels_low: np.ndarray,
-    labels_expected: np.ndarray,
-    seed: np.random.SeedSequence,
+    labels: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> tuple[CandidateBank, CorrectionQuality]:
     """The bank with what is known better of some candidates, and how well: the mean over properties.
 
@@ -93,34 +95,31 @@ def corrected_bank(
     ----------
     rows, low
         Candidates (k,) with their properties at few orders, (k,) or (k, D); as it was stays what is not finite.
-    labels, labels_low, labels_expected
-        Labels with their properties at few orders, and as the forward model expects them without themselves; rows of
-        labels that are not finite are left out.
-    seed
-        Of the correction.
+    labels
+        Properties at full orders, at few, and as the forward model expects them of labels without themselves, (n,) or
+        (n, D) each; rows whose solve at few is not finite are left out.
     """
-    known, usable = _finite(low), _finite(labels_low)
+    known, usable = _finite(low), _finite(labels[1])
     rows, low = rows[known], low[known]
-    inputs = process_inputs(labels.z, labels.images, ORDERS)[usable]
-    of_candidates = process_inputs(bank.z[rows], bank.images[rows], ORDERS)
-    told = zip(
-        *(columns_of(each[usable]) for each in (labels.y, labels_low, labels_expected)),
-        *(columns_of(each) for each in (low, bank.predicted[rows])),
-        strict=True,
+    y, labels_low, labels_expected = (_columns(each[usable]) for each in labels)
+    expected, deviation = (_columns(each[rows]).copy() for each in (bank.predicted, bank.deviation))
+    qualities = []
+    for place, measured in enumerate(_columns(low).T):
+        told = y[:, place], labels_low[:, place], labels_expected[:, place]
+        correction = Correction.fitted(*told)
+        expected[:, place], deviation[:, place] = correction.combined(measured, expected[:, place], deviation[:, place])
+        qualities.append(correction.quality(*told))
+    predicted, deviations = bank.predicted.copy(), bank.deviation.copy()
+    predicted[rows], deviations[rows] = (each.reshape(predicted[rows].shape) for each in (expected, deviation))
+    figures = [(each.corrected_r2, each.corrected_covered) for each in qualities]
+    return replace(bank, predicted=predicted, deviation=deviations), CorrectionQuality(
+        *np.mean(figures, axis=0).tolist()
     )
-    means, deviations, qualities = [], [], []
-    for y, y_low, y_expected, candidates_low, candidates_expected in told:
-        correction = Correction(y, y_low, y_expected, inputs, seed)
-        mean, deviation = correction.predict(candidates_low, candidates_expected, of_candidates)
-        means.append(mean)
-        deviations.append(deviation)
-        qualities.append((correction.quality.corrected_r2, correction.quality.corrected_covered))
-    predicted, deviation = bank.predicted.copy(), bank.deviation.copy()
-    predicted[rows], deviation[rows] = (
-        np.column_stack(part).reshape(predicted[rows].shape) for part in (means, deviations)
-    )
-    quality = CorrectionQuality(*np.mean(qualities, axis=0).tolist())
-    return replace(bank, predicted=predicted, deviation=deviation), quality
+
+
+def _columns(values: np.ndarray) -> np.ndarray:
+    """Properties (n,) or (n, D) as (n, D)."""
+    return values.reshape(len(values), -1)
 
 
 def _finite(values: np.ndarray) -> np.ndarray:

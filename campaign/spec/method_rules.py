@@ -20,7 +20,7 @@ from campaign.spec.methods import (
     NearestLabelsBlock,
     PcaMdnBlock,
     RandomLabelsBlock,
-    Sweep,
+    SweepBlock,
 )
 from campaign.spec.problems import Violation
 from ganmdn.forward_config import KEPT_EACH
@@ -108,7 +108,7 @@ def _mdn_violations(spec: Spec) -> Iterator[Violation]:
 
 
 def _sweep_violations(
-    spec: Spec, sweep: Sweep, at: tuple[str | int, ...], settings: MdnTrainingBlock | FlowPosteriorBlock
+    spec: Spec, sweep: SweepBlock, at: tuple[str | int, ...], settings: MdnTrainingBlock | FlowPosteriorBlock
 ) -> Iterator[Violation]:
     """Every batch that is tried could be that of the settings."""
     for index, size in enumerate(sweep.batch_size):

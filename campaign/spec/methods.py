@@ -68,7 +68,7 @@ class MdnTrainingBlock(Model):
         yield from share_violations(self.batch_size, self.workers, "labels")
 
 
-class Sweep(Model):
+class SweepBlock(Model):
     """A sweep over hyperparameters with asynchronous successive halving (ASHA); the best is kept.
 
     Fields beside those of every sweep are settings that are tried, a range or values each.
@@ -103,21 +103,21 @@ class Sweep(Model):
 Choice = Annotated[tuple[Count, ...], Field(min_length=1)]
 
 
-class Tune(Sweep):
+class Tune(SweepBlock):
     """A sweep over MDN hyperparameters with asynchronous successive halving (ASHA); the best is kept."""
 
     components: Choice = Field(default=(10, 20, 40), description="values to try")
     width: Choice = Field(default=(16, 32, 64), description="values to try")
 
 
-class FlowTune(Sweep):
+class FlowTune(SweepBlock):
     """A sweep over the flow's hyperparameters with ASHA; the best is kept."""
 
     transforms: Choice = Field(default=(2, 3, 5), description="values to try")
     width: Choice = Field(default=(32, 64, 128), description="values to try")
 
 
-class ForwardTune(Sweep):
+class ForwardTune(SweepBlock):
     """A sweep over the image networks' hyperparameters with ASHA, one network a trial; the best is kept."""
 
     max_epochs: Count = Field(default=EnsembleTraining.epochs, description="of a trial")

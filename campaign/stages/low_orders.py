@@ -13,15 +13,14 @@ from campaign.plan.config import inverse_methods, learning, low_order_stage, low
 from campaign.plan.footprint import Footprint, images_footprint
 from campaign.plan.kind import Stage, StageKind
 from campaign.plan.optics import Optics, simulation_of
-from campaign.plan.repeats import repeats_of, seed_of
-from campaign.spec.base import Count, Seed
+from campaign.plan.repeats import repeats_of
+from campaign.spec.base import Count
 from campaign.spec.campaign import Spec
 from campaign.spec.methods import ForwardSearchBlock
 from campaign.spec.physics import of_dataset
 from campaign.spec.targets import WrittenTarget
 from campaign.stages.labels import STORE as LABELS
 from campaign.stages.labels import read_labels
-from campaign.stages.seeds import seed_for
 from campaign.stages.simulator import SimulationConfig, Simulator
 from results.designs.design_set import DesignSet
 from results.designs.packed_images import pack_images
@@ -41,7 +40,6 @@ class LowOrdersConfig(SimulationConfig):
     """What is solved, at the orders of ``physics``, and what for."""
 
     physics: Optics
-    seed: Seed
     targets: tuple[WrittenTarget, ...]
     candidates: Count
     labels: Count
@@ -85,7 +83,6 @@ def chosen(config: LowOrdersConfig, model: Path, labels: Path) -> dict[str, np.n
 def correct(config: LowOrdersConfig, model: Path, labels: Path, folder: Path) -> dict[str, Any]:
     """Write the model with its candidates corrected into ``folder``; facts of that. Runs on a worker."""
     from ganmdn.forward_search import ForwardSearch
-    from ganmdn.label_table import LabelTable
     from ganmdn.low_orders import corrected_bank
     from results.stores.store import SimulationStore
 
@@ -97,10 +94,7 @@ def correct(config: LowOrdersConfig, model: Path, labels: Path, folder: Path) ->
         search.bank,
         solved[CANDIDATE][of_bank],
         solved["y"][of_bank],
-        LabelTable(known["y"][rows], known["image"][rows], known["z"][rows]),
-        solved["y"][of_labels],
-        search.left_out[rows],
-        seed_for(config.seed, "low orders", config.dataset),
+        (known["y"][rows], solved["y"][of_labels], search.left_out[rows]),
     )
     ForwardSearch(bank, search.left_out).save(folder)
     return {**asdict(quality), "candidates": int(of_bank.sum()), "labels": int(of_labels.sum())}
@@ -112,7 +106,7 @@ class LowOrdersKind(StageKind[LowOrdersConfig]):
     name = "low_orders"
     schema_version = 1
     store = STORE
-    seconds_to_start = 15.0  # of it the correction's length scales
+    seconds_to_start = 3.0
 
     def stages(self, spec: Spec) -> Iterator[Stage[LowOrdersConfig]]:
         """One a data set and repeat of whatever asks for the same solves of the same model."""
@@ -132,7 +126,6 @@ class LowOrdersKind(StageKind[LowOrdersConfig]):
             spec,
             dataset,
             physics=physics.model_copy(update={"numerics": numerics}),
-            seed=seed_of(spec, repeat),
             targets=spec.targets,
             candidates=block.candidates,
             labels=block.labels,

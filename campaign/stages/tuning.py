@@ -16,7 +16,7 @@ from campaign.plan.footprint import BLOCK_BYTES, Footprint
 from campaign.plan.kind import Stage, StageKind
 from campaign.spec.base import Model, Range, Seed
 from campaign.spec.campaign import Spec
-from campaign.spec.methods import Sweep
+from campaign.spec.methods import SweepBlock
 from campaign.stages.inverse_methods import method_of, module_of
 from campaign.stages.inverse_methods.base import BEST_FILE, InverseMethod, ModelConfig
 from campaign.stages.labels import STORE as LABELS
@@ -49,7 +49,7 @@ class TuningConfig(Model):
         return self.method.config_type.model_validate(self.model)
 
     @property
-    def sweep(self) -> Sweep:
+    def sweep(self) -> SweepBlock:
         """What is tried."""
         return self.method.sweep_type.model_validate(self.tune)
 
@@ -68,7 +68,7 @@ def run(config: TuningConfig, inputs: Mapping[str, Path], context: StageContext)
     context.facts |= {"best_metric": result.best_metric, "trials": len(result.trials)}
 
 
-def search_space(tune: Sweep) -> dict[str, tuple[Any, ...]]:
+def search_space(tune: SweepBlock) -> dict[str, tuple[Any, ...]]:
     """A block of the spec as dimensions of ``cluster.tune.search_space``."""
     tried = {name: getattr(tune, name) for name in tune.settings()}
     return {
@@ -121,7 +121,7 @@ class TuningKind(StageKind[TuningConfig]):
                 if sweep is not None and learner(spec, method, dataset) == method.method_name:
                     yield self._stage(spec, dataset, method, sweep)
 
-    def _stage(self, spec: Spec, dataset: str, method: Any, sweep: Sweep) -> Stage[TuningConfig]:
+    def _stage(self, spec: Spec, dataset: str, method: Any, sweep: SweepBlock) -> Stage[TuningConfig]:
         alone = {"workers": 1}  # a trial has one CPU
         own = {**alone, "tune": None} if "workers" in type(method).model_fields else {}
         changed = spec.model_copy(update={"mdn": spec.mdn.model_copy(update=alone)})

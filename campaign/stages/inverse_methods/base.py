@@ -14,7 +14,7 @@ from campaign.plan.config import DataSetConfig, tuning
 from campaign.plan.footprint import Footprint
 from campaign.spec.base import Count, Seed
 from campaign.spec.campaign import Spec
-from campaign.spec.methods import SamplingName, Sweep
+from campaign.spec.methods import SamplingName, SweepBlock
 from campaign.spec.targets import WrittenTarget
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class InverseMethod(ABC, Generic[Config]):
 
     steps: ClassVar[str] = "steps"
     config_type: ClassVar[type[ModelConfig]] = ModelConfig
-    sweep_type: ClassVar[type[Sweep]] = Sweep
+    sweep_type: ClassVar[type[SweepBlock]] = SweepBlock
 
     @abstractmethod
     def config(self, spec: Spec, dataset: str, method: Any) -> Config:
@@ -92,7 +92,7 @@ class InverseMethod(ABC, Generic[Config]):
         labels = {"labels": f"labels/{dataset}"}
         return labels if self.sweep(spec, method) is None else labels | {"tuning": tuning(spec, method, dataset)}
 
-    def sweep(self, spec: Spec, method: Any) -> Sweep | None:
+    def sweep(self, spec: Spec, method: Any) -> SweepBlock | None:
         """What is tried before a fit, if anything."""
         return getattr(method, "tune", None)
 
