@@ -31,7 +31,14 @@ from results.stores.layout import (
     split_columns,
 )
 from results.stores.shards import MARK, OF_FAILURES, ShardFiles
-from results.stores.zarr_groups import MEND, RESERVED_ATTRIBUTES, array_of, create_group, open_group
+from results.stores.zarr_groups import (
+    MEND,
+    RESERVED_ATTRIBUTES,
+    array_of,
+    create_group,
+    open_group,
+    refuse_broken_arrays,
+)
 
 if TYPE_CHECKING:
     import xarray
@@ -54,7 +61,8 @@ class SimulationStore:
         self.layout = layout
         self._group = group
         self._layouts = layout.arrays()
-        self._arrays = {name: array_of(group, path, name) for name in self._layouts}
+        self._opened: dict[str, zarr.Array] = {}
+        refuse_broken_arrays(group, path, self._layouts)
         self._files = ShardFiles(path, self._layouts)
 
     @classmethod
@@ -109,7 +117,7 @@ class SimulationStore:
     @property
     def capacity(self) -> int:
         """Number of rows, written or not."""
-        return int(self._arrays["status"].shape[0])
+        return int(self._array("status").shape[0])
 
     @property
     def rows_per_unit(self) -> int:
@@ -186,7 +194,7 @@ class SimulationStore:
             # Zarr merges into a shard that exists, and fails on a damaged one: start from none.
             self._files.path(name, unit).unlink(missing_ok=True)
             if has_failures or name not in OF_FAILURES:
-                self._arrays[name][selection] = values
+                self._array(name)[selection] = values
                 self._sync_shard(name, unit)
 
     def discard_unit(self, unit: int) -> None:
@@ -229,7 +237,7 @@ class SimulationStore:
         selection = self.unit_rows(unit)
         checked = self._layouts[name].check(values, selection.stop - selection.start)
         self._files.path(name, unit).unlink(missing_ok=True)
-        self._arrays[name][selection] = checked
+        self._array(name)[selection] = checked
         self._sync_shard(name, unit)
 
     # --- reading -------------------------------------------------------------------------------------------------
@@ -255,9 +263,9 @@ class SimulationStore:
 
     def _parts(self, name: str) -> list[str]:
         """Arrays behind a name: itself, or the numbered ones."""
-        if name in self._arrays:
+        if name in self._layouts:
             return [name]
-        return [part for part in numbered(name, len(self._arrays)) if part in self._arrays]
+        return [part for part in numbered(name, len(self._layouts)) if part in self._layouts]
 
     def images(self, rows: Rows = None) -> np.ndarray:
         """Images (n, px, px), uint8, white = 1."""
@@ -337,8 +345,14 @@ class SimulationStore:
         numbers = np.asarray(rows, dtype=np.int64)
         return np.unique((numbers % self.capacity if len(numbers) else numbers) // self.rows_per_unit).tolist()
 
+    def _array(self, name: str) -> zarr.Array:
+        """One array, opened when it is first asked for: a store has a dozen, and most readers want two."""
+        if name not in self._opened:
+            self._opened[name] = array_of(self._group, self.path, name)
+        return self._opened[name]
+
     def _read(self, name: str, rows: Rows) -> np.ndarray:
-        array = self._arrays[name]
+        array = self._array(name)
         try:
             if rows is None or isinstance(rows, slice):
                 values = np.asarray(array[rows if rows is not None else slice(None)])
@@ -359,7 +373,7 @@ class SimulationStore:
     def _has_sound(self, name: str, unit: int) -> bool:
         """Whether a file matches its checksums."""
         try:
-            self._arrays[name][self.unit_rows(unit)]
+            self._array(name)[self.unit_rows(unit)]
         except ValueError:
             return False
         return True

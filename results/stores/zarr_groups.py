@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -61,6 +61,17 @@ def array_of(group: zarr.Group, path: Path, name: str) -> zarr.Array:
     if not isinstance(array, zarr.Array):
         raise StoreError(f"{path} is not a whole simulation store: array {name} is missing; {MEND}")
     return array
+
+
+def refuse_broken_arrays(group: zarr.Group, path: Path, names: Iterable[str]) -> None:
+    """Look at the descriptions of arrays, without opening them; raises StoreError."""
+    for name in names:
+        try:
+            is_array = json.loads((path / name / GROUP_FILE).read_bytes())["node_type"] == "array"
+        except (OSError, ValueError, KeyError, TypeError):
+            is_array = False
+        if not is_array:
+            array_of(group, path, name)  # which says what is wrong
 
 
 def _broken(file: Path, error: Exception) -> str:

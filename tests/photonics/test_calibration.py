@@ -119,6 +119,7 @@ def test_a_period_in_wavelengths_grows_with_the_wavelength(family: Family, image
     assert gradient == pytest.approx(slopes(scaled, values, images[:2], targets), rel=1e-4, abs=1e-9)
 
 
+@pytest.mark.long
 def test_a_descent_finds_the_stack_that_made_the_data(family: Family, images: np.ndarray) -> None:
     truth = np.array([655.0, 80.0])
     targets = screen(family, truth[None], images)[0]

@@ -52,6 +52,7 @@ def test_every_design_is_drawn_with_its_caption_below_its_target() -> None:
     assert bottoms[0] == bottoms[5] > bottoms[6] > bottoms[8] > 0
 
 
+@pytest.mark.long
 def test_a_sheet_of_very_many_says_how_many_it_shows() -> None:
     figure = contact_sheet("", [("target 0.6", [design(n) for n in range(MOST_SHOWN + 2)])], "")
     assert len(figure.axes) == MOST_SHOWN

@@ -109,6 +109,7 @@ def patterned_stacks(draw: st.DrawFn) -> Stack:
     return Stack(600, 600 / step, draw(st.sampled_from([1.0, 1.5])), tuple(layers), draw(materials))
 
 
+@pytest.mark.long
 @settings(max_examples=80, deadline=None, derandomize=True)
 @given(
     stack=patterned_stacks(),
