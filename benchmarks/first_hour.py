@@ -87,10 +87,7 @@ def rehearsal(folder: Path, pages: list[str], with_starter: bool, download: bool
             shutil.copytree(PROJECT / name, source / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(PROJECT / name, source / name)
-    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-    if not download:
-        (site,) = environment.glob("lib/python*/site-packages")
-        (site / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    create_environment(environment, download)
     plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     plain |= {"PIP_DISABLE_PIP_VERSION_CHECK": "1"} | ({} if download else BORROWED)
     variables = plain | {"PATH": f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}"}
@@ -110,6 +107,18 @@ def rehearsal(folder: Path, pages: list[str], with_starter: bool, download: bool
             elif block.language == "python":
                 (work / "program.py").write_text(block.text, encoding="utf-8")
                 yield timed(page, "python program.py", work, variables)
+
+
+def create_environment(folder: Path, download: bool) -> None:
+    """A virtual environment, empty, or with the packages of this one (pip too) to be found after its own."""
+    command = [sys.executable, "-m", "venv", *([] if download else ["--without-pip"]), folder]
+    subprocess.run(command, check=True)
+    if not download:
+        (site,) = folder.glob("lib/python*/site-packages")
+        (site / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
+        pip = folder / "bin" / "pip"
+        pip.write_text(f'#!/bin/sh\nexec "{folder}/bin/python" -m pip "$@"\n')
+        pip.chmod(0o755)
 
 
 def timed(page: str, command: str, folder: Path, variables: dict[str, str]) -> Step:

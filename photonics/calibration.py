@@ -1,4 +1,4 @@
-"""Fit the physical parameters of a family of stacks to images of known absorption, by gradients from many starts.
+"""Fit the physical parameters of a family of stacks to images of a known property, by gradients from many starts.
 
 A family fixes what the layers are made of; free are the wavelength, the period and the thicknesses, each between two
 bounds. Its landscape is full of resonances, so a cheap screening of many starts comes first (``screen``), with the
@@ -45,8 +45,9 @@ class Family:
 
     ``bounds`` holds lowest and highest value of every free parameter, ``fixed`` the values of the others; together they
     name the wavelength, the period, in nm or in wavelengths, and every layer, whose value is its thickness in nm.
-    ``wanted`` is 'total' or the layer whose absorption is compared, ``polarization`` a key of ``POLARIZATIONS``; it is
-    the mean over light of the wavelength times each number of ``band``.
+    ``wanted`` is what is compared: 'total' absorption, 'reflection', 'transmission' or a layer, for what it absorbs;
+    ``polarization`` is a key of ``POLARIZATIONS``. It is the mean over light of the wavelength times each number of
+    ``band``.
     """
 
     layers: tuple[FamilyLayer, ...]
@@ -141,12 +142,16 @@ class Family:
             index[self.substrate],
         )
 
-    def property_of(self, absorption: Fractions, layer_absorption: Fractions) -> Fractions:
-        """The property, (B,), of the absorption in all, (B, 2), and by layer, (B, 2, layers); arrays or tensors."""
-        names = [layer.name for layer in self.layers]
-        wanted = absorption if self.wanted == "total" else layer_absorption[..., names.index(self.wanted)]
+    def property_of(self, reflection: Fractions, transmission: Fractions, layer_absorption: Fractions) -> Fractions:
+        """The property, (B,), of power fractions (B, 2), and (B, 2, layers) by layer; arrays or tensors."""
+        if self.wanted == "total":
+            fraction = 1 - reflection - transmission
+        elif self.wanted in ("reflection", "transmission"):
+            fraction = reflection if self.wanted == "reflection" else transmission
+        else:
+            fraction = layer_absorption[..., [layer.name for layer in self.layers].index(self.wanted)]
         s, p = POLARIZATIONS[self.polarization]
-        return wanted[:, 0] * s + wanted[:, 1] * p
+        return fraction[:, 0] * s + fraction[:, 1] * p
 
 
 def _with_period(known: dict[str, Length]) -> dict[str, Length]:
@@ -185,7 +190,8 @@ def screen(family: Family, values: np.ndarray, images: np.ndarray) -> np.ndarray
             solutions = [solve(stack, images, family.numerics, family.incidence) for stack in stacks]
         except (ValueError, SolverError):
             continue  # an order grazes, or a wavelength lies outside of a table: no stack to start from
-        row[:] = np.mean([family.property_of(each.absorption, each.layer_absorption) for each in solutions], axis=0)
+        fractions = [(each.reflection, each.transmission, each.layer_absorption) for each in solutions]
+        row[:] = np.mean([family.property_of(*each) for each in fractions], axis=0)
     return property_
 
 
@@ -208,7 +214,7 @@ def loss_and_gradient(
 def _property(family: Family, stack: TensorStack, image: np.ndarray) -> Tensor:
     pattern = torch.as_tensor(image, dtype=torch.float64).expand(1, len(stack.patterns), -1, -1)
     solved = powers(stack, stack.permittivities(pattern), family.numerics, family.incidence)
-    return family.property_of(1 - solved.reflection - solved.transmission, solved.layer_absorption)
+    return family.property_of(solved.reflection, solved.transmission, solved.layer_absorption)
 
 
 @dataclass(frozen=True)

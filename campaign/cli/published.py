@@ -76,7 +76,7 @@ def calibrate(
     dataset: DatasetName = None,
     as_json: Json = False,
 ) -> None:
-    """Fit a stack to published pairs of image and absorption; judged by pairs that were not fitted to."""
+    """Fit a stack to published pairs of image and property; judged by pairs that were not fitted to."""
     from campaign.cli.endings import endings
     from campaign.cli.tables import agreement_table
     from campaign.record.display import counting

@@ -45,6 +45,8 @@ def family_of(calibration: Calibration, choice: Choice, image_px: int) -> Family
 
     physics = calibration.physics
     values, ranges = _values(physics, image_px), _ranges(calibration, image_px)
+    wavelengths, mean = physics.wavelengths_nm(), values[WAVELENGTH]
+    (wanted,) = physics.properties()
     if PERIOD_IN_WAVELENGTHS in ranges:
         del values[PERIOD]
     return Family(
@@ -53,12 +55,12 @@ def family_of(calibration: Calibration, choice: Choice, image_px: int) -> Family
         physics.incident,
         physics.substrate,
         Numerics(choice.orders, **physics.numerics.model_dump(exclude={"orders"})),
-        str(physics.property),  # of a calibration: total, or a layer
+        wanted.of,
         ranges,
         {name: value for name, value in values.items() if name not in ranges},
         Incidence(**physics.incidence.model_dump()),
         physics.polarization,
-        tuple(wavelength / values[WAVELENGTH] for wavelength in physics.wavelengths_nm()),
+        tuple(wavelengths[position] / mean for position in wanted.positions),
     )
 
 
@@ -74,8 +76,14 @@ def physics_at(
 
     known = family.known(np.array(values))
     physics = calibration.physics.model_dump(mode="json", exclude_none=True)
-    wavelengths = [round(known[WAVELENGTH] * of_band, 2) for of_band in family.band]
+    before = calibration.physics.wavelengths_nm()
+    wavelengths = [round(known[WAVELENGTH] * wavelength / float(np.mean(before)), 2) for wavelength in before]
     physics["wavelength_nm"] = wavelengths if len(wavelengths) > 1 else wavelengths[0]
+    (wanted,) = calibration.physics.properties()
+    if len(wanted.positions) < len(before):
+        physics["property"] = {"of": wanted.of, "wavelength_nm": [wavelengths[each] for each in wanted.positions]}
+    else:
+        physics["property"] = wanted.of
     if "period_nm" in physics:
         physics["period_nm"] = round(known[PERIOD], 2)
     else:

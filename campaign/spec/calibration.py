@@ -66,9 +66,8 @@ class Calibration(Model):
                 yield Violation(("fit", "thickness_nm", name), "must be a layer of the stack", suggestion(name, layers))
         if fit.pixel_nm is not None and fit.period_wavelengths is not None:
             yield Violation(("fit", "period_wavelengths"), "must not stand beside pixel_nm", "leave out one of the two")
-        if physics.property not in ("total", *layers):
-            rule = "must be 'total' or the name of a layer: what is fitted is absorption"
-            yield Violation(("physics", "property"), rule, "write property: total")
+        if isinstance(physics.property, tuple) and len(physics.property) > 1:
+            yield Violation(("physics", "property"), "must be one, as that of published pairs is", "choose one of them")
         for where, interval in fit.intervals():
             if not 0 < interval.low < interval.high:
                 yield Violation(("fit", *where), "must be [low, high] with 0 < low < high", "for example [100, 300]")

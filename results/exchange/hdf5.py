@@ -116,7 +116,7 @@ def _checked(z: np.ndarray, x: np.ndarray, y: np.ndarray, row: np.ndarray | None
     if x.ndim != 3 or len(x) != count or x.shape[1] != x.shape[2] or not x.size:
         raise ImportDataError(f"x must have shape ({count}, px, px), as y has {count} rows, got {x.shape}")
     _refuse(x, ~np.isin(x, (0, 1)), "x must hold only 0 and 1")
-    _refuse(y, (y < -ROUNDING) | (y > 1 + ROUNDING), "y must be an absorption from 0 to 1")
+    _refuse(y, (y < -ROUNDING) | (y > 1 + ROUNDING), "y must be a fraction from 0 to 1")
     with np.errstate(over="ignore"):
         latent = z.astype(np.float32)
     _refuse(z, np.isinf(latent) & np.isfinite(z), "z must hold numbers of single precision")

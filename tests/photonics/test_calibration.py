@@ -56,7 +56,7 @@ def test_units_and_values_are_inverse_and_keep_to_the_bounds(family: Family) -> 
     assert not np.array_equal(drawn, starts(family, 64, seed=2))
 
 
-@pytest.mark.parametrize("wanted", ["total", "film"])
+@pytest.mark.parametrize("wanted", ["total", "reflection", "film"])
 @pytest.mark.parametrize(("polarization", "shares"), [("unpolarised", (0.5, 0.5)), ("s", (1, 0)), ("p", (0, 1))])
 def test_screening_is_solving(
     family: Family, images: np.ndarray, wanted: str, polarization: str, shares: tuple[float, float]
@@ -65,7 +65,8 @@ def test_screening_is_solving(
     values = np.array([[640.0, 50.0], [680.0, 100.0]])
     for row, parameters in zip(screen(family, values, images), values, strict=True):
         solution = solve(family.stack(parameters), images, family.numerics)
-        expected = solution.absorption if wanted == "total" else solution.layer_absorption[..., 1]
+        known = {"total": solution.absorption, "reflection": solution.reflection}
+        expected = known.get(wanted, solution.layer_absorption[..., 1])
         np.testing.assert_allclose(row, expected @ np.array(shares), atol=1e-12)
 
 
@@ -89,7 +90,7 @@ def test_what_cannot_be_simulated_is_not_a_number(family: Family, images: np.nda
     assert np.isfinite(found[1]).all()
 
 
-@pytest.mark.parametrize("wanted", ["total", "film"])
+@pytest.mark.parametrize("wanted", ["total", "reflection", "transmission", "film"])
 def test_gradient_is_that_of_finite_differences(family: Family, images: np.ndarray, wanted: str) -> None:
     family, targets = replace(family, wanted=wanted, polarization="s"), np.full(2, 0.4)
     # Between points of the tables, which are 10 nm apart or more: at one the slope has a step.

@@ -21,6 +21,7 @@ from campaign.published.calibrate import Calibrator
 from campaign.spec.calibration import Calibration, physics_yaml
 from campaign.spec.load import SpecError, load_calibration, load_physics
 from campaign.spec.physics import Physics
+from campaign.spec.property import PropertyBlock
 from campaign.stages.simulator import Simulator
 from photonics.materials import TABLES
 
@@ -186,6 +187,25 @@ def test_a_mean_over_a_band_is_calibrated_too(
 
 
 @pytest.mark.long
+def test_a_reflection_at_some_of_the_wavelengths_is_calibrated_too(
+    family: Path, images: np.ndarray, tmp_path: Path
+) -> None:
+    written = FAMILY.replace("wavelength_nm: 640", "wavelength_nm: [608, 640, 672]").replace("starts: 8", "starts: 2")
+    family.write_text(
+        written.replace("  numerics:", "  property: {of: reflection, wavelength_nm: [608, 640]}\n  numerics:")
+    )
+    calibration, orders = load_calibration(family, 64)
+    truth = Simulator.from_config(optics_of(calibration.physics, orders, 64))
+    published = np.array([truth.row(image)["y"] for image in images])
+    outcome = Calibrator(calibration, orders, images, published).run(HerePool(), tmp_path, lambda *now: None)  # type: ignore[arg-type]
+    first, second, _ = outcome.physics.wavelength_nm
+    assert outcome.physics.property == PropertyBlock(of="reflection", wavelength_nm=(first, second))
+    found = Simulator.from_config(optics_of(outcome.physics, outcome.orders, 64))
+    simulated = np.array([found.row(image)["y"] for image in images])
+    assert np.sqrt(np.mean((simulated - published) ** 2)) == pytest.approx(outcome.fitted.rmse, abs=1e-4)
+
+
+@pytest.mark.long
 def test_goes_on_where_it_was_stopped(family: Path, images: np.ndarray, published: np.ndarray, tmp_path: Path) -> None:
     calibration, orders = load_calibration(family, 64)
     calibrator = Calibrator(calibration, orders, images, published)
@@ -290,6 +310,12 @@ def test_nothing_to_start_from_is_told(family: Path, images: np.ndarray, publish
             "  wavelength_nm: [630, 660]\n",
             "  pixel_nm: [20, 40]\n  period_wavelengths: [1.4, 2]\n",
             "16:23: fit.period_wavelengths: must not stand beside pixel_nm, got [1.4, 2]; leave out one of the two",
+        ),
+        (
+            "  numerics:",
+            "  property: [reflection, total]\n  numerics:",
+            "13:13: physics.property: must be one, as that of published pairs is, got ['reflection', 'total']; "
+            "choose one of them",
         ),
         ("folds: 2", "folds: 1", "21:8: folds: must be at least 2, got 1"),
         ("descents: 2", "decents: 2", "19:1: decents: is not a known key, got 'decents'; did you mean 'descents'?"),
