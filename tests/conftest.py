@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 from fake_slurm import FakeSlurm
+from hypothesis import settings
 from slurm_lab import LabUnavailable, SlurmLab
 
 from campaign.plan.keys import PROJECT
@@ -23,6 +24,10 @@ from campaign.stages import KINDS
 
 # Tests press Ctrl-C; a shell that runs them in its background has made it ignored, here and in programs begun here.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A busy machine takes longer over an example, and is not wrong for it.
+settings.register_profile("without deadlines", deadline=None)
+settings.load_profile("without deadlines")
 
 PUBLISHED_FILES = ("weights.pickle", "MDN_weights.h5", "dataset_z4_part.hdf5")
 LENGTHY = ("ray", "slurm", "long")  # marks of tests that take seconds

@@ -14,7 +14,7 @@ def random_image(seed: int, size: int = 16) -> np.ndarray:
     return (np.random.default_rng(seed).random((size, size)) < 0.3).astype(np.uint8)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32), st.integers(0, 15), st.integers(0, 15), st.integers(0, 3), st.booleans())
 def test_features_do_not_see_the_symmetries(seed: int, down: int, right: int, turns: int, flipped: bool) -> None:
     image = random_image(seed)

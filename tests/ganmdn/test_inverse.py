@@ -18,7 +18,7 @@ def test_designs_refuse_what_is_no_set_of_binary_images() -> None:
         Designs(images, np.zeros((2, 2, 2), dtype=np.float32))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.floats(0.0, 1.0), st.integers(0, 1000), st.sampled_from([0, 1, 3, 1000]))
 def test_binarising_keeps_the_white_fraction(fraction: float, seed: int, steps: int) -> None:
     """Of constant images (no steps), of tied greys (few) and of greys that all differ."""

@@ -12,7 +12,7 @@ from ganmdn.latents import draw_latents
 SEED = np.random.SeedSequence(2020, spawn_key=(1,))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=8))
 def test_a_row_depends_on_its_index_alone(indices: list[int]) -> None:
     together = draw_latents((3, 3), -1, 1, SEED, indices)

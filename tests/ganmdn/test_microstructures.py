@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ganmdn.microstructures import (
@@ -62,7 +62,6 @@ def test_a_ring_narrower_than_the_frequency_grid_still_gives_two_phases() -> Non
     assert images.mean() == pytest.approx(0.5, abs=0.05)
 
 
-@settings(deadline=None)
 @given(fraction=st.floats(0.05, 0.95), seed=st.integers(0, 2**32))
 def test_threshold_keeps_the_highest_values(fraction: float, seed: int) -> None:
     field = np.random.default_rng(seed).standard_normal((16, 16))

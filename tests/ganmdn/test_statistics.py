@@ -50,7 +50,7 @@ def slow_lineal_path(image: np.ndarray) -> np.ndarray:
     return np.array(path)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**32), size=st.sampled_from([6, 8, 11]))
 def test_correlation_and_lineal_path_match_their_definitions(seed: int, size: int) -> None:
     image = random_image(seed, size)

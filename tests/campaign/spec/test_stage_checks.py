@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -226,7 +226,6 @@ def test_ranges_of_microstructures_are_those_that_are_drawn_from(data: dict[str,
     assert (block is not None) == takes(lambda: MicrostructureRanges(**{name: tuple(data[name]) for name in NAMES}))
 
 
-@settings(deadline=None)
 @given(st.integers(1, 20), st.integers(1, 24), st.integers(1, 4))
 def test_a_gan_that_loads_can_be_trained(count: int, batch_size: int, workers: int) -> None:
     training = {"batch_size": batch_size, "workers": workers}
@@ -238,7 +237,6 @@ def test_a_gan_that_loads_can_be_trained(count: int, batch_size: int, workers: i
         assert not takes(lambda: GanConfig(**training))
 
 
-@settings(deadline=None)
 @given(st.integers(1, 60), st.integers(0, 60), st.floats(0.001, 0.999), st.integers(1, 3))
 def test_an_mdn_that_loads_can_be_fitted(
     small: dict[str, Any], count: int, batch_size: int, fraction: float, workers: int

@@ -94,7 +94,7 @@ curves = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(curves, st.integers(1, 5), st.integers(0, 2**32))
 def test_any_workers_and_timing_decide_as_rays_asha_on_one_worker(
     losses: list[list[float]], workers: int, seed: int

@@ -46,7 +46,7 @@ def planned(ellipse: BernsteinEllipse, thickness: float, tail: float, evaluation
         raise
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 @given(
     ellipse=ellipses(),
     thickness=st.one_of(st.just(0.0), st.floats(1e-6, 20)),
@@ -70,7 +70,7 @@ def test_series_are_as_exact_as_planned_and_their_doublings_add_up(
     assert series.growth <= evaluation.largest_growth
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(ellipse=ellipses(), thickness=st.floats(0.01, 20), name=st.sampled_from(sorted(EVALUATIONS)))
 def test_less_exact_series_never_cost_more(ellipse: BernsteinEllipse, thickness: float, name: str) -> None:
     costs = [planned(ellipse, thickness, tail, EVALUATIONS[name]).cost for tail in (1e-2, 1e-5, 1e-8)]

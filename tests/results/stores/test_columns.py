@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from results.queries.query import query
@@ -106,7 +106,6 @@ def test_every_column_is_the_shards_own_bit_by_bit(finished: SimulationStore) ->
         np.testing.assert_array_equal(laid.read(name, block, np.array([3, 1])), stored[[27, 25]], err_msg=name)
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=5), max_size=30))
 def test_texts_are_read_as_they_were(texts: list[str]) -> None:
     given_texts = np.array([*texts, ""], object)[:-1]

@@ -10,7 +10,7 @@ from photonics.rcwa.preconditioned.field_series import DOUBLE, FieldSeries, divi
 value = np.polynomial.chebyshev.chebval
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50, derandomize=True)
 @given(degree=st.integers(1, 40), root=st.floats(-1, 1), seed=st.integers(0, 99))
 def test_division_by_a_root(degree: int, root: float, seed: int) -> None:
     coefficients = np.random.default_rng(seed).normal(size=degree + 1)

@@ -47,7 +47,7 @@ def can_be_solved(stack: Stack, numerics: Numerics) -> bool:
 
 
 # The same examples every time: a lossless stack drawn exactly onto a resonance has no digits to compare.
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150, derandomize=True)
 @given(
     stack=stacks(),
     seed=st.integers(0, 20),

@@ -45,7 +45,7 @@ def error_of(solution: Solution, judge: Solution) -> float:
     return max(by_layer, np.abs(solution.absorption - judge.absorption).max())
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(
     stack=stacks(),
     seed=st.integers(0, 20),

@@ -50,7 +50,7 @@ def assert_agree(stack: Stack, images: np.ndarray, numerics: Numerics, incidence
 
 
 # The same examples every time: a lossless stack drawn exactly onto a resonance has no digits to compare.
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(max_examples=120, derandomize=True)
 @given(
     stack=stacks(),
     seed=st.integers(0, 20),
@@ -110,7 +110,7 @@ def patterned_stacks(draw: st.DrawFn) -> Stack:
 
 
 @pytest.mark.long
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=80, derandomize=True)
 @given(
     stack=patterned_stacks(),
     seed=st.integers(0, 20),
