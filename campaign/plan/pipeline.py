@@ -1,9 +1,11 @@
 """The stages that a spec asks for, in an order in which they can run, and what the result of each depends on.
 
-microstructures -> generator -> latents -> labels -> model -> designs or refinement -> verification
+microstructures -> generator -> latents -> labels -> model (-> low_orders) -> designs or refinement -> verification
                                               |-> tuning -^
                                               |-> truncation
                                               |-> optimization, composite_optimization, sampled_search
+
+With two rounds of labels: latents -> labels@round-1 -> aimed_latents -> labels.
 
 Which stages there are is for the kinds to say, one file each in ``campaign/stages/``.
 """
