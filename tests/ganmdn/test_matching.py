@@ -46,7 +46,7 @@ def test_the_fraction_loss_is_the_mean_error_of_the_mean_grey() -> None:
 def test_spectra_of_a_batch_are_those_of_the_statistics() -> None:
     images = draw(6)
     density = SpectrumLoss(32).density(grey(images))
-    np.testing.assert_allclose(density, per_image(images, "spectral_density"), rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(density, per_image(images)["spectral_density"], rtol=1e-3, atol=1e-6)
 
 
 def test_an_image_of_one_grey_has_no_spectrum() -> None:
@@ -56,7 +56,7 @@ def test_an_image_of_one_grey_has_no_spectrum() -> None:
 def test_the_spectrum_loss_is_the_distance_between_sets() -> None:
     """The judge takes quantiles where the loss sorts."""
     first, second = draw(64), draw(64, 1, MicrostructureRanges(frequency_mean_per_px=(0.08, 0.1)))
-    expected = curve_distance(*(per_image(images, "spectral_density") for images in (first, second)))
+    expected = curve_distance(*(per_image(images)["spectral_density"] for images in (first, second)))
     loss = float(SpectrumLoss(32)(grey(second), grey(first)))
     assert loss == pytest.approx(expected, rel=0.05)
     assert float(SpectrumLoss(32)(grey(first).flip(0), grey(first))) == pytest.approx(0, abs=1e-4)
