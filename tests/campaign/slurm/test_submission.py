@@ -110,7 +110,7 @@ def test_ctrl_c_ends_the_patience_with_a_busy_slurm(campaign: api.Campaign, fake
             threading.Event().wait(0.01)
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
-    thread = threading.Thread(target=press)
+    thread = threading.Thread(target=press, daemon=True)  # which a test that fails does not wait for
     thread.start()
     with pytest.raises(KeyboardInterrupt):
         api.submit(campaign)
