@@ -140,6 +140,20 @@ def test_what_ray_train_costs() -> None:
         assert row["first_overhead_seconds"] > 0
 
 
+def test_what_a_second_round_of_labels_is_worth(tmp_path: Path) -> None:
+    spec = tmp_path / "tiny.yaml"
+    tiny = (BENCHMARKS.parent / "tests" / "tiny.yaml").read_text()
+    spec.write_text(tiny.replace("steps: 120, batch_size: 8, workers: 2", "steps: 20, batch_size: 8, workers: 1"))
+    few = ("--count", "20", "--designs", "2", "--methods", "nearest-labels", "random-labels")
+    lines = answer("label_rounds.py", str(spec), "data-ii", *few)["lines"]
+    names = ("nearest-labels", "random-labels")
+    assert [(line["rounds"], line["method"]) for line in lines] == [
+        (rounds, name) for rounds in (1, 2) for name in names
+    ]
+    assert all(line["by_target"].keys() == {"0.6", "0.7"} for line in lines)
+    assert all(line["mean_rep"] > 0 for line in lines)
+
+
 def test_the_first_hour_begins() -> None:
     """The rest of it is what tests/test_tutorials.py does."""
     steps = answer("first_hour.py", "--no-starter", "--pages")

@@ -89,7 +89,8 @@ def kinds(new_file: Path) -> list[StageKind[Any]]:
 def test_it_is_found_planned_run_and_reported(
     kinds: list[StageKind[Any]], finished: tuple[StageResults, Path], tmp_path: Path
 ) -> None:
-    results, run = finished
+    results, run = finished[0], tmp_path / "run"  # a folder of its own: other tests look at the finished one's
+    run.mkdir()
     pipeline = Pipeline.of(results.spec, kinds)
     plan = make_plan(pipeline, tmp_path, results.cache, workers=1)
     (planned,) = [stage for stage in plan.stages if stage.state != "cached"]

@@ -275,7 +275,7 @@ def test_stages_are_reached_through_the_run_folder(finished: Path) -> None:
     assert np.isfinite(columns["y"]).all()
     designs = SimulationStore.open(stages / "verification" / "gan-mdn" / "data-i" / "designs.zarr")
     assert set(designs.read("target")["target"]) == {0.6, 0.7}
-    best = json.loads((stages / "tuning" / "data-i" / "best.json").read_text())
+    best = json.loads((stages / "tuning" / "gan-mdn" / "data-i" / "best.json").read_text())
     assert best["components"] in {3, 5}
 
 
