@@ -36,6 +36,7 @@ FINISHED = "finished"  # fixture of tests/campaign/conftest.py
 LAST = 9  # place among the heavy ones of those that do not say
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where two files run at a time: lengthy ones first, then short ones, at last those with whole campaigns.
 

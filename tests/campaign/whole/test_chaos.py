@@ -310,7 +310,7 @@ def test_a_disk_that_fills_up_again_and_again_changes_nothing(
 @pytest.mark.parametrize(
     "kills",
     [
-        pytest.param(8, marks=pytest.mark.timeout(1500)),
+        pytest.param(4, marks=pytest.mark.timeout(1500)),
         pytest.param(100, marks=[pytest.mark.slow, pytest.mark.timeout(0)]),
     ],
 )

@@ -69,6 +69,7 @@ def designs(folder: Path) -> list[dict[str, str]]:
         return [{name: cell for name, cell in row.items() if name != "seconds"} for row in csv.DictReader(stream)]
 
 
+@pytest.mark.slow  # with every change test_ctrl_c.py stops one at each of its moments
 def test_it_is_stopped_by_ctrl_c_in_its_training_and_ends_as_if_it_had_not_been(spec: Path, tmp_path: Path) -> None:
     undisturbed = submit(spec, tmp_path / "undisturbed", kind="in-process")
     expected = finished(undisturbed, tmp_path / "undisturbed")

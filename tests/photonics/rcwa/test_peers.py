@@ -52,7 +52,8 @@ def test_absorption_equals_a_peer_at_equal_truncation(
 @pytest.mark.parametrize("problem", ["D", pytest.param("S", marks=pytest.mark.slow)])
 def test_benchmark_prints_every_code_as_json(problem: str) -> None:
     command = [sys.executable, BENCHMARKS / "rcwa_peers.py", "--problem", problem, "--orders", "1", "--images", "1"]
-    few = ["--repeats", "1", "--without", "torcwa_c64", "grcwa_c128"]  # each loads its libraries anew
+    left_out = ["fmmax_c64", "torcwa_c64", "torcwa_c128", "grcwa_c128"]  # each loads its libraries anew
+    few = ["--repeats", "1", "--without", *left_out]
     done = subprocess.run([*command, *few, "--json"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
