@@ -12,7 +12,7 @@ demo: setup
 # Two files of tests at a time, whole campaigns last.
 test:
 	@$(MAKE) --no-print-directory --jobs 2 setup debian
-	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS) -m "not slow"
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS) -m "not slow"
 
 test-slow: setup debian
 	$(BIN)/pytest $(PYTEST_ARGS)
@@ -28,7 +28,7 @@ lint: setup
 	$(BIN)/mypy
 
 unit: setup
-	$(BIN)/pytest -m "not slow and not long and not ray and not bench and not browser and not slurm" -n 2 --dist loadgroup --no-loadscope-reorder --maxfail 5
+	$(BIN)/pytest -m "not slow and not long and not ray and not bench and not browser and not slurm" -n 2 --dist loadfile --no-loadscope-reorder --maxfail 5
 
 # A hundred kills at random moments of small campaigns, and full disks; an hour or more on two cores.
 chaos: setup

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -32,11 +32,9 @@ settings.load_profile("without deadlines")
 PUBLISHED_FILES = ("weights.pickle", "MDN_weights.h5", "dataset_z4_part.hdf5")
 LENGTHY = ("ray", "slurm", "long")  # marks of tests that take seconds
 LENGTHY_TURN, SHORT_TURN, HEAVY_TURN = 1, 2, 3
-FINISHED = "finished"  # fixture of tests/campaign/conftest.py
 LAST = 9  # place among the heavy ones of those that do not say
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where two files run at a time: lengthy ones first, then short ones, at last those with whole campaigns.
 
@@ -48,17 +46,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         turns.setdefault(item.path, []).append(_turn(item))
     items.sort(key=lambda item: _turn_of_file(turns[item.path]))
-    _group(items)
-
-
-def _group(items: Sequence[pytest.Item]) -> None:
-    """A worker of pytest-xdist is handed a file at a time, or all files whose tests look at the ``finished`` run.
-
-    That run takes as long as a hundred other tests, and every worker that needs it makes one.
-    """
-    together = {item.path for item in items if FINISHED in getattr(item, "fixturenames", ())}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(FINISHED if item.path in together else item.location[0]))
 
 
 def _turn(item: pytest.Item) -> int:
