@@ -1,6 +1,6 @@
 """What a second round of labels that aims at the targets is worth: mean REP of methods with one round and with two.
 
-    python benchmarks/label_rounds.py specs/table1-authors.yaml data-ii --count 600 [--orders 5] [--low-orders 3]
+    python benchmarks/label_rounds.py benchmarks/label_rounds.yaml data-ii --designs 20 [--orders 5] [--low-orders 3]
 
 Both campaigns have the same number of labels, and run whole in this process by a profile of kind ``in-process``; what
 they share, the generator and the first round, is computed once. ``--orders`` replaces the spec's diffraction orders,

@@ -129,13 +129,13 @@ class LabelsKind(StageKind[LabelsConfig]):
             prior, count = spec.labels.of_prior, spec.designs_per_target
             images = store.images(slice(min(STATISTICS_IMAGES, prior)))
             yield ImageSet(f"{stage.dataset}, generated", images, stage.dataset)
-            rows = store.read("y", "image")
+            rows = store.read("y", "image", "status")
             yield reach_of(
                 stage.dataset, rows["y"], spec.targets, count, rows["image"], spec.property_names, of_prior=prior
             )
-            known = read_labels(store.path)
-            fraction = volume_fraction(known["image"])[:, 0]
-            columns = zip(spec.physics.properties(), known["y"].reshape(len(fraction), -1).T, strict=True)
+            done = rows["status"] == Status.DONE
+            fraction = volume_fraction(rows["image"][done])[:, 0]
+            columns = zip(spec.physics.properties(), rows["y"][done].reshape(len(fraction), -1).T, strict=True)
             for place, (each, y) in enumerate(columns):
                 bounds = {bound for target in spec.targets for bound in target.bounds[place] if np.isfinite(bound)}
                 marks = tuple(sorted(bounds))

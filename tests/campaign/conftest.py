@@ -6,7 +6,7 @@ import copy
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,10 +25,12 @@ from campaign.plan.pipeline import Pipeline
 from campaign.plan.plan import PLAN_FILE, make_plan
 from campaign.record.driver import OWNER_NAME
 from campaign.record.run_folder import keep_submission
+from campaign.spec.base import Model
 from campaign.spec.campaign import Spec
 from campaign.spec.load import LoadedSpec
 from campaign.spec.profile import InProcessProfile
 from campaign.stages import KINDS
+from campaign.stages.simulator import RcwaSimulator
 from campaign.work.context import StageContext
 from campaign.work.progress import StageProgress
 from campaign.work.resources import Resources
@@ -286,6 +288,31 @@ def context(tmp_path: Path) -> Iterator[StageContext]:
     progress = StageProgress("stage", lambda *_, **__: None)
     yield StageContext(tmp_path / "stage", resources, progress, rows_per_unit=6, log_folder=tmp_path / "logs")
     resources.close()
+
+
+@pytest.fixture
+def run_after_a_stop(context: StageContext, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
+    """Runs a stage that is stopped as it solves for the second time, and again: how many images each solve had."""
+    rows, seen = RcwaSimulator.rows, list[int]()
+
+    def counted(self: RcwaSimulator, images: np.ndarray) -> list[dict[str, Any]]:
+        seen.append(len(images))
+        return rows(self, images)
+
+    def stopped(self: RcwaSimulator, images: np.ndarray) -> list[dict[str, Any]]:
+        if seen:
+            raise InterruptedError
+        return counted(self, images)
+
+    def run_twice(run: Callable[..., None], config: Model, inputs: Mapping[str, Path]) -> list[int]:
+        monkeypatch.setattr(RcwaSimulator, "rows", stopped)
+        with pytest.raises(InterruptedError):
+            run(config, inputs, context)
+        monkeypatch.setattr(RcwaSimulator, "rows", counted)
+        run(config, inputs, context)
+        return seen
+
+    return run_twice
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from campaign.plan.pipeline import Pipeline
 from campaign.spec.campaign import Spec
 from campaign.stages import KINDS
 from campaign.stages.labels import STORE, label_count, read_labels, run
-from campaign.stages.simulator import RcwaSimulator
 from campaign.work.context import StageContext
 from results.figures.morphology import ImageSet
 from results.stores.store import SimulationStore
@@ -85,26 +84,11 @@ def test_one_store_has_both_rounds(in_two_rounds: StageResults) -> None:
 
 @pytest.mark.long
 def test_what_was_simulated_is_not_simulated_again(
-    in_two_rounds: StageResults, context: StageContext, monkeypatch: pytest.MonkeyPatch
+    in_two_rounds: StageResults, context: StageContext, run_after_a_stop: Callable[..., list[int]]
 ) -> None:
-    stage, seen = in_two_rounds.pipeline["labels/data-ii"], list[int]()
+    stage = in_two_rounds.pipeline["labels/data-ii"]
     inputs = {role: in_two_rounds.folder(name) for role, name in stage.inputs.items()}
-    rows = RcwaSimulator.rows
-
-    def counted(self: RcwaSimulator, images: np.ndarray) -> list[dict[str, Any]]:
-        seen.append(len(images))
-        return rows(self, images)
-
-    def stopped(self: RcwaSimulator, images: np.ndarray) -> list[dict[str, Any]]:
-        if seen:
-            raise InterruptedError
-        return counted(self, images)
-
-    monkeypatch.setattr(RcwaSimulator, "rows", stopped)
-    with pytest.raises(InterruptedError):
-        run(stage.config, inputs, context)
-    monkeypatch.setattr(RcwaSimulator, "rows", counted)
-    run(stage.config, inputs, context)  # units of six: the fourth has rows of both rounds
+    seen = run_after_a_stop(run, stage.config, inputs)  # units of six: the fourth has rows of both rounds
     assert sum(seen) == COUNT - FIRST
     np.testing.assert_array_equal(read_labels(context.folder / STORE)["y"], read_labels(store(in_two_rounds).path)["y"])
 

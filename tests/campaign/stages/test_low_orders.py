@@ -17,7 +17,6 @@ from campaign.spec.campaign import Spec
 from campaign.stages import KINDS
 from campaign.stages.labels import STORE as LABELS
 from campaign.stages.low_orders import STORE, run
-from campaign.stages.simulator import RcwaSimulator
 from campaign.work.context import StageContext
 from ganmdn.forward_search import ForwardSearch
 from results.stores.store import SimulationStore
@@ -93,26 +92,11 @@ def test_solves_are_counted_in_labels(solved: StageResults) -> None:
 
 @pytest.mark.long
 def test_a_stage_that_was_stopped_solves_what_is_missing(
-    solved: StageResults, context: StageContext, monkeypatch: pytest.MonkeyPatch
+    solved: StageResults, context: StageContext, run_after_a_stop: Callable[..., list[int]]
 ) -> None:
-    stage, seen = solved.pipeline["low_orders/low/data-ii"], list[int]()
+    stage = solved.pipeline["low_orders/low/data-ii"]
     inputs = {role: solved.folder(name) for role, name in stage.inputs.items()}
-    rows = RcwaSimulator.rows
-
-    def counted(self: RcwaSimulator, images: np.ndarray) -> list[dict[str, Any]]:
-        seen.append(len(images))
-        return rows(self, images)
-
-    def stopped(self: RcwaSimulator, images: np.ndarray) -> list[dict[str, Any]]:
-        if seen:
-            raise InterruptedError
-        return counted(self, images)
-
-    monkeypatch.setattr(RcwaSimulator, "rows", stopped)
-    with pytest.raises(InterruptedError):
-        run(stage.config, inputs, context)
-    monkeypatch.setattr(RcwaSimulator, "rows", counted)
-    run(stage.config, inputs, context)
+    seen = run_after_a_stop(run, stage.config, inputs)
     folder: Path = solved.folder(stage.name)
     assert sum(seen) == SimulationStore.open(folder / STORE).capacity
     for name in ("bank.npz", "left-out.npy"):
