@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from campaign.design.request import Phase
+from ganmdn.inverse import most_designs
 from ganmdn.targets import Target
 from results.fabrication.brush import pixels_of
 from results.fabrication.connection import connection, without_islands
@@ -74,6 +75,11 @@ class Writability:
 
     min_feature_px: int = 1
     connected: Phase | None = None
+
+    @property
+    def asks_nothing(self) -> bool:
+        """Whether every image can be written."""
+        return self == Writability()
 
     @classmethod
     def of(
@@ -155,29 +161,28 @@ class CandidateSource:
             )
         return found
 
+    def written(self, designs: Designs, aim: Target) -> list[Candidate | None]:
+        """Designs for ``aim`` as they would be written, each in its place; None for one that cannot be."""
+        rng = np.random.default_rng(self.seed(f"rounding {self._batches}"))
+        self._batches += 1
+        images = [self.writability.made(image, rng) for image in designs.images]
+        return [None if image is None else _candidate(designs, place, image, aim) for place, image in enumerate(images)]
+
     def _propose(self, count: int, aim: Target) -> bool:
         """Ask the model for ``count`` more; whether it had anything new."""
-        rng = np.random.default_rng(self.seed(f"rounding {self._batches}"))
-        designs = self._designs(count, aim)
-        self._batches += 1
-        new = [place for place, image in enumerate(designs.images) if image.tobytes() not in self._seen][:count]
-        for place in new:
-            self._seen.add(designs.images[place].tobytes())
-            image = self.writability.made(designs.images[place], rng)
-            if image is not None:
-                self._waiting.append(_candidate(designs, place, image, aim))
-        self._proposals += len(new)
-        return bool(new)
-
-    def _designs(self, count: int, aim: Target) -> Designs:
         # Models that look designs up have new ones for whoever asks for more than before, whatever the seed.
-        seed = self.seed(f"batch {self._batches}")
+        wanted = most_designs(self.model, self._proposals + count) if self._batches else count
         try:
-            return self.model.design(aim.plain, self._proposals + count, seed)
+            designs = self.model.design(aim.plain, wanted, self.seed(f"batch {self._batches}"))
         except ValueError:
             if not self._batches:
                 raise
-            return self.model.design(aim.plain, count, seed)  # it has no more
+            return False  # it has no more
+        new = [place for place, image in enumerate(designs.images) if image.tobytes() not in self._seen][:count]
+        self._seen |= {designs.images[place].tobytes() for place in new}
+        self._waiting += [candidate for candidate in self.written(_at(designs, new), aim) if candidate is not None]
+        self._proposals += len(new)
+        return bool(new)
 
 
 def _candidate(designs: Designs, place: int, image: np.ndarray, aim: Target) -> Candidate:
@@ -189,3 +194,10 @@ def _candidate(designs: Designs, place: int, image: np.ndarray, aim: Target) -> 
 
     z = None if designs.z is None else designs.z[place]
     return Candidate(image, z, known(designs.predicted), known(designs.deviation), moved, aim)
+
+
+def _at(designs: Designs, places: list[int]) -> Designs:
+    z, predicted, deviation = (
+        None if column is None else column[places] for column in (designs.z, designs.predicted, designs.deviation)
+    )
+    return replace(designs, images=designs.images[places], z=z, predicted=predicted, deviation=deviation)

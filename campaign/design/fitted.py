@@ -19,15 +19,15 @@ from campaign.record.run_folder import Submission
 from campaign.spec.campaign import Spec
 from campaign.spec.problems import suggestion
 from campaign.stages import KINDS
-from campaign.stages.designs import DesignsConfig, load_model
+from campaign.stages.designs import DesignsConfig, load_generate, load_model
 from campaign.stages.generator import WEIGHTS_FILE
-from campaign.stages.labels import STORE
+from campaign.stages.labels import STORE, read_labels
 from ganmdn.targets import Target
 from results.stores.layout import Status
 from results.stores.store import SimulationStore
 
 if TYPE_CHECKING:
-    from ganmdn.inverse import InverseModel
+    from ganmdn.inverse import Generate, InverseModel
 
 
 class ModelMissingError(Exception):
@@ -65,6 +65,7 @@ class FittedMethod:
     reach: Target
     model_folder: Path
     weights: Path
+    labels_store: Path
     any_target: bool = True
 
     @classmethod
@@ -96,6 +97,7 @@ class FittedMethod:
             )
         for name in behind.values():
             check_files(results.cache, pipeline[name].kind, pipeline.keys[name])
+        labels = results.folder(behind["labels"]) / STORE
         return cls(
             run,
             method,
@@ -103,9 +105,10 @@ class FittedMethod:
             stage.config,
             {name: pipeline.keys[name] for name in behind.values()},
             simulation_of(spec, dataset).physics,
-            _reach(results.folder(behind["labels"]) / STORE),
+            _reach(labels),
             results.folder(behind["model"]),
             results.folder(behind["generator"]) / WEIGHTS_FILE,
+            labels,
             methods[method].any_target,
         )
 
@@ -122,6 +125,15 @@ class FittedMethod:
     def load(self) -> InverseModel:
         """Read the model, and the generator where it needs one."""
         return load_model(self.config, self.model_folder, self.weights)
+
+    def load_generate(self) -> Generate:
+        """Read the generator."""
+        return load_generate(self.weights)
+
+    def labels(self) -> tuple[np.ndarray, np.ndarray]:
+        """Latents (n, h, w) and properties, (n,) or (n, D), of the labels."""
+        columns = read_labels(self.labels_store)
+        return columns["z"], columns["y"]
 
 
 def _one_of(name: str | None, known: list[str], what: str, run: Path) -> str:

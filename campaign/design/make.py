@@ -12,9 +12,10 @@ from campaign.design.fitted import FittedMethod
 from campaign.design.outcome import DesignOutcome
 from campaign.design.request import DesignRequest
 from campaign.design.simulating import simulating
-from campaign.design.verify import Attempt, Verified, verify
+from campaign.design.verify import Attempt, Surroundings, Verified, verify
 from campaign.spec.profile import Profile
 from campaign.stages.seeds import seed_for
+from ganmdn.refinement import Budget
 from ganmdn.targets import Target
 
 Progress = Callable[[int, int, str], None]
@@ -69,13 +70,11 @@ def make_designs(
         done += more
         progress(done, most, "simulations at most")
 
-    rounds, tolerance = request.simulations, request.tolerance
+    known = Surroundings(*source.labels(), source.load_generate())
+    budget = Budget(request.simulations, request.tolerance)
     with simulating(profile, report) as simulate_by:
         simulate = partial(simulate_by, source.physics)
-        found = {
-            key: verify(first[key], each.take, simulate, key[1], rounds, tolerance, source.reach)
-            for key, each in sources.items()
-        }
+        found = {key: verify(first[key], each, known, simulate, budget) for key, each in sources.items()}
     return DesignOutcome.of(source, request, seed, found)
 
 
