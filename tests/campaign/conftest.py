@@ -177,8 +177,6 @@ def finished(session_folder: Path, filled_once: FilledOnce) -> tuple[StageResult
 
     It has its tables, figures and report. The tests of all workers share it, so none may change it or its cache.
     """
-    from campaign.report.write import write_report
-
     data = copy.deepcopy(SMALL) | {
         "datasets": {"data-ii": {"image_px": 64, "latent": [2, 2]}},
         "labels": {"count": 40, "truncation_sample": 3},
@@ -196,11 +194,7 @@ def finished(session_folder: Path, filled_once: FilledOnce) -> tuple[StageResult
     spec = Spec.model_validate(data)
 
     def fill(folder: Path) -> None:
-        results = _executed(spec, StageCache(folder / "cache"), folder / "run")
-        plan = make_plan(results.pipeline, folder, results.cache, workers=1)
-        loaded = LoadedSpec(spec, folder / "run" / "spec.yaml", "", ())
-        keep_submission(folder / "run", loaded, InProcessProfile(kind="in-process"), results.cache.root, plan)
-        write_report(folder / "run", results.pipeline, results.cache)
+        _submitted(spec, StageCache(folder / "cache"), folder / "run")
 
     folder = filled_once(session_folder / "finished", fill)
     return StageResults(Pipeline.of(spec, KINDS), StageCache(folder / "cache")), folder / "run"
@@ -231,16 +225,33 @@ def repeated(finished: tuple[StageResults, Path], session_folder: Path, filled_o
 
 
 @pytest.fixture(scope="session")
-def execute(
+def vary(
     finished: tuple[StageResults, Path], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., StageResults]:
-    """Computes another campaign beside ``finished``, from its generator: ``execute(labels=..., methods=[...])``."""
+) -> Callable[..., tuple[Spec, StageCache, Path]]:
+    """Another campaign than ``finished``, which shares its generator: ``vary(labels=..., methods=[...])``."""
     results, _ = finished
-    cache = StageCache(shutil.copytree(results.cache.root, tmp_path_factory.mktemp("executed") / "cache"))
+    cache = StageCache(shutil.copytree(results.cache.root, tmp_path_factory.mktemp("varied") / "cache"))
 
-    def make(**changes: Any) -> StageResults:
+    def make(**changes: Any) -> tuple[Spec, StageCache, Path]:
         data = results.spec.model_dump(mode="json", exclude_none=True) | {"tune": None} | changes
-        return _executed(Spec.model_validate(data), cache, tmp_path_factory.mktemp("executed") / "run")
+        return Spec.model_validate(data), cache, tmp_path_factory.mktemp("varied") / "run"
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def execute(vary: Callable[..., tuple[Spec, StageCache, Path]]) -> Callable[..., StageResults]:
+    """Computes such a campaign, without a report: ``execute(labels=..., methods=[...])``."""
+    return lambda **changes: _executed(*vary(**changes))
+
+
+@pytest.fixture(scope="session")
+def submit(vary: Callable[..., tuple[Spec, StageCache, Path]]) -> Callable[..., Path]:
+    """Folder of such a campaign's run, as a submission leaves it: ``submit(labels=..., methods=[...])``."""
+
+    def make(**changes: Any) -> Path:
+        _submitted(*(arguments := vary(**changes)))
+        return arguments[2]
 
     return make
 
@@ -266,6 +277,17 @@ def _executed(spec: Spec, cache: StageCache, folder: Path) -> StageResults:
         patch.setattr("ganmdn.bayesian.suggest", suggest)  # where Ax would take seconds to think
         Executor(pipeline, cache, InProcessProfile(kind="in-process"), folder).execute()
     return StageResults(pipeline, cache)
+
+
+def _submitted(spec: Spec, cache: StageCache, folder: Path) -> None:
+    """The same with its report, as a submission leaves it."""
+    from campaign.report.write import write_report
+
+    results = _executed(spec, cache, folder)
+    loaded = LoadedSpec(spec, folder / "spec.yaml", "", ())
+    plan = make_plan(results.pipeline, folder.parent, cache, workers=1)
+    keep_submission(folder, loaded, InProcessProfile(kind="in-process"), cache.root, plan)
+    write_report(folder, results.pipeline, cache)
 
 
 @pytest.fixture(scope="session")
