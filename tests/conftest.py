@@ -31,32 +31,26 @@ settings.load_profile("without deadlines")
 
 PUBLISHED_FILES = ("weights.pickle", "MDN_weights.h5", "dataset_z4_part.hdf5")
 LENGTHY = ("ray", "slurm", "long")  # marks of tests that take seconds
-LENGTHY_TURN, SHORT_TURN, HEAVY_TURN = 1, 2, 3
+LENGTHY_TURN, SHORT_TURN = 100, 101  # after all places of heavy ones
 LAST = 9  # place among the heavy ones of those that do not say
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where two files run at a time: lengthy ones first, then short ones, at last those with whole campaigns.
+    """Where several files run at a time: those with whole campaigns first, then lengthy ones, at last short ones.
 
-    Whole campaigns take the machine, and would break time limits of lengthy tests beside them. The mark
-    ``heavy(place)`` says in which order they come. A worker of pytest-xdist is handed its next file when two tests are
-    left of its present one, so that after a file of one test comes a longer one, or they would all be one worker's.
+    What comes last is so short that the workers end together. The mark ``heavy(place)`` says in which order campaigns
+    come.
     """
-    turns: dict[Path, list[int]] = {}
+    turns: dict[Path, int] = {}
     for item in items:
-        turns.setdefault(item.path, []).append(_turn(item))
-    items.sort(key=lambda item: _turn_of_file(turns[item.path]))
+        turns[item.path] = min(turns.get(item.path, SHORT_TURN), _turn(item))
+    items.sort(key=lambda item: turns[item.path])
 
 
 def _turn(item: pytest.Item) -> int:
     if heavy := item.get_closest_marker("heavy"):
-        return HEAVY_TURN + (heavy.args[0] if heavy.args else LAST)
+        return heavy.args[0] if heavy.args else LAST
     return LENGTHY_TURN if any(item.get_closest_marker(name) for name in LENGTHY) else SHORT_TURN
-
-
-def _turn_of_file(turns: list[int]) -> int:
-    heavy = [turn for turn in turns if turn >= HEAVY_TURN]
-    return min(heavy or turns)
 
 
 @pytest.fixture(scope="session")
@@ -92,21 +86,49 @@ def on_laptop() -> Callable[[Path, Path], Path]:
 
 
 @pytest.fixture(scope="session")
-def tiny_run(tiny_spec: Path, on_laptop: Callable[[Path, Path], Path], pytestconfig: pytest.Config) -> Path:
+def filled_once() -> Callable[[Path, Callable[[Path], object]], Path]:
+    """Fills a folder, unless that was done: ``filled_once(folder, fill)``; the folder.
+
+    Of several workers of pytest-xdist one fills it, and the others wait.
+    """
+
+    def make(folder: Path, fill: Callable[[Path], object]) -> Path:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        whole = folder.with_name(f"{folder.name}.whole")
+        with folder.with_name(f"{folder.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not whole.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                fill(folder)
+                whole.touch()
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of this session, the same for all workers of pytest-xdist."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def tiny_run(
+    tiny_spec: Path,
+    on_laptop: Callable[[Path, Path], Path],
+    filled_once: Callable[[Path, Callable[[Path], object]], Path],
+    pytestconfig: pytest.Config,
+) -> Path:
     """Folder of a run of the tiny campaign that nobody disturbed.
 
     Pytest's cache keeps it for as long as the campaign's key is the same: for the workers beside this one, and for
     later sessions.
     """
-    folder = pytestconfig.cache.mkdir("undisturbed") / Pipeline.of(load_spec(tiny_spec).spec, KINDS).key
-    runs, name = folder / "runs", folder / "name"
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not name.exists():
-            shutil.rmtree(runs, ignore_errors=True)
-            name.write_text(on_laptop(tiny_spec, runs).name)
-    return runs / name.read_text()
+    kept = pytestconfig.cache.mkdir("undisturbed") / Pipeline.of(load_spec(tiny_spec).spec, KINDS).key
+    filled_once(kept, lambda folder: on_laptop(tiny_spec, folder / "runs"))
+    return next(kept.glob("runs/*/report.html")).parent
 
 
 @pytest.fixture

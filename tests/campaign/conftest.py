@@ -35,6 +35,7 @@ from campaign.work.context import StageContext
 from campaign.work.progress import StageProgress
 from campaign.work.resources import Resources
 
+FilledOnce = Callable[[Path, Callable[[Path], object]], Path]  # of the fixture filled_once
 SMALL: dict[str, Any] = {
     "campaign": "small",
     "seed": 1,
@@ -171,8 +172,11 @@ def _no_owner_is_known_to_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[StageResults, Path]:
-    """Every kind of stage of a spec with one data set, computed in this process; results, and the run's folder."""
+def finished(session_folder: Path, filled_once: FilledOnce) -> tuple[StageResults, Path]:
+    """Every kind of stage of a spec with one data set, computed in a process; results, and the run's folder.
+
+    It has its tables, figures and report. The tests of all workers share it, so none may change it or its cache.
+    """
     data = copy.deepcopy(SMALL) | {
         "datasets": {"data-ii": {"image_px": 64, "latent": [2, 2]}},
         "labels": {"count": 40, "truncation_sample": 3},
@@ -187,12 +191,23 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[StageResults, Pa
     verify = {"simulations_per_design": 2, "tolerance": 0}
     data["methods"].append(SMALL_SEARCH | {"name": "forward-search-2", "verify": verify})
     data["methods"] += [{"kind": kind, "name": f"{kind}-2", "verify": verify} for kind in ("nearest-labels", "pca-mdn")]
-    folder = tmp_path_factory.mktemp("finished")
-    return _executed(Spec.model_validate(data), StageCache(folder / "cache"), folder / "run"), folder / "run"
+    spec = Spec.model_validate(data)
+
+    def fill(folder: Path) -> None:
+        _submitted(spec, StageCache(folder / "cache"), folder / "run")
+
+    folder = filled_once(session_folder / "finished", fill)
+    return StageResults(Pipeline.of(spec, KINDS), StageCache(folder / "cache")), folder / "run"
 
 
 @pytest.fixture(scope="session")
-def repeated(finished: tuple[StageResults, Path], tmp_path_factory: pytest.TempPathFactory) -> StageResults:
+def finished_run(finished: tuple[StageResults, Path]) -> Path:
+    """Folder of that run."""
+    return finished[1]
+
+
+@pytest.fixture(scope="session")
+def repeated(finished: tuple[StageResults, Path], session_folder: Path, filled_once: FilledOnce) -> StageResults:
     """The same with two repeats of all methods, searches included; the first is that of ``finished``."""
     results, _ = finished
     methods = tuple(
@@ -200,19 +215,43 @@ def repeated(finished: tuple[StageResults, Path], tmp_path_factory: pytest.TempP
         for method in results.spec.methods
     )
     spec = results.spec.model_copy(update={"methods": methods, "repeats": 2})
-    return _executed(spec, results.cache, tmp_path_factory.mktemp("repeated") / "run")
+
+    def fill(folder: Path) -> None:
+        shutil.copytree(results.cache.root, folder / "cache")
+        _executed(spec, StageCache(folder / "cache"), folder / "run")
+
+    folder = filled_once(session_folder / "repeated", fill)
+    return StageResults(Pipeline.of(spec, KINDS), StageCache(folder / "cache"))
 
 
 @pytest.fixture(scope="session")
-def execute(
+def vary(
     finished: tuple[StageResults, Path], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., StageResults]:
-    """Computes another campaign beside ``finished``, from its generator: ``execute(labels=..., methods=[...])``."""
+) -> Callable[..., tuple[Spec, StageCache, Path]]:
+    """Another campaign than ``finished``, which shares its generator: ``vary(labels=..., methods=[...])``."""
     results, _ = finished
+    cache = StageCache(shutil.copytree(results.cache.root, tmp_path_factory.mktemp("varied") / "cache"))
 
-    def make(**changes: Any) -> StageResults:
+    def make(**changes: Any) -> tuple[Spec, StageCache, Path]:
         data = results.spec.model_dump(mode="json", exclude_none=True) | {"tune": None} | changes
-        return _executed(Spec.model_validate(data), results.cache, tmp_path_factory.mktemp("executed") / "run")
+        return Spec.model_validate(data), cache, tmp_path_factory.mktemp("varied") / "run"
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def execute(vary: Callable[..., tuple[Spec, StageCache, Path]]) -> Callable[..., StageResults]:
+    """Computes such a campaign, without a report: ``execute(labels=..., methods=[...])``."""
+    return lambda **changes: _executed(*vary(**changes))
+
+
+@pytest.fixture(scope="session")
+def submit(vary: Callable[..., tuple[Spec, StageCache, Path]]) -> Callable[..., Path]:
+    """Folder of such a campaign's run, as a submission leaves it: ``submit(labels=..., methods=[...])``."""
+
+    def make(**changes: Any) -> Path:
+        _submitted(*(arguments := vary(**changes)))
+        return arguments[2]
 
     return make
 
@@ -240,33 +279,24 @@ def _executed(spec: Spec, cache: StageCache, folder: Path) -> StageResults:
     return StageResults(pipeline, cache)
 
 
-@pytest.fixture(scope="session")
-def finished_run(finished: tuple[StageResults, Path]) -> Path:
-    """Folder of that run, as it lies there after a submission."""
-    results, folder = finished
-    loaded = LoadedSpec(results.spec, folder / "spec.yaml", "", ())
-    plan = make_plan(results.pipeline, folder.parent, results.cache, workers=1)
-    keep_submission(folder, loaded, InProcessProfile(kind="in-process"), results.cache.root, plan)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def reported_run(finished: tuple[StageResults, Path], finished_run: Path) -> Path:
-    """That run with its tables, figures and report; for all tests, so none may change it."""
+def _submitted(spec: Spec, cache: StageCache, folder: Path) -> None:
+    """The same with its report, as a submission leaves it."""
     from campaign.report.write import write_report
 
-    results, _ = finished
-    write_report(finished_run, results.pipeline, results.cache)
-    return finished_run
+    results = _executed(spec, cache, folder)
+    loaded = LoadedSpec(spec, folder / "spec.yaml", "", ())
+    plan = make_plan(results.pipeline, folder.parent, cache, workers=1)
+    keep_submission(folder, loaded, InProcessProfile(kind="in-process"), cache.root, plan)
+    write_report(folder, results.pipeline, cache)
 
 
 @pytest.fixture(scope="session")
-def copy_run(reported_run: Path) -> Callable[[Path], Path]:
+def copy_run(finished_run: Path) -> Callable[[Path], Path]:
     """Copies it into a folder, with a cache of its own: ``copy_run(folder)``; the copy."""
 
     def copied(folder: Path) -> Path:
-        shutil.copytree(reported_run, folder / "run", symlinks=True)
-        shutil.copytree(reported_run.parent / "cache", folder / "cache", symlinks=True)
+        shutil.copytree(finished_run, folder / "run", symlinks=True)
+        shutil.copytree(finished_run.parent / "cache", folder / "cache", symlinks=True)
         plan = folder / "run" / PLAN_FILE
         plan.write_text(json.dumps(json.loads(plan.read_text()) | {"cache": str(folder / "cache")}))
         return plan.parent

@@ -17,20 +17,20 @@ CELL = "data-ii/gan-mdn/0.6/mean_rep"
 
 
 @pytest.fixture
-def wrong_run(reported_run: Path, tmp_path: Path) -> Path:
+def wrong_run(finished_run: Path, tmp_path: Path) -> Path:
     """The run with a first figure that its rows do not make."""
     run = tmp_path / "wrong"
-    shutil.copytree(reported_run, run, symlinks=True)
+    shutil.copytree(finished_run, run, symlinks=True)
     table = json.loads((run / "tables" / "table1.json").read_text())
     table["rows"][0]["mean_rep"] = 1.5
     (run / "tables" / "table1.json").write_text(json.dumps(table))
     return run
 
 
-def test_a_receipt_for_people_and_for_programs(reported_run: Path) -> None:
-    done = campaign("receipt", reported_run, CELL)
+def test_a_receipt_for_people_and_for_programs(finished_run: Path) -> None:
+    done = campaign("receipt", finished_run, CELL)
     assert done.returncode == 0, done.stderr
-    told = json.loads(campaign("receipt", reported_run, CELL, "--json").stdout)
+    told = json.loads(campaign("receipt", finished_run, CELL, "--json").stdout)
     assert done.stdout.splitlines()[:2] == [
         f"{CELL} is {told['value']:.6g}",
         f"computed again from its rows: {told['value']:.6g}, the same",
@@ -47,8 +47,8 @@ def test_a_figure_that_comes_out_different_ends_with_1(wrong_run: Path) -> None:
 
 
 @pytest.mark.long
-def test_a_table_is_verified_or_refused(reported_run: Path, wrong_run: Path) -> None:
-    done = campaign("verify-table", reported_run, "--sample", "2")
+def test_a_table_is_verified_or_refused(finished_run: Path, wrong_run: Path) -> None:
+    done = campaign("verify-table", finished_run, "--sample", "2")
     assert done.returncode == 0, done.stderr
     assert "2 of 2 designs come out as stored" in done.stdout
     assert done.stdout.endswith("the table is as its designs are\n")
@@ -75,41 +75,41 @@ def test_what_is_no_finished_run_is_said_in_a_line(
     assert done.stderr == f"{without}: has no tables/table1.json; `campaign resume {without}` goes on\n"
 
 
-def test_a_wrong_tolerance_is_refused(reported_run: Path) -> None:
-    done = campaign("verify-table", reported_run, "--tolerance", "-1")
+def test_a_wrong_tolerance_is_refused(finished_run: Path) -> None:
+    done = campaign("verify-table", finished_run, "--tolerance", "-1")
     assert (done.returncode, done.stderr) == (2, "--tolerance must be a number from 0 on, got -1\n")
 
 
-def test_cells_are_completed_part_by_part(reported_run: Path, tmp_path: Path) -> None:
-    context = SimpleNamespace(params={"run": str(reported_run)})
+def test_cells_are_completed_part_by_part(finished_run: Path, tmp_path: Path) -> None:
+    context = SimpleNamespace(params={"run": str(finished_run)})
     assert _cells(context, "da") == ["data-ii/"]
     assert _cells(context, "data-ii/gan") == ["data-ii/gan-mdn/"]
     assert "data-ii/gan-mdn/0.6/mean_rep" in _cells(context, "data-ii/gan-mdn/0.6/m")
     assert _cells(SimpleNamespace(params={"run": str(tmp_path)}), "") == []
 
 
-def test_runs_are_compared_as_text_page_and_json(reported_run: Path, wrong_run: Path, tmp_path: Path) -> None:
-    done = campaign("compare", reported_run, wrong_run)
+def test_runs_are_compared_as_text_page_and_json(finished_run: Path, wrong_run: Path, tmp_path: Path) -> None:
+    done = campaign("compare", finished_run, wrong_run)
     assert done.returncode == 0, done.stderr
-    assert f"A  {reported_run}\nB  {wrong_run}\n\nsettings that differ: none" in done.stdout
+    assert f"A  {finished_run}\nB  {wrong_run}\n\nsettings that differ: none" in done.stdout
     [line] = [each for each in done.stdout.splitlines() if "1.50 (" in each]
     assert line.split()[0] == "0.6"
-    told = json.loads(campaign("compare", reported_run, wrong_run, "--format", "json").stdout)
-    assert (told["settings"], told["only"], told["runs"]) == ([], [], [str(reported_run), str(wrong_run)])
+    told = json.loads(campaign("compare", finished_run, wrong_run, "--format", "json").stdout)
+    assert (told["settings"], told["only"], told["runs"]) == ([], [], [str(finished_run), str(wrong_run)])
     page = tmp_path / "page.html"
-    written = campaign("compare", reported_run, wrong_run, "--format", "html", "--output", page)
+    written = campaign("compare", finished_run, wrong_run, "--format", "html", "--output", page)
     assert (written.returncode, written.stdout, written.stderr) == (0, "", f"comparison: {page}\n")
     assert page.read_text().startswith("<!doctype html>")
     text = tmp_path / "told.txt"
-    campaign("compare", reported_run, wrong_run, "--output", text)
+    campaign("compare", finished_run, wrong_run, "--output", text)
     assert text.read_text().strip() == done.stdout.strip()
 
 
-def test_what_cannot_be_compared_is_said_in_a_line(reported_run: Path, tmp_path: Path) -> None:
-    one = campaign("compare", reported_run)
+def test_what_cannot_be_compared_is_said_in_a_line(finished_run: Path, tmp_path: Path) -> None:
+    one = campaign("compare", finished_run)
     assert (one.returncode, one.stderr) == (2, "a comparison takes from 2 to 26 runs, got 1; name other folders\n")
     nowhere = tmp_path / "missing" / "page.html"
-    done = campaign("compare", reported_run, reported_run, "--output", nowhere)
+    done = campaign("compare", finished_run, finished_run, "--output", nowhere)
     assert (done.returncode, done.stderr) == (
         2,
         f"cannot write {nowhere}: its folder does not exist; create it first\n",

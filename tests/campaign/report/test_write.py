@@ -25,8 +25,8 @@ SEARCHES = {"optimization", "composite_optimization", "sampled_search"}
 Finished = tuple[StageResults, Path]
 
 
-def test_the_table_has_every_method_and_target_in_the_specs_order(reported_run: Path, finished: Finished) -> None:
-    with (reported_run / "tables" / "table1.csv").open() as stream:
+def test_the_table_has_every_method_and_target_in_the_specs_order(finished_run: Path, finished: Finished) -> None:
+    with (finished_run / "tables" / "table1.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     judged = [stage for stage in finished[0].pipeline.stages if stage.kind in {"verification", *SEARCHES}]
     methods = dict.fromkeys(stage.method for stage in judged)
@@ -40,9 +40,9 @@ def test_the_table_has_every_method_and_target_in_the_specs_order(reported_run: 
     assert {(row["truncation_orders"], row["truncation_sample"]) for row in rows} == {("1", "3")}
 
 
-def test_the_json_says_what_the_rows_say_and_what_the_labels_are_worth(reported_run: Path, finished: Finished) -> None:
-    table = from_json((reported_run / "tables" / "table1.json").read_text())
-    rows = from_csv((reported_run / "tables" / "table1.csv").read_text(), Target.parse)
+def test_the_json_says_what_the_rows_say_and_what_the_labels_are_worth(finished_run: Path, finished: Finished) -> None:
+    table = from_json((finished_run / "tables" / "table1.json").read_text())
+    rows = from_csv((finished_run / "tables" / "table1.csv").read_text(), Target.parse)
     assert [row.mean_rep for row in table.rows] == [row.mean_rep for row in rows]
     assert {row.seeds for row in table.rows} == {(1,)}
     spent = {row.method: (row.labels, row.simulations, row.label_equivalents) for row in table.rows}
@@ -65,13 +65,13 @@ def test_the_json_says_what_the_rows_say_and_what_the_labels_are_worth(reported_
     assert table.wall_seconds > 0
 
 
-def test_every_section_is_there_with_its_figures(reported_run: Path) -> None:
-    html = (reported_run / "report.html").read_text()
+def test_every_section_is_there_with_its_figures(finished_run: Path) -> None:
+    html = (finished_run / "report.html").read_text()
     assert re.findall(r'<section id="([^"]+)"', html) == [
         "reach", "table", "achieved", "gallery", "history", "cost", "microstructures", "labels", "training", "cores",
         "tune", "failures", "stages", "provenance", "spec",
     ]  # fmt: skip
-    assert sorted(path.name for path in (reported_run / "figures").glob("*.png")) == [
+    assert sorted(path.name for path in (finished_run / "figures").glob("*.png")) == [
         "achieved.png", "cores.png", "cost.png", "gallery.png", "gan-losses.png", "gan-samples.png", "labels.png",
         "mdn-training.png", "morphology.png", "optimization-history.png", "truncation.png",
     ]  # fmt: skip

@@ -17,8 +17,8 @@ from results.stores.store import SimulationStore
 
 
 @pytest.fixture(scope="module")
-def traced(reported_run: Path) -> FinishedTable:
-    return FinishedTable.of_run(reported_run)
+def traced(finished_run: Path) -> FinishedTable:
+    return FinishedTable.of_run(finished_run)
 
 
 @pytest.mark.long

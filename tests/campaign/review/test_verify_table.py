@@ -27,8 +27,8 @@ def falsify(run: Path, row: int, by: float) -> None:
     store.finish()
 
 
-def test_a_true_table_stands(reported_run: Path) -> None:
-    traced, told = FinishedTable.of_run(reported_run), []
+def test_a_true_table_stands(finished_run: Path) -> None:
+    traced, told = FinishedTable.of_run(finished_run), []
     check = verify_table(traced, 8, progress=lambda done, total, what: told.append((done, total)))
     assert check.is_true
     assert check.figures == sum(len(line.figures) for line in traced.lines)
@@ -38,8 +38,8 @@ def test_a_true_table_stands(reported_run: Path) -> None:
 
 
 @pytest.mark.long
-def test_designs_are_spread_over_the_lines_and_of_searches_the_best_are_taken(reported_run: Path) -> None:
-    traced = FinishedTable.of_run(reported_run)
+def test_designs_are_spread_over_the_lines_and_of_searches_the_best_are_taken(finished_run: Path) -> None:
+    traced = FinishedTable.of_run(finished_run)
     lines = [line.name for line in traced.lines if line.name[-1].isdigit()]
     few = verify_table(traced, len(lines) // 2, seed=1)
     positions = sorted(lines.index(each.line) for each in few.simulated)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 import campaign.stages
+from campaign.cache.stage_cache import StageCache
 from campaign.plan import fingerprint
 from campaign.plan.fingerprint import PACKAGES, PROJECT
 from campaign.plan.finished import StageResults
@@ -89,21 +91,22 @@ def kinds(new_file: Path) -> list[StageKind[Any]]:
 def test_it_is_found_planned_run_and_reported(
     kinds: list[StageKind[Any]], finished: tuple[StageResults, Path], tmp_path: Path
 ) -> None:
-    results, run = finished[0], tmp_path / "run"  # a folder of its own: other tests look at the finished one's
+    results, run = finished[0], tmp_path / "run"
     run.mkdir()
+    cache = StageCache(shutil.copytree(results.cache.root, tmp_path / "cache"))
     pipeline = Pipeline.of(results.spec, kinds)
-    plan = make_plan(pipeline, tmp_path, results.cache, workers=1)
+    plan = make_plan(pipeline, tmp_path, cache, workers=1)
     (planned,) = [stage for stage in plan.stages if stage.state != "cached"]
     assert (planned.name, planned.state, planned.reads) == ("white/data-ii", "new", ("labels/data-ii",))
     assert planned.core_seconds == 21.0  # half a second a label, and the start
 
-    Executor(pipeline, results.cache, InProcessProfile(kind="in-process"), run).execute()
+    Executor(pipeline, cache, InProcessProfile(kind="in-process"), run).execute()
     assert 0 < float((run / "stages" / "white" / "data-ii" / "white.json").read_text()) < 1
-    assert make_plan(pipeline, tmp_path, results.cache, workers=1).is_cached
+    assert make_plan(pipeline, tmp_path, cache, workers=1).is_cached
 
     write_json(run / "provenance.json", {"packages": {}})
     (run / "spec.source.yaml").write_text("")
-    html = write_report(run, pipeline, results.cache).read_text()
+    html = write_report(run, pipeline, cache).read_text()
     assert "<h2>White share</h2>" in html
     assert "Mean share of white pixels." in html
 

@@ -32,7 +32,7 @@ from results.stores.store import SimulationStore
 
 pytestmark = [
     pytest.mark.ray,
-    pytest.mark.heavy(1),
+    pytest.mark.heavy(2),
     pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc"),
 ]
 KINDS = ("driver", "actor", "train", "raylet", "writer")

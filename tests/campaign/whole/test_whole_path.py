@@ -38,7 +38,7 @@ from cluster.node.temp_folder import make_temp_dir
 from cluster.node.token import TOKEN_FILE, make_token, token_environment
 from results.stores.store import SimulationStore
 
-pytestmark = [pytest.mark.ray, pytest.mark.heavy(4), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.ray, pytest.mark.heavy(1), pytest.mark.timeout(900)]
 MEASURED = ("seconds",)  # columns that may differ from run to run
 STAGE = "labels/data-ii"
 LABELS = 400

@@ -52,18 +52,20 @@ def test_a_whole_store_is_whole_whatever_it_holds(store: SimulationStore) -> Non
     assert np.isnan(store.read("y", rows=[16])["y"]).all()
 
 
-@pytest.mark.parametrize("damage", ["missing", "empty"])
 @pytest.mark.parametrize(
-    ("name", "unit"),
+    ("name", "unit", "damage"),
     [
-        ("image", 2),
-        ("y", 0),
-        ("y", 2),
-        ("z", 4),
-        ("layer_absorption", 3),
-        ("seed", 0),
-        ("target", 2),
-        ("error_class", 1),
+        ("image", 2, "missing"),
+        ("image", 2, "empty"),
+        ("y", 0, "missing"),
+        ("y", 0, "empty"),
+        ("y", 2, "missing"),
+        ("z", 4, "empty"),
+        ("layer_absorption", 3, "missing"),
+        ("seed", 0, "empty"),
+        ("target", 2, "missing"),
+        ("error_class", 1, "missing"),
+        ("error_class", 1, "empty"),
     ],
 )
 def test_a_file_that_a_copy_left_out_is_found_by_every_reader(

@@ -20,11 +20,11 @@ def made(
     make_rows: Callable[..., dict],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> SimulationStore:
-    """Finished; unit 4 has failures."""
-    made = make_store_in(tmp_path_factory.mktemp("made"))
-    for unit in range(5):
+    """Finished; the last of three units has failures."""
+    made = make_store_in(tmp_path_factory.mktemp("made"), capacity=24)
+    for unit in range(3):
         rows = make_rows(unit)
-        if unit == 4:
+        if unit == 2:
             rows["status"][:2], rows["error_class"][:2], rows["error_message"][:2] = 2, "SolverError", "R + T = 1.2"
         made.write_unit(unit, rows)
     made.finish()
@@ -68,9 +68,9 @@ def test_a_column_comes_back_as_it_was(store: SimulationStore, name: str, lost: 
 
 
 def test_texts_of_failures_come_back(store: SimulationStore) -> None:
-    (store.path / "error_message" / "c" / "4").unlink()
+    (store.path / "error_message" / "c" / "2").unlink()
     check = verify_store(SimulationStore.open(store.path))
-    assert check.damaged == {4: ["error_message"]}
+    assert check.damaged == {2: ["error_message"]}
     assert repair_store(SimulationStore.open(store.path, mode="r+"), check).is_sound
     assert {row["error_message"] for row in query(SimulationStore.open(store.path), "status == 2")} == {"R + T = 1.2"}
 
