@@ -38,11 +38,13 @@ from campaign.cli.options import (
     located_errors,
     print_json,
 )
+from campaign.cli.usage import Commands
 from campaign.spec.entry_points import PluginError
 from cluster.node.allocation import AllocationError
 
 app = typer.Typer(
     name="campaign",
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )

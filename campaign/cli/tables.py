@@ -12,6 +12,7 @@ from rich.text import Text
 
 from campaign.plan.why import shown
 from campaign.record.display import format_seconds, status_head, status_line, status_table
+from campaign.record.stage_name import StageName, narrowest
 from campaign.record.status import RunStatus
 
 if TYPE_CHECKING:
@@ -46,11 +47,12 @@ def plan_table(plan: Plan) -> Group:
         *(("stage", "left"), ("state", "left"), ("simulations", "right")),
         *(("core time", "right"), ("memory", "right"), ("key", "left")),
     )
+    table.columns[0].min_width = narrowest(stage.name for stage in plan.stages)
     for stage in plan.stages:
         left = stage.state != "cached"
         about = "" if stage.timed else "~"
         table.add_row(
-            stage.name,
+            StageName(stage.name),
             Text(stage.state, style=STATE_STYLES[stage.state]),
             f"{stage.simulations:,}" if stage.simulations else "",
             about + format_seconds(stage.core_seconds) if left else "",

@@ -12,12 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from campaign.cache.stage_cache import RecordIndex
+from campaign.cache.stage_cache import RecordIndex, StageRecord
 from campaign.plan.kind import Stage
 from campaign.plan.optics import effort
 from campaign.plan.pipeline import Pipeline
 from campaign.spec.methods import MdnTrainingBlock
 
+IN_PROCESS_FACT = "in_process"  # of a stage's record: whether its workers were threads of the driver's process
+LIBRARIES_S = 3.0  # torch and what else a process loads once for all stages that share it
+RANKS_S = 25.0  # for Ray Train to start a group of ranks, on two cores
 TYPICAL_EPOCHS = 120  # of a mixture density network, until early stopping
 # How much timings scatter: start-up by seconds, work by a share; and how far a machine may be from what is usual.
 START_UP_SPREAD_S, RATE_SPREAD, LONG_START_S, MACHINE_SPREAD = 3.0, 0.2, 60.0, 1.0
@@ -31,21 +34,43 @@ MOST_UNITS = 20_000  # of one store: each has a file in each of its arrays, see 
 LEAST_SECONDS = 1e-4  # what a simulation costs beside its physics
 
 
-def core_seconds(stage: Stage[Any], pipeline: Pipeline, index: RecordIndex) -> tuple[float, bool]:
-    """Work of ``stage`` on one core, in seconds, and whether it follows from earlier timings or is a rough estimate."""
-    own, timed = _own_seconds(stage, pipeline, index)
+def core_seconds(
+    stage: Stage[Any], pipeline: Pipeline, index: RecordIndex, in_process: bool = False
+) -> tuple[float, bool]:
+    """Work of ``stage`` on one core, in seconds, and whether it follows from earlier timings or is a rough estimate.
+
+    ``in_process``: its workers will be threads of the driver's process, to which ``LIBRARIES_S`` come once for all.
+    """
+    own, timed = _own_seconds(stage, pipeline, index, in_process)
     if stage.simulations:
         each, timed = seconds_per_simulation(stage, pipeline, index)
         own += stage.simulations * each
     return own, timed
 
 
-def _own_seconds(stage: Stage[Any], pipeline: Pipeline, index: RecordIndex) -> tuple[float, bool]:
+def usual_start(stage: Stage[Any], in_process: bool) -> float:
+    """Seconds that a stage takes with next to nothing to do, as its kind says."""
+    if in_process:
+        return stage.descriptor.seconds_in_process
+    return stage.descriptor.seconds_to_start + (RANKS_S if (stage.cores or 1) > 1 else 0.0)
+
+
+def _own_seconds(stage: Stage[Any], pipeline: Pipeline, index: RecordIndex, in_process: bool) -> tuple[float, bool]:
     """What a stage does besides simulations: as long as the same took before, else by its work and what others took."""
     kind, config = stage.descriptor, pipeline.parts[stage.name].config
     work = kind.work(stage.config, pipeline.inputs_of(stage))
+    start = usual_start(stage, in_process)
+
+    def seconds_here(record: StageRecord) -> float:
+        """What it took, with the start-up of here in place of that where it ran."""
+        taken = record.facts.get("work_seconds", record.core_seconds)
+        was_in_process = record.facts.get(IN_PROCESS_FACT, False)
+        if was_in_process == in_process:
+            return taken
+        return max(0.0, taken - usual_start(stage, was_in_process)) + start
+
     timed = [
-        (record, record.facts.get("work_seconds", record.core_seconds))
+        (record, seconds_here(record))
         for record in index.records(stage.kind)
         if "work" in record.facts and (not stage.simulations or "work_seconds" in record.facts)
     ]
@@ -57,9 +82,9 @@ def _own_seconds(stage: Stage[Any], pipeline: Pipeline, index: RecordIndex) -> t
     if same:
         return statistics.median(same), True
     if not timed:
-        return kind.seconds_to_start + work * kind.seconds_per_work, False
+        return start + work * kind.seconds_per_work, False
     timings = [(record.facts["work"] * kind.seconds_per_work, seconds) for record, seconds in timed]
-    start, rate = fit_timings(timings, kind.seconds_to_start)
+    start, rate = fit_timings(timings, start)
     return start + rate * work * kind.seconds_per_work, True
 
 

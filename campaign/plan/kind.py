@@ -110,15 +110,16 @@ class StageKind(ABC, Generic[StageConfig]):
         Of its results: raised when its files change their meaning; CHANGELOG.md says why.
     store
         File name of its store of simulations, None where it has none.
-    seconds_to_start, seconds_per_work
-        Time that a stage takes with next to nothing to do, and of one unit of ``work`` beyond, on one core of a 2026
-        cloud machine; what has run here replaces them.
+    seconds_to_start, seconds_in_process, seconds_per_work
+        Time that a stage takes with next to nothing to do, on a worker of Ray and where all stages share one process;
+        and of one unit of ``work`` beyond, on one core of a 2026 cloud machine; what has run here replaces them.
     """
 
     name: ClassVar[str]
     schema_version: ClassVar[int]
     store: ClassVar[str | None] = None
     seconds_to_start: ClassVar[float] = 1.0
+    seconds_in_process: ClassVar[float] = 0.1
     seconds_per_work: ClassVar[float] = 0.0
 
     @property

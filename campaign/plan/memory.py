@@ -7,7 +7,7 @@ from typing import Any
 
 from campaign.cache.stage_cache import RecordIndex
 from campaign.doctor.machine import WORKER_MEMORY
-from campaign.plan.cost import but_seed
+from campaign.plan.cost import IN_PROCESS_FACT, but_seed
 from campaign.plan.kind import Stage
 from campaign.plan.pipeline import Pipeline
 from campaign.spec.physics import Physics
@@ -20,7 +20,6 @@ MATRICES = {"transfer": (20.5, 11.0), "eigen": (20.5, 4.0), "preconditioned": (3
 
 
 PEAK_FACT = "peak_bytes"  # of a stage's record: the most memory that one of its processes held
-SHARED_FACT = "peak_of_driver"  # whether that process was the driver, with all that is in it
 
 
 def process_bytes(stage: Stage[Any], pipeline: Pipeline, index: RecordIndex) -> tuple[int, bool]:
@@ -29,7 +28,7 @@ def process_bytes(stage: Stage[Any], pipeline: Pipeline, index: RecordIndex) -> 
     Otherwise it is a worker with the solver's matrices, or what the largest stage of its kind took.
     """
     told = [record for record in index.records(stage.kind) if PEAK_FACT in record.facts]
-    apart = [record for record in told if not record.facts.get(SHARED_FACT)]
+    apart = [record for record in told if not record.facts.get(IN_PROCESS_FACT)]  # the driver has all else in it
     told = apart if stage.simulations else apart or told  # a simulation is better known than a driver that ran it
     config = but_seed(pipeline.parts[stage.name].config)
     same = [record.facts[PEAK_FACT] for record in told if but_seed(record.config) == config]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from campaign.cache.stage_cache import RecordIndex, StageCache, StageRecord
 from campaign.doctor.check import Check
 from campaign.doctor.machine import WORKER_MEMORY
 from campaign.plan.again import stages_again
-from campaign.plan.cost import core_seconds, rows_per_unit
+from campaign.plan.cost import LIBRARIES_S, core_seconds, rows_per_unit
 from campaign.plan.footprint import RUN, footprint
 from campaign.plan.kind import Stage
 from campaign.plan.memory import process_bytes
@@ -133,6 +133,7 @@ def make_plan(
     workers: int,
     rows_wanted: int | None = None,
     probes: Sequence[Probe] = (),
+    in_process: bool = False,
 ) -> Plan:
     """Plan a campaign; reads the cache, writes nothing.
 
@@ -150,10 +151,14 @@ def make_plan(
         Simulations that are to share a file, for the number of files; default: what suits each stage.
     probes
         Trial simulations, whose times count before those of earlier runs.
+    in_process
+        Whether all of it runs in one process, without Ray.
     """
     timings = tuple(timing for each in probes for timing in each.timings)
     spec, inquiry = pipeline.spec, Inquiry(pipeline, cache, runs, timings)
-    stages = tuple(inquiry.planned(stage) for stage in pipeline.stages)
+    stages = tuple(inquiry.planned(stage, in_process) for stage in pipeline.stages)
+    if in_process:
+        stages = _with_libraries(stages)
     left = [stage for stage in stages if stage.state != "cached"]
     room = footprint([pipeline[stage.name] for stage in left], lambda stage: inquiry.rows(stage, workers, rows_wanted))
     room += RUN
@@ -170,6 +175,14 @@ def make_plan(
         simulation_bytes=max((_simulation_bytes(stage) for stage in left), default=0),
         probes=tuple(probes),
         packages=tuple(f"{provider.package} {provider.version}" for provider in pipeline.providers),
+    )
+
+
+def _with_libraries(stages: tuple[PlannedStage, ...]) -> tuple[PlannedStage, ...]:
+    """The first stage that is left loads for all."""
+    first = next((stage for stage in stages if stage.state != "cached"), None)
+    return tuple(
+        replace(stage, core_seconds=stage.core_seconds + LIBRARIES_S) if stage is first else stage for stage in stages
     )
 
 
@@ -196,10 +209,10 @@ class Inquiry:
         self._again = stages_again(run_folder_of(pipeline.spec, pipeline.key, runs))
         self._earlier = _keys_of_earlier_runs(pipeline.spec.campaign, runs)
 
-    def planned(self, stage: Stage[Any]) -> PlannedStage:
+    def planned(self, stage: Stage[Any], in_process: bool = False) -> PlannedStage:
         """One line of the plan."""
         found = self._state(stage)
-        seconds, timed = core_seconds(stage, self.pipeline, self._index)
+        seconds, timed = core_seconds(stage, self.pipeline, self._index, in_process)
         memory, measured = process_bytes(stage, self.pipeline, self._index)
         return PlannedStage(
             name=stage.name,

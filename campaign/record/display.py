@@ -14,13 +14,18 @@ from rich.table import Table
 from rich.text import Text
 
 from campaign.record.events import Event
+from campaign.record.stage_name import StageName, narrowest
 from campaign.record.status import RunStatus, StageStatus
 
 PLAIN_SECONDS = 60.0
+LINE_WIDTH = 200  # characters of a run in one line
+MOST_NAMED = 4  # stages in it
+MOST_SAID = 200  # characters of why a stage failed
 PLAIN_WIDTH = 110  # columns where there is no terminal to ask: the widest table fits
 DASHBOARD_LINE = "Ray dashboard: {} (it asks for a token, which `ray get-auth-token` prints)"
 MARKS = {
     "waiting": ("·", "dim"),
+    "queued": ("◦", "dim cyan"),
     "running": ("▶", "cyan"),
     "done": ("✔", "green"),
     "cached": ("✔", "blue"),
@@ -166,67 +171,60 @@ def counting(console: Console) -> Iterator[Callable[[int, int, str], None]]:
 
 
 def status_line(status: RunStatus, now: float) -> str:
-    """A run in one line: stages done, then every running stage with its share, rate and time left."""
-    ended = sum(stage.state in {"done", "cached"} for stage in status.stages.values())
-    running = [
-        " ".join(filter(None, (name, _share(stage), _rate(stage, now), _left(stage, now))))
-        for name, stage in status.stages.items()
-        if stage.state == "running"
-    ]
-    return "; ".join([f"{ended} of {len(status.stages)} stages done", *running])
+    """A run in one line: stages done, those with most left to do, and how many others run or wait for a worker."""
+    running = {name: stage for name, stage in status.stages.items() if stage.state == "running"}
+    slowest = sorted(running, key=lambda name: running[name].seconds_left(now) or 0.0, reverse=True)
+    told = [f"{name} {', '.join(_progress(running[name], now))}".rstrip() for name in slowest[:MOST_NAMED]]
+    ended, queued = status.count("done", "cached"), status.count("queued")
+    while True:
+        others = len(running) - len(told)
+        counted = [*([f"and {others} more"] if others else []), *([f"{queued} waiting for a worker"] if queued else [])]
+        line = "; ".join([f"{ended} of {len(status.stages)} stages done", *told, *counted])
+        if len(line) <= LINE_WIDTH or len(told) <= 1:
+            return line
+        told.pop()
 
 
 def status_table(status: RunStatus, now: float, most: int | None = None) -> Table:
     """A run as a table: one line a stage; with more than ``most`` stages, only those that run or failed."""
     table = Table(box=None, padding=(0, 1), header_style="dim")
     table.add_column("", no_wrap=True)
-    table.add_column("stage", overflow="fold", min_width=len("stage"))  # names and progress give way, figures do not
-    table.add_column("progress", justify="right", min_width=len("progress"))
-    for title in ("rate", "time", "memory", "left"):
-        table.add_column(title, justify="right", no_wrap=True)
     shown = status.stages
     if most is not None and len(shown) > most:
         shown = {name: stage for name, stage in shown.items() if stage.state in {"running", "failed", "interrupted"}}
-        states = [stage.state for stage in status.stages.values()]
-        ended, waiting = states.count("done") + states.count("cached"), states.count("waiting")
-        table.caption = f"{ended} of {len(states)} stages done, {waiting} waiting"
+        ended, queued, waiting = status.count("done", "cached"), status.count("queued"), status.count("waiting")
+        table.caption = (
+            f"{ended} of {len(status.stages)} stages done, {queued} waiting for a worker, {waiting} for others"
+        )
+    # Names and progress give way, figures do not.
+    table.add_column("stage", min_width=max(len("stage"), narrowest(shown)))
+    table.add_column("progress", min_width=len("progress"))
+    for title in ("time", "memory"):
+        table.add_column(title, justify="right", no_wrap=True)
     for name, stage in shown.items():
         mark, style = MARKS[stage.state]
-        left = stage.message[:60] if stage.state == "failed" else _left(stage, now)
-        cells = (name, _share(stage), _rate(stage, now), _elapsed(stage, now), _memory(stage), left)
-        table.add_row(mark, *cells, style=style)
+        progress = stage.message[:MOST_SAID] if stage.state == "failed" else ", ".join(_progress(stage, now))
+        table.add_row(mark, StageName(name), progress, _elapsed(stage, now), _memory(stage), style=style)
     return table
 
 
-def _share(stage: StageStatus) -> str:
-    if not stage.total:
-        return ""
-    failures = f", {stage.failed} failed" if stage.failed else ""
-    best = f", best REP {stage.best_rep:.2g} %" if stage.best_rep is not None else ""
-    return f"{stage.done}/{stage.total} {stage.message}{failures}{best}{_loss(stage)}".rstrip()
-
-
-def _loss(stage: StageStatus) -> str:
-    """The first loss of a training that goes on."""
-    if stage.state != "running" or not stage.losses:
-        return ""
-    name, value = next(iter(stage.losses.items()))
-    return f", {name.removesuffix('_loss').replace('_', ' ')} loss {value:.3g}"
-
-
-def _rate(stage: StageStatus, now: float) -> str:
-    rate = stage.rate(now)
-    if rate is None:
-        return ""
-    return f"{rate:.1f}/s" if rate >= 1 else f"{60 * rate:.1f}/min"
-
-
-def _left(stage: StageStatus, now: float) -> str:
-    rate = stage.rate(now)
-    if rate is None:
-        return ""
-    bound = "at most " if stage.message.endswith("at most") else ""  # trainings stop early
-    return f"{bound}{format_seconds((stage.total - stage.done) / rate)} left"
+def _progress(stage: StageStatus, now: float) -> Iterator[str]:
+    """How far a stage is, how well it does, how fast and how long still, as far as it is known."""
+    if stage.state == "queued":
+        yield "waits for a worker"
+    elif stage.total:
+        yield f"{stage.done}/{stage.total} {stage.message}".rstrip()
+        if stage.failed:
+            yield f"{stage.failed} failed"
+        if stage.best_rep is not None:
+            yield f"best REP {stage.best_rep:.2g} %"
+        if stage.state == "running" and stage.losses:
+            name, value = next(iter(stage.losses.items()))
+            yield f"{name.removesuffix('_loss').replace('_', ' ')} loss {value:.3g}"
+    if (rate := stage.rate(now)) is not None and (seconds := stage.seconds_left(now)) is not None:
+        yield f"{rate:.1f}/s" if rate >= 1 else f"{60 * rate:.1f}/min"
+        bound = "at most " if stage.message.endswith("at most") else ""  # trainings stop early
+        yield f"{bound}{format_seconds(seconds)} left"
 
 
 def _memory(stage: StageStatus) -> str:

@@ -86,11 +86,17 @@ class Follower:
             changed for another reason than an event.
         """
         news = self._take_in()
-        if self.status.state not in {"queued", "running"}:
-            return news
-        report = None if self._queue is None else self._queue.report(self.status, bool(news))
+        if self.status.state in {"queued", "running"}:
+            news += self._judge(bool(news))
+        if self.status.has_ended:
+            self.status.end_stages()
+        return news
+
+    def _judge(self, has_news: bool) -> list[Event]:
+        """Look for the driver and ask the queue; what came of it."""
+        report = None if self._queue is None else self._queue.report(self.status, has_news)
         is_driven = has_driver(self._folder)
-        news += self._take_in()  # what the driver wrote last may have come between the looks
+        news = self._take_in()  # what the driver wrote last may have come between the looks
         judged = judge(self.status, is_driven, self._queue is not None, report)
         self.status.state, self.status.message = judged
         if judged not in (self._by_events, self._judged):

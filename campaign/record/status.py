@@ -16,13 +16,14 @@ class StageStatus:
     Attributes
     ----------
     state
-        One of waiting, running, done, cached, failed, interrupted; removed where its result is no longer there.
+        One of waiting (for what it reads), queued (for a worker), running, done, cached, failed, interrupted; removed
+        where its result is no longer there.
     done, total, failed
         Units of work, such as simulations or training steps, and those without a result.
     seconds
         Wall time of a stage that has ended.
     started
-        When it was started, seconds since the epoch.
+        When its work began, seconds since the epoch.
     first, found
         Time of its first progress, and what had been done by then: its pace is what came since.
     peak_bytes
@@ -53,6 +54,11 @@ class StageStatus:
         if self.state != "running" or self.first is None or self.done <= self.found:
             return None
         return (self.done - self.found) / max(now - self.first, 1e-3)
+
+    def seconds_left(self, now: float) -> float | None:
+        """At that rate."""
+        rate = self.rate(now)
+        return None if rate is None else (self.total - self.done) / rate
 
 
 @dataclass
@@ -97,6 +103,16 @@ class RunStatus:
         """Whether nothing more will come, unless it is sent on its way again."""
         return self.state in ENDED
 
+    def count(self, *states: str) -> int:
+        """Stages in one of some states."""
+        return sum(stage.state in states for stage in self.stages.values())
+
+    def end_stages(self) -> None:
+        """Nobody is at work any more: what has not ended was interrupted."""
+        for stage in self.stages.values():
+            if stage.state in {"queued", "running"}:
+                stage.state = "interrupted"
+
     @property
     def failed(self) -> int:
         """Simulations that failed so far."""
@@ -131,11 +147,15 @@ class RunStatus:
 
 def _apply_to_stage(stage: StageStatus, name: str, event: Event) -> None:
     if name == "stage-started":
+        stage.state = "queued"
+    elif name == "stage-working":
         stage.state, stage.started = "running", event["time"]
     elif name == "progress":
         if stage.first is None:
             stage.first, stage.found = event["time"], event["done"]
         stage.done, stage.total, stage.failed = event["done"], event["total"], event.get("failed", 0)
+        if stage.state == "queued" and event.get("core_seconds"):
+            stage.state, stage.started = "running", event["time"]
         stage.best_rep = event.get("best_rep", stage.best_rep)
         stage.losses = event.get("losses", stage.losses)
         stage.peak_bytes = event.get("peak_bytes", stage.peak_bytes)

@@ -20,7 +20,7 @@ from campaign.plan.why import Explanation
 from campaign.record.run_folder import DEFAULT_RUNS, SOURCE_FILE, Submission
 from campaign.spec.load import LoadedSpec, load_profile, load_spec
 from campaign.spec.problems import suggestion
-from campaign.spec.profile import Profile
+from campaign.spec.profile import InProcessProfile, Profile
 from campaign.spec.shipped import found_spec
 from campaign.stages import KINDS
 from campaign.stages.microstructures import image_violations
@@ -63,7 +63,8 @@ class Campaign:
     def plan(self, probes: Sequence[Probe] = ()) -> Plan:
         """What a submission would do, and what would keep it from starting; writes nothing."""
         profile, workers = self.profile, self.profile.planned_workers()
-        plan = make_plan(self.pipeline, self.runs, self.cache, workers, profile.rows_per_unit, probes)
+        in_process = isinstance(profile, InProcessProfile)
+        plan = make_plan(self.pipeline, self.runs, self.cache, workers, profile.rows_per_unit, probes, in_process)
         if plan.is_cached:
             return plan
         room = Footprint(plan.disk_bytes, plan.files)

@@ -15,9 +15,9 @@ from campaign.cache.lease import Lease, LeaseBusyError
 from campaign.cache.owner import Owner
 from campaign.cache.stage_cache import RecordIndex, StageCache
 from campaign.plan.again import stages_again, was_computed
-from campaign.plan.cost import rows_per_unit
+from campaign.plan.cost import IN_PROCESS_FACT, rows_per_unit
 from campaign.plan.kind import Stage
-from campaign.plan.memory import PEAK_FACT, SHARED_FACT
+from campaign.plan.memory import PEAK_FACT
 from campaign.plan.pipeline import Pipeline
 from campaign.record.events import EventLog
 from campaign.record.run_folder import link_stage
@@ -120,7 +120,8 @@ class StageRunner:
         finally:
             progress.flush()
         if progress.peak_bytes:
-            context.facts |= {PEAK_FACT: progress.peak_bytes, SHARED_FACT: context.shares_process}
+            context.facts[PEAK_FACT] = progress.peak_bytes
+        context.facts[IN_PROCESS_FACT] = context.shares_process
         context.facts[FILES_FACT] = checksums(lease.folder)
         context.facts["work"] = stage.descriptor.work(stage.config, self._pipeline.inputs_of(stage))
         seconds = time.monotonic() - started

@@ -63,7 +63,8 @@ class AimedLatentsKind(StageKind[AimedLatentsConfig]):
 
     name = "aimed_latents"
     schema_version = 1
-    seconds_to_start = 10.0  # of it the process's length scales
+    seconds_to_start = 10.0
+    seconds_in_process = 8.0  # the process's length scales
     seconds_per_work = 6.0e-7  # a pixel of a candidate, generated and predicted by some hundred labels
 
     def stages(self, spec: Spec) -> Iterator[Stage[AimedLatentsConfig]]:

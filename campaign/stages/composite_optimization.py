@@ -106,6 +106,7 @@ class CompositeOptimizationKind(StageKind[CompositeOptimizationConfig]):
     schema_version = 2
     store = STORE
     seconds_to_start = 3.0
+    seconds_in_process = 2.0
     seconds_per_work = 0.12  # a suggestion, from 250 to 650 points
 
     def stages(self, spec: Spec) -> Iterator[Stage[CompositeOptimizationConfig]]:

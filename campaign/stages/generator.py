@@ -107,7 +107,7 @@ class GeneratorKind(StageKind[GeneratorConfig]):
 
     name = "generator"
     schema_version = 4
-    seconds_to_start = 30.0  # of Ray Train, on two cores
+    seconds_to_start = 5.0
     seconds_per_work = 1.6e-6  # one step, forward and backward of both networks, a pixel of the batch
 
     def stages(self, spec: Spec) -> Iterator[Stage[GeneratorConfig]]:

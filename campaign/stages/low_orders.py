@@ -107,6 +107,7 @@ class LowOrdersKind(StageKind[LowOrdersConfig]):
     schema_version = 1
     store = STORE
     seconds_to_start = 3.0
+    seconds_in_process = 1.0
 
     def stages(self, spec: Spec) -> Iterator[Stage[LowOrdersConfig]]:
         """One a data set and repeat of whatever asks for the same solves of the same model."""

@@ -60,7 +60,7 @@ class StageContext:
         kind, pool = self._kind(function), self.resources.pool
         self.progress.flush()  # what was found of an earlier run goes by at once, and this may take minutes
         self.resources.raise_unless_admitted(kind, rounds=math.ceil(len(arguments) / pool.workers))
-        remote = self._remote(function)
+        remote = pool.share(self._remote(function), on_begin=self.progress.begin)
         futures = [pool.submit(remote, *each) for each in arguments]
         return [self._count(kind, future.result()) for future in futures]
 
@@ -93,7 +93,12 @@ class StageContext:
         summary = fan_out(
             pool,
             units,
-            pool.share(self._remote(work), max_attempts=attempts, time_limit_s=time_limit_s),
+            pool.share(
+                self._remote(work),
+                max_attempts=attempts,
+                time_limit_s=time_limit_s,
+                on_begin=self.progress.begin,
+            ),
             on_done=lambda unit, timed: on_done(unit, self._count(kind, timed)),
             on_lost=on_lost,
             stop=stop,
@@ -225,6 +230,7 @@ class StageContext:
             self.progress(sum(reached.values()), epochs, message="epochs at most")
 
         with pool.lend(pool.workers), self._borrowed(pool.workers) as count:
+            count.restart()
             result = self.resources.backend.tune(
                 PeakTold(self._logged(trainable), self.folder),
                 search,
@@ -254,7 +260,8 @@ class _Borrowed:
         self._before, self._started = progress.core_seconds, time.monotonic()
 
     def restart(self) -> None:
-        """Begin to count now: since the last count it was a wait."""
+        """Begin to count now: since the last count it was a wait for workers."""
+        self._progress.begin()
         self._before, self._started = self._progress.core_seconds, time.monotonic()
 
     def __call__(self) -> None:

@@ -17,7 +17,7 @@ def _no_check() -> None:
 class StageProgress:
     """Progress of one stage; of calls in quick succession the latest becomes an event once a second.
 
-    For the thread of the stage alone.
+    For the thread of the stage alone, but for :meth:`begin`.
 
     Attributes
     ----------
@@ -60,6 +60,13 @@ class StageProgress:
         self._clock = clock
         self._last = -SECONDS_BETWEEN_EVENTS
         self._unwritten: dict[str, Any] | None = None
+        self._has_begun = False
+
+    def begin(self) -> None:
+        """A worker has taken work of the stage, which waited until then; the first call becomes an event."""
+        if not self._has_begun:
+            self._has_begun = True
+            self._write("stage-working", stage=self._stage)
 
     def __call__(
         self, done: int, total: int, *, failed: int = 0, best_rep: float | None = None, message: str = ""

@@ -99,14 +99,20 @@ class WorkerPool(ABC):
             thread.start()
 
     def share(
-        self, function: Callable[..., Any], *, max_attempts: int | None = None, time_limit_s: float | None = None
+        self,
+        function: Callable[..., Any],
+        *,
+        max_attempts: int | None = None,
+        time_limit_s: float | None = None,
+        on_begin: Callable[[], None] = lambda: None,
     ) -> SharedFunction:
         """Make a function ready for many calls.
 
         A call may lose ``max_attempts`` workers (None: as many as the pool says), and a worker that takes longer
-        than ``time_limit_s`` over a call is ended and counts as lost.
+        than ``time_limit_s`` over a call is ended and counts as lost. ``on_begin`` is called whenever a worker has
+        taken a call, in a thread of the pool.
         """
-        return SharedFunction(name_of(function), self._shipped(function), max_attempts, time_limit_s)
+        return SharedFunction(name_of(function), self._shipped(function), max_attempts, time_limit_s, on_begin)
 
     def submit(self, function: Callable[..., Any] | SharedFunction, *args: Any, **kwargs: Any) -> Future[Any]:
         """Queue ``function(*args, **kwargs)`` for the next free worker. Thread-safe.
@@ -253,6 +259,7 @@ class WorkerPool(ABC):
     def _run(self, place: Place, task: Task) -> None:
         function = task.function
         try:
+            function.on_begin()
             value = place.call(function.reference, task.args, task.kwargs, function.time_limit_s).result()
         except WorkerDiedError as death:
             self._worker_died(task, death)

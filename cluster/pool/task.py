@@ -25,12 +25,15 @@ class SharedFunction:
         How many workers a call may lose; None for the pool's own number.
     time_limit_s
         Seconds that a call may take before its worker is ended; None for ever.
+    on_begin
+        Called whenever a worker has taken a call, in a thread of the pool.
     """
 
     name: str
     reference: Any
     max_attempts: int | None = None
     time_limit_s: float | None = None
+    on_begin: Callable[[], None] = lambda: None
 
 
 @dataclass

@@ -79,7 +79,7 @@ def test_no_heading_breaks_inside_a_word_at_80_columns(
     rows = [{f"absorption_of_layer_{number}": 0.123456 for number in range(6)}]
     tables = {
         plan_table(make_plan(pipeline, tmp_path, StageCache(tmp_path / "none"), 1)): "simulations core memory key",
-        status_table(status, 99.0): "stage progress rate time memory left",
+        status_table(status, 99.0): "stage progress time memory",
         runs_table({f"runs/{long}": status}): "run state stages",
         disk_tables(disk_usage(runs, runs / "cache")): "results alone shared",
         checks_table([Check("shared memory", "ok", "word " * 40)]): "check finding",

@@ -28,6 +28,7 @@ def begun(folder: Path, dashboard: str | None = "http://127.0.0.1:8265") -> Even
     log.write("run-started", stages=["labels/a", "model/a"], host=platform.node(), process=os.getpid())
     log.write("cluster-started", dashboard=dashboard, cpus=2, gpus=0)
     log.write("stage-started", stage="labels/a")
+    log.write("stage-working", stage="labels/a")
     log.write("progress", stage="labels/a", done=3, total=9, failed=1, best_rep=0.25, message="simulations")
     (folder / "logs").mkdir()
     (folder / "logs" / "driver.log").write_text("2026-01-01 00:00:00,000 INFO [labels/a] stage-started\n")
@@ -86,7 +87,7 @@ def test_watch_streams_events_as_lines_of_json(run: Path) -> None:
     EventLog(run).write("run-ended", state="done")
     lines = campaign("watch", run, "--json").stdout.splitlines()
     assert [json.loads(line)["event"] for line in lines][-1] == "run-ended"
-    assert len(lines) == 5
+    assert len(lines) == 6
 
 
 def test_logs_of_a_stage_of_the_latest_run(run: Path) -> None:

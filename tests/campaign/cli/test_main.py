@@ -195,3 +195,29 @@ def test_replay_shows_inputs_outcome_and_traceback(tmp_path: Path) -> None:
     done = campaign("replay", "labels.zarr", "2", folder=tmp_path)
     assert done.returncode == 2
     assert done.stderr.strip() == "row must be from 0 to 1 in labels.zarr, got 2"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (
+            "init --from image",
+            "campaign init: --from must be one of quickstart, spectrum, images, got 'image'; did you mean 'images'?",
+        ),
+        ("graph a.yaml --format svg", "campaign graph: --format must be one of mermaid, dot, got 'svg'; {help}"),
+        ("plan a.yaml --probe -1", "campaign plan: --probe must be greater than or equal to 0; {help}"),
+        ("plan a.yaml --probe few", "campaign plan: --probe must be a whole number; {help}"),
+        ("plan", "campaign plan: missing argument 'SPEC'; {help}"),
+        ("plann a.yaml", "campaign: no such command 'plann'. Did you mean 'plan'?"),
+    ],
+)
+def test_a_wrong_argument_is_told_in_one_line(arguments: str, line: str) -> None:
+    done = campaign(*arguments.split())
+    assert done.returncode == 2
+    assert done.stderr == line.format(help=f"`{line.partition(':')[0]} --help` says what there is") + "\n"
+
+
+def test_without_a_command_the_help_is_shown_alone() -> None:
+    done = campaign()
+    assert (done.returncode, done.stderr) == (2, "")
+    assert "Usage: campaign" in done.stdout

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from campaign.cache.stage_cache import StageCache
+from campaign.plan.cost import IN_PROCESS_FACT, LIBRARIES_S, RANKS_S
 from campaign.plan.keys import KeyParts
 from campaign.plan.kind import Stage
 from campaign.plan.pipeline import Pipeline
@@ -205,3 +206,30 @@ def test_a_repeat_takes_as_long_as_another_one_of_the_same(make_spec: MakeSpec, 
     assert planned["model/direct-mdn/data-i"].state == "cached"
     again = planned["model/direct-mdn/data-i@repeat-2"]
     assert (again.state, again.core_seconds, again.timed) == ("new", 1234.0, True)
+
+
+def test_in_one_process_nothing_of_ray_is_started_and_libraries_are_loaded_once(
+    make_spec: MakeSpec, tmp_path: Path
+) -> None:
+    pipeline, cache = stages_of(make_spec(methods=["gan-mdn"])), StageCache(tmp_path / "cache")
+    apart, together = (make_plan(pipeline, tmp_path, cache, 1, in_process=each) for each in (False, True))
+    starts = {each.name: each.core_seconds for each in together.stages}
+    beside = {name: starts[name] - stage.descriptor.seconds_in_process for name, stage in pipeline._by_name.items()}
+    assert starts["microstructures"] == pytest.approx(LIBRARIES_S + 0.1, abs=0.05)
+    assert sum(beside.values()) - LIBRARIES_S < 2.0  # next to no work
+    assert apart.core_seconds > together.core_seconds + RANKS_S + 0.9 * (len(starts) - 1)
+    finish(cache, pipeline["microstructures"], pipeline.parts["microstructures"])
+    later = {each.name: each.core_seconds for each in make_plan(pipeline, tmp_path, cache, 1, in_process=True).stages}
+    assert later["generator"] == pytest.approx(starts["generator"] + LIBRARIES_S)
+
+
+@pytest.mark.parametrize(("was", "expected"), [(True, 7.0), (False, 7.0 - 5.0 - RANKS_S)])
+def test_a_timing_counts_without_the_start_up_of_where_it_was_made(
+    make_spec: MakeSpec, tmp_path: Path, was: bool, expected: float
+) -> None:
+    cache, pipeline = StageCache(tmp_path / "cache"), stages_of(make_spec())
+    stage = pipeline["generator"]
+    work = stage.descriptor.work(stage.config, {})
+    finish(cache, stage, pipeline.parts[stage.name], 7.0, work=work, **{IN_PROCESS_FACT: was})
+    planned = {each.name: each for each in make_plan(pipeline, tmp_path, cache, 1, in_process=True).stages}
+    assert planned["generator"].core_seconds == pytest.approx(max(0.0, expected) + (not was) * 0.1)

@@ -29,13 +29,48 @@ def status() -> RunStatus:
 
 def test_one_line_tells_what_runs_how_fast_and_how_long() -> None:
     line = status_line(status(), now=1010.0)
-    assert line == "1 of 3 stages done; labels/a 20/100 simulations, 1 failed 2.0/s 40.0 s left"
+    assert line == "1 of 3 stages done; labels/a 20/100 simulations, 1 failed, 2.0/s, 40.0 s left"
+
+
+def test_one_line_of_many_stages_names_the_slowest_and_counts_the_rest() -> None:
+    stages = {f"labels/data-{number}": StageStatus("done") for number in range(22)}
+    for number in range(9):
+        stages[f"truncation/data-{number}"] = StageStatus(
+            "running", number + 1, 1000, started=0.0, first=0.0, message="simulations"
+        )
+    stages |= {f"model/gan-mdn/data-{number}": StageStatus("queued") for number in range(38)}
+    stages |= {f"designs/gan-mdn/data-{number}": StageStatus() for number in range(85)}
+    line = status_line(RunStatus(stages=stages), now=10.0)
+    assert line == (
+        "22 of 154 stages done; truncation/data-0 1/1000 simulations, 6.0/min, 2 h 46 min left; "
+        "truncation/data-1 2/1000 simulations, 12.0/min, 1 h 23 min left; and 7 more; 38 waiting for a worker"
+    )
+    assert len(line) <= 200
+
+
+def test_a_stage_that_waits_for_a_worker_does_not_look_as_if_it_ran() -> None:
+    console = Console(file=io.StringIO(), width=100)
+    queued = StageStatus("queued", 0, 9, message="simulations")
+    console.print(status_table(RunStatus(stages={"labels/a": queued}), now=1010.0))
+    (line,) = console.file.getvalue().splitlines()[1:]  # type: ignore[attr-defined]
+    assert line.split() == ["◦", "labels/a", "waits", "for", "a", "worker"]
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_names_of_stages_break_between_their_parts_alone(width: int) -> None:
+    name = "optimization/bayesian-optimization/data-ii/0.55"
+    running = StageStatus("running", 3, 9, first=0.0, started=0.0, peak_bytes=10**9, message="simulations")
+    console = Console(file=io.StringIO(), width=width)
+    console.print(status_table(RunStatus(stages={name: running}), now=990.0))
+    written = [line[3:].split("  ")[0].strip() for line in console.file.getvalue().splitlines()[1:]]  # type: ignore[attr-defined]
+    assert "".join(written) == name
+    assert all(line.endswith("/") for line in written[:-1] if line)
 
 
 def test_work_that_may_stop_early_takes_so_long_at_most() -> None:
     training = StageStatus(state="running", done=20, total=2000, started=990.0, first=1000.0, message="epochs at most")
     line = status_line(RunStatus(stages={"model/a": training}), now=1010.0)
-    assert line.endswith("model/a 20/2000 epochs at most 2.0/s at most 16 min 30 s left")
+    assert line.endswith("model/a 20/2000 epochs at most, 2.0/s, at most 16 min 30 s left")
 
 
 def test_slow_work_is_told_by_the_minute() -> None:
@@ -57,7 +92,7 @@ def test_a_low_terminal_shows_what_runs_and_counts_the_rest() -> None:
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "labels/a" in text
     assert "latents/a" not in text
-    assert "1 of 3 stages done, 0 waiting" in text
+    assert "1 of 3 stages done, 0 waiting for a worker, 0 for others" in text
 
 
 def test_a_log_gets_one_line_a_minute_and_every_failure(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,6 +120,7 @@ def test_a_terminal_gets_a_live_table() -> None:
         listener({"time": 0.0, "event": "run-started", "stages": ["labels/a", "model/a"], "process": 1})
         listener({"time": 1.0, "event": "cluster-started", "dashboard": "http://127.0.0.1:8265"})
         listener({"time": 2.0, "event": "stage-started", "stage": "labels/a"})
+        listener({"time": 2.0, "event": "stage-working", "stage": "labels/a"})
         listener(
             {"time": 3.0, "event": "progress", "stage": "labels/a", "done": 5, "total": 10, "message": "simulations"}
         )

@@ -75,8 +75,9 @@ def test_a_queue_that_does_not_answer_ends_no_run() -> None:
 
 
 def test_a_run_without_a_driver_was_interrupted(tmp_path: Path, drive: Drive) -> None:
-    begun(tmp_path)
-    assert run_status(tmp_path).state == "interrupted"
+    begun(tmp_path).write("stage-started", stage="labels/a")
+    status = run_status(tmp_path)
+    assert (status.state, status.stages["labels/a"].state) == ("interrupted", "interrupted")
     drive(tmp_path)
     assert run_status(tmp_path).state == "running"
     drive(tmp_path, process=2**22 + 1)  # above the kernel's largest process id

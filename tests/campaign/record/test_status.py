@@ -11,6 +11,7 @@ from campaign.record.status import RunStatus
 BEGUN: list[dict[str, Any]] = [
     {"event": "run-started", "stages": ["labels/a", "model/a"], "host": "node1", "process": 7},
     {"event": "stage-started", "stage": "labels/a"},
+    {"event": "stage-working", "stage": "labels/a"},
     {"event": "progress", "stage": "labels/a", "done": 3, "total": 9, "failed": 1, "best_rep": 2.5},
 ]
 
@@ -41,13 +42,24 @@ def test_status_follows_the_events() -> None:
     assert status.has_ended
 
 
+def test_a_stage_runs_once_a_worker_has_taken_it() -> None:
+    *_, labels = (status_after(*BEGUN[:count]).stages["labels/a"] for count in (1, 2))
+    assert (labels.state, labels.started) == ("queued", None)
+    labels = status_after(*BEGUN[:3]).stages["labels/a"]
+    assert (labels.state, labels.started) == ("running", 3.0)
+    found = {"event": "progress", "stage": "labels/a", "done": 3, "total": 9}  # of an earlier start
+    assert status_after(*BEGUN[:2], found).stages["labels/a"].state == "queued"
+    at_work = status_after(*BEGUN[:2], found | {"core_seconds": 0.1}).stages["labels/a"]
+    assert (at_work.state, at_work.started) == ("running", 3.0)
+
+
 def test_a_continued_run_starts_its_stages_afresh() -> None:
     again = {"event": "run-started", "stages": ["labels/a"], "host": "node2", "process": 8}
     assert status_after(*BEGUN, again).stages["labels/a"].state == "waiting"
 
 
 def test_the_pace_leaves_out_what_an_earlier_start_had_done() -> None:
-    status = status_after(*BEGUN[:2])
+    status = status_after(*BEGUN[:3])
     for time, done in ((100.0, 500), (110.0, 520)):
         status.apply({"time": time, "event": "progress", "stage": "labels/a", "done": done, "total": 900})
     assert status.stages["labels/a"].rate(now=110.0) == pytest.approx(2.0)

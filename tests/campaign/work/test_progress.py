@@ -40,6 +40,14 @@ def test_of_many_calls_one_a_second_becomes_an_event_and_the_last_one_always() -
     assert recorder.done == [1, 9, 17, 25]
 
 
+def test_that_a_worker_has_taken_work_is_told_once() -> None:
+    recorder = Recorder()
+    progress = recorder.progress()
+    progress.begin()
+    progress.begin()
+    assert recorder.events == [{"event": "stage-working", "stage": "labels/a"}]
+
+
 def test_a_stage_that_ends_early_writes_how_far_it_came() -> None:
     recorder = Recorder()
     progress = recorder.progress()

@@ -190,6 +190,17 @@ def test_a_task_that_kills_its_workers_fails_by_name(kind: Kind, capfd: pytest.C
 
 
 @QUEUE
+def test_it_is_told_that_a_worker_has_taken_a_call_and_not_while_it_waits(pool: WorkerPool, gate: Gate) -> None:
+    begun: list[int] = []
+    busy = [pool.submit(gate) for _ in range(2)]
+    wait_until(lambda: len(gate.comers) == 2)
+    waiting = pool.submit(pool.share(int, on_begin=lambda: begun.append(1)))
+    assert begun == []
+    gate.open()
+    assert (waiting.result(), begun) == (0, [1])
+    assert len([future.result() for future in busy]) == 2
+
+
 def test_a_function_may_be_allowed_fewer_deaths(pool: WorkerPool, kind: Kind) -> None:
     with pytest.raises(WorkerLostError, match="lost its worker once"):
         pool.submit(pool.share(kind.die, max_attempts=1)).result()
