@@ -220,7 +220,8 @@ def _progress(stage: StageStatus, now: float) -> Iterator[str]:
             yield f"best REP {stage.best_rep:.2g} %"
         if stage.state == "running" and stage.losses:
             name, value = next(iter(stage.losses.items()))
-            yield f"{name.removesuffix('_loss').replace('_', ' ')} loss {value:.3g}"
+            name = " ".join([*(word for word in name.split("_") if word != "loss"), "loss"])
+            yield f"{name} {value:.3g}"
     if (rate := stage.rate(now)) is not None and (seconds := stage.seconds_left(now)) is not None:
         yield f"{rate:.1f}/s" if rate >= 1 else f"{60 * rate:.1f}/min"
         bound = "at most " if stage.message.endswith("at most") else ""  # trainings stop early

@@ -166,6 +166,7 @@ def test_what_no_event_says_is_worth_a_line() -> None:
     [
         ({"validation_loss": -12.345, "train_loss": 3.0}, "3/9 epochs at most, validation loss -12.3"),
         ({"discriminator": 0.5, "adversarial": 3.0}, "3/9 epochs at most, discriminator loss 0.5"),
+        ({"loss": 0.25}, "3/9 epochs at most, loss 0.25"),
         ({}, "3/9 epochs at most"),
     ],
 )
