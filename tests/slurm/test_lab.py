@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from slurm_lab import SlurmLab
 
-pytestmark = [pytest.mark.slurm, pytest.mark.heavy]
+pytestmark = [pytest.mark.slow, pytest.mark.slurm, pytest.mark.heavy]  # with every change, a campaign runs on it
 PATIENCE = 120.0
 
 
@@ -41,7 +41,6 @@ def test_accounts_are_checked_and_jobs_are_remembered(slurm_lab: SlurmLab) -> No
     wait_until(lambda: slurm_lab.run(*query).stdout.strip() == "FAILED|3:0")
 
 
-@pytest.mark.slow
 def test_power_cut_kills_the_job_and_the_node_comes_back(slurm_lab: SlurmLab, shared_path: Path) -> None:
     script = f"hostname > {shared_path}/began; sleep 300"
     batch = ("sbatch", "--parsable", "--no-requeue", "--output=/dev/null", "--wrap", script)

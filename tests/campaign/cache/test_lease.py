@@ -126,10 +126,11 @@ def test_never_two_owners_of_one_folder(base: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("times", [8, pytest.param(40, marks=pytest.mark.slow)])
 def test_never_two_owners_of_one_folder_on_machines_that_share_it(
-    network_mounts: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    network_mounts: list[Path], tmp_path: Path, times: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    race([mount / "key.partial" for mount in network_mounts], tmp_path / "counter", 20, monkeypatch)
+    race([mount / "key.partial" for mount in network_mounts], tmp_path / "counter", times, monkeypatch)
 
 
 def race(bases: list[Path], counter: Path, times: int, monkeypatch: pytest.MonkeyPatch) -> None:
