@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import subprocess
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from designs_table import designs
 from slurm_lab import SlurmLab
 
 from campaign.plan.keys import PROJECT
@@ -27,7 +27,6 @@ PATIENCE = 900.0
 LOOK_SECONDS = 5.0
 REQUEUE_SECONDS = 10.0  # or what slurmstepd says last of a job's first life would end its second
 LIVELY = {"PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "REQUEUED"}
-MEASURED = ("seconds",)  # columns that differ from run to run
 SLURM: dict[str, Any] = {
     "kind": "slurm",
     "account": "optics",
@@ -149,14 +148,7 @@ class SlurmRun:
 
     def table(self) -> list[dict[str, str]]:
         """The table without what was measured."""
-        return self.table_of(self.folder)
-
-    @staticmethod
-    def table_of(folder: Path) -> list[dict[str, str]]:
-        """Table 1 of any run, as text, without what was measured."""
-        with (folder / "tables" / "table1.csv").open(newline="") as stream:
-            rows = list(csv.DictReader(stream))
-        return [{name: cell for name, cell in row.items() if name not in MEASURED} for row in rows]
+        return designs(self.folder)
 
 
 @pytest.fixture
@@ -175,4 +167,4 @@ def _no_jobs_left(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture(scope="session")
 def laptop(tiny_run: Path) -> list[dict[str, str]]:
     """The table of the same campaign on this machine alone."""
-    return SlurmRun.table_of(tiny_run)
+    return designs(tiny_run)

@@ -5,7 +5,6 @@ With every change in one process; on real Ray by `make test-slow`.
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import signal
@@ -18,6 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
+from designs_table import designs
 
 from campaign.plan.keys import PROJECT
 from campaign.record.events import EventReader, read_events
@@ -140,11 +140,6 @@ class Submission:
 def finished(folder: Path) -> dict[Path, int]:
     """Results of stages that are done: which files they are."""
     return {path: path.stat().st_ino for path in (folder.parent / "cache").glob("*/*/stage.json")}
-
-
-def designs(folder: Path) -> list[dict[str, str]]:
-    with (folder / "tables" / "table1.csv").open() as stream:
-        return [{name: cell for name, cell in row.items() if name != "seconds"} for row in csv.DictReader(stream)]
 
 
 def wait_for_moment(submission: Submission, number: int, stages: int) -> None:
