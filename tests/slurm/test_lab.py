@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from slurm_lab import SlurmLab
+from waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.slurm, pytest.mark.heavy]  # with every change, a campaign runs on it
-PATIENCE = 120.0
-
-
-def wait_until(ready: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not ready():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 def test_job_runs_on_nodes_of_its_own(slurm_lab: SlurmLab, shared_path: Path) -> None:

@@ -7,12 +7,12 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
+from waiting import wait_until
 
 from campaign.cache import lease as leases
 from campaign.cache import owner
@@ -33,13 +33,6 @@ FORK = multiprocessing.get_context("fork")
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
     return tmp_path / "key.partial"
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.01)
 
 
 def patient(busy: LeaseBusyError) -> None:

@@ -16,6 +16,7 @@ import pytest
 import yaml
 from designs_table import designs
 from slurm_lab import SlurmLab
+from waiting import wait_until
 
 from campaign.plan.keys import PROJECT
 from campaign.record.events import read_events
@@ -37,14 +38,6 @@ SLURM: dict[str, Any] = {
     "rows_per_unit": 6,
     "dashboard": False,
 }
-
-
-def wait_until(ready: Callable[[], Any], what: str) -> None:
-    """Wait patiently: other work on the machine may slow everything."""
-    deadline = time.monotonic() + PATIENCE
-    while not ready():
-        assert time.monotonic() < deadline, f"in vain: {what}"
-        time.sleep(0.2)
 
 
 @dataclass
@@ -134,7 +127,7 @@ class SlurmRun:
             return False
 
         try:
-            wait_until(ready_or_on_the_way, what)
+            wait_until(ready_or_on_the_way, what, PATIENCE)
         except AssertionError as error:
             files = [*self.folder.glob("slurm/*/*.out"), self.lab.folder / "log" / "slurmctld.log"]
             logs = "\n".join(path.read_text(errors="replace")[-3000:] for path in files)

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ import numpy as np
 import pytest
 import yaml
 from designs_table import designs
+from waiting import wait_until
 
 from campaign.plan.fingerprint import PACKAGES
 from campaign.plan.keys import PROJECT
@@ -69,15 +70,6 @@ def finish(process: subprocess.Popen[str]) -> str:
     out, errors = process.communicate(timeout=600)
     assert process.returncode == 0, errors
     return out
-
-
-def wait_until(seen: Callable[[], Any]) -> Any:
-    """The first true thing that is seen."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not (found := seen()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)
-    return found
 
 
 def wait_for_progress(runs: Path, stage: str, process: subprocess.Popen[str]) -> None:
