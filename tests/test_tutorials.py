@@ -1,67 +1,79 @@
-"""The tutorials do what they say: their files are written, their commands and programs run, one page after another."""
+"""The tutorials do what they say: their files are written, their commands and programs run, one page after another.
+
+All in this process, without the seconds that a new Python takes; in a shell ``benchmarks/first_hour.py`` does the same.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
-import os
+import math
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from first_hour import Block, blocks
+from command import campaign
+from first_hour import BORROWED, Block, blocks
 
-from campaign.plan.keys import PROJECT
+from campaign.run.freeze import FrozenRun
 
 pytestmark = pytest.mark.long
 
 
 class Reader:
-    """Somebody who does what a page says, in a folder, with ``campaign`` of this checkout and packages in ``site``."""
+    """Somebody who does what a page says, in a folder."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.site = folder / "work", folder / "site"
-        programs = folder / "bin"
-        for path in (self.folder, self.site, programs):
-            path.mkdir()
-        for name, module in (("campaign", "campaign"), ("pip", "pip")):
-            (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {module} "$@"\n')
-            (programs / name).chmod(0o755)
-        self.variables = {
-            **os.environ,
-            "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": f"{PROJECT}{os.pathsep}{self.site}",
-            "PIP_TARGET": str(self.site),
-            "PIP_NO_DEPS": "1",
-            "PIP_NO_INDEX": "1",
-            "PIP_NO_BUILD_ISOLATION": "0",  # which is how pip spells it
-            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-        }
+        self.folder = folder
 
     def does(self, page: str) -> str:
         """Write the files that a page names and run its other blocks; what they printed."""
-        return "".join(self._does(block) for block in blocks(page))
+        with contextlib.chdir(self.folder):
+            return "".join(self._does(block) for block in blocks(page))
 
     def _does(self, block: Block) -> str:
-        text = block.text
         if block.file is not None:
-            (self.folder / block.file).parent.mkdir(exist_ok=True)
-            (self.folder / block.file).write_text(text)
+            Path(block.file).parent.mkdir(exist_ok=True)
+            Path(block.file).write_text(block.text)
             return ""
-        command = {"bash": ["bash", "-euc", text], "python": [sys.executable, "-c", text]}.get(block.language)
-        if command is None:
-            return ""
-        done = subprocess.run(command, cwd=self.folder, env=self.variables, capture_output=True, text=True, timeout=500)
-        assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
+        if block.language == "bash":
+            return "".join(map(self._run, block.text.replace("\\\n", "").splitlines()))
+        said = io.StringIO()
+        if block.language == "python":
+            with contextlib.redirect_stdout(said):
+                exec(compile(block.text, "tutorial", "exec"), {"__name__": "__main__"})
+        return said.getvalue()
+
+    def _run(self, command: str) -> str:
+        """Run a command, whose words are what the shell makes of them."""
+        words = subprocess.run(
+            ["bash", "-euc", f"printf '%s\\0' {command}"], capture_output=True, text=True, check=True
+        )
+        program, *arguments, _ = words.stdout.split("\0")
+        if program == "pip":
+            return subprocess.run([sys.executable, "-m", "pip", *arguments], check=True, stdout=-1, text=True).stdout
+        assert program == "campaign"
+        done = campaign(*arguments)
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     """Who has done the first page, on which the others build."""
-    reader = Reader(tmp_path_factory.mktemp("tutorials"))
-    reader.does("own-stack")
-    return reader
+    folder, site = tmp_path_factory.mktemp("tutorials"), tmp_path_factory.mktemp("site")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FrozenRun, "imports", lambda self: contextlib.nullcontext())  # other tests import the project
+        patch.setattr("campaign.LOADED_AT", math.inf)  # a package that is installed meanwhile is loaded later
+        patch.syspath_prepend(str(site))
+        for name, value in {**BORROWED, "PIP_TARGET": str(site), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}.items():
+            patch.setenv(name, value)
+        reader = Reader(folder)
+        reader.does("own-stack")
+        yield reader
 
 
 def run_of(reader: Reader, name: str) -> Path:

@@ -7,12 +7,11 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from ax.api.client import Client
-from ax.api.configs import RangeParameterConfig
 
 from ganmdn import bayesian
 from ganmdn.bayesian import suggest
 
+pytestmark = pytest.mark.long  # Ax takes seconds to load
 SEED = np.random.SeedSequence(11, spawn_key=(2,))
 TARGET = 0.72
 
@@ -34,7 +33,6 @@ def optimise(z: np.ndarray, y: np.ndarray, rounds: int) -> tuple[np.ndarray, np.
     return z, y
 
 
-@pytest.mark.long
 def test_it_beats_random_search() -> None:
     z, y = start(16)
     _, found = optimise(z, y, rounds=4)
@@ -43,7 +41,6 @@ def test_it_beats_random_search() -> None:
     assert np.abs(found - TARGET).min() < np.quantile(chance, 0.1)
 
 
-@pytest.mark.long
 def test_an_interrupted_optimisation_goes_on_as_if_it_had_not_been() -> None:
     whole, _ = optimise(*start(12), rounds=3)
     first, y = optimise(*start(12), rounds=1)
@@ -52,7 +49,6 @@ def test_an_interrupted_optimisation_goes_on_as_if_it_had_not_been() -> None:
     np.testing.assert_array_equal(resumed, whole)
 
 
-@pytest.mark.long
 def test_suggestions_differ_by_seed_and_stay_in_the_box() -> None:
     z, y = start(12)
     z = 0.25 + 0.25 * z
@@ -79,8 +75,10 @@ def test_global_generators_loggers_and_warnings_are_left_alone(capsys: pytest.Ca
     assert settings == (logger.propagate, [handler.level for handler in logger.handlers])
 
 
-@pytest.mark.long
 def test_observations_attached_at_once_equal_trials_completed_one_by_one() -> None:
+    from ax.api.client import Client
+    from ax.api.configs import RangeParameterConfig
+
     z, y = start(14)
     names = [f"z{index}" for index in range(4)]
     state = int(np.random.SeedSequence(11, spawn_key=(2, 14)).generate_state(1, np.uint32)[0])
@@ -106,6 +104,8 @@ def test_failed_simulations_are_kept_away_from() -> None:
 
 
 def test_missing_suggestions_are_filled_from_sobol_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ax.api.client import Client
+
     z, y = start(12)
     given = Client.get_next_trials
     monkeypatch.setattr(Client, "get_next_trials", lambda self, max_trials: given(self, max_trials=1))

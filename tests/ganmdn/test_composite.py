@@ -25,6 +25,7 @@ def errors(y: np.ndarray) -> np.ndarray:
     return np.array([np.abs(y - target).min() for target in TARGETS])
 
 
+@pytest.mark.long
 def test_every_target_is_reached_with_simulations_that_all_share() -> None:
     z, y = start(20)
     for _ in range(5):

@@ -90,6 +90,7 @@ class LeavingSession(LocalSession):
         return self.asked in {1, 3}
 
 
+@pytest.mark.long
 def test_a_training_that_was_asked_to_stop_loses_no_step(images: np.ndarray, tmp_path: Path) -> None:
     whole = LocalSession(tmp_path / "whole")
     history = train_gan(SMALL, images, SEED, whole)

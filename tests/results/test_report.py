@@ -264,6 +264,7 @@ def test_a_phone_shows_all_of_it_sorts_and_enlarges(report: Report, chromium: Ch
     assert facts["opened"] is facts["closed"] is True
 
 
+@pytest.mark.slow  # with every change, a phone shows and uses it
 @pytest.mark.browser
 def test_chromium_shows_it(report: Report, chromium: Chromium, tmp_path: Path) -> None:
     shown = chromium(write_report(report, tmp_path / "report.html"))

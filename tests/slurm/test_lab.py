@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from slurm_lab import SlurmLab
+from waiting import wait_until
 
-pytestmark = [pytest.mark.slurm, pytest.mark.heavy]
-PATIENCE = 120.0
-
-
-def wait_until(ready: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not ready():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+pytestmark = [pytest.mark.slow, pytest.mark.slurm, pytest.mark.heavy]  # with every change, a campaign runs on it
 
 
 def test_job_runs_on_nodes_of_its_own(slurm_lab: SlurmLab, shared_path: Path) -> None:
@@ -41,7 +32,6 @@ def test_accounts_are_checked_and_jobs_are_remembered(slurm_lab: SlurmLab) -> No
     wait_until(lambda: slurm_lab.run(*query).stdout.strip() == "FAILED|3:0")
 
 
-@pytest.mark.slow
 def test_power_cut_kills_the_job_and_the_node_comes_back(slurm_lab: SlurmLab, shared_path: Path) -> None:
     script = f"hostname > {shared_path}/began; sleep 300"
     batch = ("sbatch", "--parsable", "--no-requeue", "--output=/dev/null", "--wrap", script)

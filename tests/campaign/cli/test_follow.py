@@ -61,6 +61,7 @@ def test_the_exit_code_of_watch_says_how_a_run_ended(run: Path, state: str) -> N
     assert campaign("watch", run).returncode == EXIT_CODES[state]
 
 
+@pytest.mark.long
 def test_watch_ends_with_the_run(run: Path) -> None:
     watch = subprocess.Popen(
         [sys.executable, "-m", "campaign", "watch", run], cwd=PROJECT, stdout=subprocess.PIPE, text=True
@@ -104,6 +105,7 @@ def test_logs_of_a_stage_of_the_latest_run(run: Path) -> None:
     assert "has no stage lables; its stages: labels/a, model/a" in wrong.stderr
 
 
+@pytest.mark.long
 def test_logs_can_be_followed_to_the_end(run: Path) -> None:
     command = [sys.executable, "-u", "-m", "campaign", "logs", run, "--stage", "labels/a", "-f"]
     follow = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
@@ -118,6 +120,7 @@ def test_logs_can_be_followed_to_the_end(run: Path) -> None:
     assert follow.returncode == 0
 
 
+@pytest.mark.long
 def test_cancel_asks_waits_and_says_how_it_ended(run: Path) -> None:
     cancel = subprocess.Popen(
         [sys.executable, "-u", "-m", "campaign", "cancel", run], cwd=PROJECT, stdout=subprocess.PIPE, text=True

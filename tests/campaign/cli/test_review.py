@@ -116,6 +116,7 @@ def test_what_cannot_be_compared_is_said_in_a_line(finished_run: Path, tmp_path:
     )
 
 
+@pytest.mark.long
 def test_a_run_is_packed_and_its_archive_verified(own_run: Path, tmp_path: Path) -> None:
     (own_run / "code").mkdir()
     done = campaign("bundle", own_run, folder=tmp_path)

@@ -26,6 +26,7 @@ def slurm_profile(tmp_path: Path, fake_slurm: FakeSlurm) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_under_slurm_it_returns_with_the_job(slurm_profile: Path, tiny_spec: Path, tmp_path: Path) -> None:
     done = campaign("submit", tiny_spec, "--profile", slurm_profile, folder=tmp_path)
     assert done.returncode == 0, done.stderr

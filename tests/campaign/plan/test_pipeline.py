@@ -86,6 +86,7 @@ def test_files_count_by_content_not_by_path(make_spec: MakeSpec, tmp_path: Path)
     assert keys[0] == keys[1] != keys[2]
 
 
+@pytest.mark.long
 def test_planning_needs_neither_torch_nor_ray(tiny_spec: Path) -> None:
     code = f"""
 import sys

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from command import campaign
 
 from campaign.plan.optics import optics_of
 from campaign.published.agreement import Agreement, validate_physics
@@ -38,12 +36,6 @@ def published(images: np.ndarray, tmp_path: Path) -> Path:
         file["x"] = images
         file["y"] = np.array([0.6, 0.65, 0.7, 0.62])
     return path
-
-
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "campaign", *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
 
 def test_figures_are_those_of_their_definitions() -> None:
@@ -91,31 +83,33 @@ def test_why_nothing_could_be_simulated_is_told(
 
 @pytest.mark.long
 def test_command_prints_the_figures(published: Path) -> None:
-    done = run("validate-physics", TEXTURE, published, "--json")
+    done = campaign("validate-physics", TEXTURE, published, "--json")
     assert done.returncode == 0, done.stderr
     assert set(json.loads(done.stdout)) == {"r", "rmse", "bias", "std_ratio", "n", "failed"}
     assert json.loads(done.stdout)["n"] == 4
-    assert run("validate-physics", PROJECT / "specs" / "quickstart.yaml", published, "--json").stdout == done.stdout
-    assert "std ratio" in run("validate-physics", TEXTURE, published).stdout
+    assert (
+        campaign("validate-physics", PROJECT / "specs" / "quickstart.yaml", published, "--json").stdout == done.stdout
+    )
+    assert "std ratio" in campaign("validate-physics", TEXTURE, published).stdout
 
 
 @pytest.mark.long
 def test_command_tells_what_is_wrong(published: Path, tmp_path: Path) -> None:
-    done = run("validate-physics", TEXTURE, TEXTURE)
+    done = campaign("validate-physics", TEXTURE, TEXTURE)
     assert (done.returncode, done.stderr) == (2, f"{TEXTURE} is not an HDF5 file\n")
     broken = tmp_path / "broken.yaml"
     broken.write_text(TEXTURE.read_text().replace("wavelength_nm: 550", "wavelength_nm: 5.5e-7"))
-    done = run("validate-physics", broken, published)
+    done = campaign("validate-physics", broken, published)
     assert done.returncode == 2
     assert (
         "broken.yaml:4:16: wavelength_nm: must be at least 1, got 5.5e-7; looks like metres, write 550" in done.stderr
     )
     other = tmp_path / "other.yaml"
     other.write_text(TEXTURE.read_text().replace("orders: 4", "orders: {data-i: 4, fine: 4}"))
-    done = run("validate-physics", other, published)
+    done = campaign("validate-physics", other, published)
     assert done.returncode == 2
     assert done.stderr == (
         "orders differ between data sets (data-i, fine), and which one has images of 64 pixels is not known; name it "
         "with --dataset\n"
     )
-    assert run("validate-physics", other, published, "--dataset", "fine", "--json").returncode == 0
+    assert campaign("validate-physics", other, published, "--dataset", "fine", "--json").returncode == 0

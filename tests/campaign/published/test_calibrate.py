@@ -1,12 +1,9 @@
-"""Calibration: its file, its steps on a pool that runs in this process, and the whole of it on Ray."""
+"""Calibration: its file, its steps on a pool that runs in this process, and the command."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -15,6 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from command import campaign
 
 from campaign.plan.optics import optics_of
 from campaign.published.calibrate import Calibrator
@@ -359,19 +357,21 @@ def test_defaults_stay_out_of_a_written_file() -> None:
     assert Physics.model_validate(plain(text)) == physics
 
 
-@pytest.mark.ray
 @pytest.mark.long
-def test_command_calibrates_on_ray(family: Path, images: np.ndarray, published: np.ndarray, tmp_path: Path) -> None:
-    data, output = tmp_path / "data.hdf5", tmp_path / "found.yaml"
+@pytest.mark.parametrize(
+    "profile", ["kind: in-process", pytest.param("kind: local", marks=[pytest.mark.ray, pytest.mark.slow])]
+)
+def test_command_calibrates(
+    family: Path, images: np.ndarray, published: np.ndarray, profile: str, tmp_path: Path
+) -> None:
+    data, place, output = tmp_path / "data.hdf5", tmp_path / "profile.yaml", tmp_path / "found.yaml"
+    place.write_text(profile)
     with h5py.File(data, "w") as file:
         file["z"], file["x"], file["y"] = np.zeros((6, 2, 2), np.float32), images, published
-    command = [sys.executable, "-m", "campaign", "calibrate", data, "--physics", family, "--output", output]
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
-    options: dict[str, Any] = {"capture_output": True, "text": True, "check": False, "env": environment}
-    done = subprocess.run([*command, "--runs", tmp_path, "--json"], **options)
+    options = ("--physics", family, "--output", output, "--profile", place, "--runs", tmp_path, "--json")
+    done = campaign("calibrate", data, *options)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["fitted"]["r"] > 0.99
-    check = [sys.executable, "-m", "campaign", "validate-physics", output, data, "--json"]
-    found = json.loads(subprocess.run(check, **options).stdout)
+    found = json.loads(campaign("validate-physics", output, data, "--json").stdout)
     assert found["r"] == pytest.approx(report["fitted"]["r"], abs=1e-4)

@@ -78,6 +78,7 @@ def test_every_section_is_there_with_its_figures(finished_run: Path) -> None:
     assert "No simulation failed." in html
 
 
+@pytest.mark.long
 def test_without_methods_there_are_labels_reach_and_figures(finished: Finished, tmp_path: Path) -> None:
     results, _ = finished
     spec = results.spec.model_copy(update={"methods": (), "tune": None})

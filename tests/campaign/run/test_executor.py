@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from waiting import wait_until
 
 from campaign.cache.stage_cache import StageCache
 from campaign.plan.again import ask_again, followers, stages_again
@@ -578,10 +579,3 @@ def test_the_second_of_two_processes_goes_on_where_the_first_was_killed(tmp_path
     message = next(event["message"] for event in read_events(tmp_path / "two") if event["event"] == "stage-waiting")
     assert message.startswith(f"another run is computing this stage: process {first.pid} on ")
     assert sorted(path.name for path in (tmp_path / "cache" / "a").iterdir()) == ["a"]
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.01)

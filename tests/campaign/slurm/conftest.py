@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import subprocess
@@ -15,7 +14,9 @@ from typing import Any
 
 import pytest
 import yaml
+from designs_table import designs
 from slurm_lab import SlurmLab
+from waiting import wait_until
 
 from campaign.plan.keys import PROJECT
 from campaign.record.events import read_events
@@ -27,7 +28,6 @@ PATIENCE = 900.0
 LOOK_SECONDS = 5.0
 REQUEUE_SECONDS = 10.0  # or what slurmstepd says last of a job's first life would end its second
 LIVELY = {"PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "REQUEUED"}
-MEASURED = ("seconds",)  # columns that differ from run to run
 SLURM: dict[str, Any] = {
     "kind": "slurm",
     "account": "optics",
@@ -38,14 +38,6 @@ SLURM: dict[str, Any] = {
     "rows_per_unit": 6,
     "dashboard": False,
 }
-
-
-def wait_until(ready: Callable[[], Any], what: str) -> None:
-    """Wait patiently: other work on the machine may slow everything."""
-    deadline = time.monotonic() + PATIENCE
-    while not ready():
-        assert time.monotonic() < deadline, f"in vain: {what}"
-        time.sleep(0.2)
 
 
 @dataclass
@@ -135,7 +127,7 @@ class SlurmRun:
             return False
 
         try:
-            wait_until(ready_or_on_the_way, what)
+            wait_until(ready_or_on_the_way, what, PATIENCE)
         except AssertionError as error:
             files = [*self.folder.glob("slurm/*/*.out"), self.lab.folder / "log" / "slurmctld.log"]
             logs = "\n".join(path.read_text(errors="replace")[-3000:] for path in files)
@@ -149,14 +141,7 @@ class SlurmRun:
 
     def table(self) -> list[dict[str, str]]:
         """The table without what was measured."""
-        return self.table_of(self.folder)
-
-    @staticmethod
-    def table_of(folder: Path) -> list[dict[str, str]]:
-        """Table 1 of any run, as text, without what was measured."""
-        with (folder / "tables" / "table1.csv").open(newline="") as stream:
-            rows = list(csv.DictReader(stream))
-        return [{name: cell for name, cell in row.items() if name not in MEASURED} for row in rows]
+        return designs(self.folder)
 
 
 @pytest.fixture
@@ -175,4 +160,4 @@ def _no_jobs_left(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture(scope="session")
 def laptop(tiny_run: Path) -> list[dict[str, str]]:
     """The table of the same campaign on this machine alone."""
-    return SlurmRun.table_of(tiny_run)
+    return designs(tiny_run)

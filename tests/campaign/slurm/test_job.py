@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from designs_table import designs
 
 pytestmark = [pytest.mark.slurm, pytest.mark.ray, pytest.mark.heavy(3), pytest.mark.timeout(1800)]
 STEPS = 120  # of the GAN's training in tiny.yaml
@@ -127,7 +128,7 @@ def test_small_jobs_leave_when_their_time_ends_and_others_follow(
     spec["generator"]["training"] |= {"steps": 1500, "checkpoint_every": 500}  # longer than a worker job
     longer = shared_path / "longer.yaml"
     longer.write_text(yaml.safe_dump(spec))
-    expected = slurm_run.table_of(on_laptop(longer, tmp_path / "runs"))
+    expected = designs(on_laptop(longer, tmp_path / "runs"))
     slurm_run.submit(longer, nodes=1, worker_jobs={"count": 2, "time_limit": 1}, end_seconds=20)
     slurm_run.wait_for_end()
     assert slurm_run.table() == expected

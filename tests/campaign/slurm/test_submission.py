@@ -14,9 +14,12 @@ from fake_slurm import FakeSlurm
 
 from campaign import api
 from campaign.cache import lease
+from campaign.plan.fingerprint import PACKAGES, PROJECT
 from campaign.record import liveness
 from campaign.record.cancel_request import pending_request
 from campaign.record.events import EventLog, read_events
+from campaign.run import prepare
+from campaign.run.freeze import FrozenRun
 from campaign.slurm.request import job_name
 from campaign.slurm.submission import QueuedRun
 from cluster.slurm.controller import SlurmError
@@ -27,8 +30,9 @@ BUSY = "sbatch: error: Batch job submission failed: Socket timed out on send/rec
 
 
 @pytest.fixture
-def campaign(tmp_path: Path, tiny_spec: Path, fake_slurm: FakeSlurm) -> api.Campaign:
-    """The tiny campaign under a profile of Slurm, on a machine that belongs to a cluster."""
+def campaign(tmp_path: Path, tiny_spec: Path, fake_slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch) -> api.Campaign:
+    """The tiny campaign under a profile of Slurm, on a machine that belongs to a cluster; its code is not copied."""
+    monkeypatch.setattr(prepare, "freeze", lambda pipeline, *_: FrozenRun(pipeline, PROJECT, PACKAGES))
     profile = tmp_path / "slurm.yaml"
     profile.write_text(yaml.safe_dump(PROFILE))
     fake_slurm.answer("sbatch", "Submitted batch job 17")

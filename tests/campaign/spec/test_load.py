@@ -698,6 +698,7 @@ FRAGMENTS = [
 FRAGMENTS += ["-1", ".nan", "true", "{a: 1}", "kind", "include: x\n", "<<: 1\n", "? ", "!!float q", "---\n", "\x00"]
 
 
+@pytest.mark.long
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, len(VALID)), st.integers(0, 20), st.sampled_from(FRAGMENTS))
 def test_damaged_text_is_refused_in_our_words_or_read(in_folder: Path, start: int, cut: int, fragment: str) -> None:

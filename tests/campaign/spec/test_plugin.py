@@ -273,17 +273,25 @@ def test_a_part_that_nobody_brings_is_no_part() -> None:
 # --- a run ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.ray
 @pytest.mark.long
-def test_the_example_campaign_runs_to_its_tables_whatever_is_edited_meanwhile(package: Path, tmp_path: Path) -> None:
-    """The driver stands in the source tree, where Ray's workers would find what is edited first."""
+@pytest.mark.parametrize(
+    "profile",
+    [
+        "kind: in-process",
+        pytest.param("{kind: local, workers: 2, dashboard: false}", marks=[pytest.mark.ray, pytest.mark.slow]),
+    ],
+)
+def test_the_example_campaign_runs_to_its_tables_whatever_is_edited_meanwhile(
+    package: Path, profile: str, tmp_path: Path
+) -> None:
+    """The driver stands in the source tree, where it and Ray's workers would find what is edited first."""
     tree, site = tmp_path / "tree", tmp_path / "site"
     for name in PACKAGES:
         shutil.copytree(PROJECT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(package, site)
     spec = edited(tree, "physics: {kind: white-share, gain: 1.0}", "physics: {include: physics.yaml}")
     (tree / "physics.yaml").write_text("{kind: white-share, gain: 1.0}\n")
-    (tree / "profile.yaml").write_text("{kind: local, workers: 2, dashboard: false}\n")
+    (tree / "profile.yaml").write_text(profile)
     command = [sys.executable, "-m", "campaign", "submit", spec.name, "--profile", "profile.yaml"]
     with (tmp_path / "said").open("w") as said:
         driver = subprocess.Popen(command, cwd=tree, env=environment(tree, site), stdout=said, stderr=said)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from designs_table import designs
 
 from campaign.plan.keys import PROJECT
 from campaign.record.events import read_events
@@ -62,11 +62,6 @@ def wait_until(condition: Callable[[], object], process: subprocess.Popen[str]) 
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline, "the condition did not come true in time"
         time.sleep(0.01)
-
-
-def designs(folder: Path) -> list[dict[str, str]]:
-    with (folder / "tables" / "table1.csv").open() as stream:
-        return [{name: cell for name, cell in row.items() if name != "seconds"} for row in csv.DictReader(stream)]
 
 
 @pytest.mark.slow  # with every change test_ctrl_c.py stops one at each of its moments

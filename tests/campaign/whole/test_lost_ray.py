@@ -5,7 +5,6 @@ In CI the small chaos run kills raylets too.
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 import signal
@@ -13,10 +12,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
+from designs_table import designs
 
 from campaign.cli.options import CANCELLED
 from campaign.cli.restart import MOST_RESTARTS, RESTARTS_VARIABLE
@@ -102,11 +101,6 @@ def ancestors(process: int) -> list[int]:
             break
         found.append(process)
     return found
-
-
-def designs(folder: Path) -> list[dict[str, Any]]:
-    with (folder / "tables" / "table1.csv").open() as stream:
-        return [{name: cell for name, cell in row.items() if name != "seconds"} for row in csv.DictReader(stream)]
 
 
 def test_a_run_outlives_its_ray(tiny_spec: Path, tiny_run: Path, tmp_path: Path) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
+from designs_table import designs
 
 from campaign.plan.keys import PROJECT
 from campaign.record.events import read_events
@@ -25,12 +24,6 @@ def submitted(spec: Path, runs: Path, profile: Path) -> subprocess.Popen[str]:
 def ended_stages(folder: Path) -> dict[str, str]:
     """State of every stage, by its name."""
     return {event["stage"]: event["state"] for event in read_events(folder) if event["event"] == "stage-ended"}
-
-
-def designs(folder: Path) -> list[dict[str, str]]:
-    with (folder / "tables" / "table1.csv").open() as stream:
-        rows: list[dict[str, Any]] = list(csv.DictReader(stream))
-    return [{name: cell for name, cell in row.items() if name != "seconds"} for row in rows]
 
 
 @pytest.mark.slow

@@ -5,7 +5,6 @@ cancelled, goes on to its end under another profile, and is read when its cluste
 from __future__ import annotations
 
 import copy
-import csv
 import json
 import os
 import re
@@ -15,7 +14,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,8 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from designs_table import designs
+from waiting import wait_until
 
 from campaign.plan.fingerprint import PACKAGES
 from campaign.plan.keys import PROJECT
@@ -39,7 +40,6 @@ from cluster.node.token import TOKEN_FILE, make_token, token_environment
 from results.stores.store import SimulationStore
 
 pytestmark = [pytest.mark.ray, pytest.mark.heavy(1), pytest.mark.timeout(900)]
-MEASURED = ("seconds",)  # columns that may differ from run to run
 STAGE = "labels/data-ii"
 LABELS = 400
 WAIT_SECONDS = 300.0
@@ -72,15 +72,6 @@ def finish(process: subprocess.Popen[str]) -> str:
     return out
 
 
-def wait_until(seen: Callable[[], Any]) -> Any:
-    """The first true thing that is seen."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not (found := seen()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)
-    return found
-
-
 def wait_for_progress(runs: Path, stage: str, process: subprocess.Popen[str]) -> None:
     """Wait until the stage has done some of its work; on a quick machine it may be all."""
 
@@ -95,11 +86,6 @@ def wait_for_progress(runs: Path, stage: str, process: subprocess.Popen[str]) ->
 def run_folder(runs: Path) -> Path:
     (folder,) = (path.parent for path in runs.glob("*/events.jsonl"))
     return folder
-
-
-def table(folder: Path) -> list[dict[str, str]]:
-    with (folder / "tables" / "table1.csv").open() as stream:
-        return [{name: cell for name, cell in row.items() if name not in MEASURED} for row in csv.DictReader(stream)]
 
 
 # --- stopped ----------------------------------------------------------------------------------------------------
@@ -260,7 +246,7 @@ def test_everything_promised_is_in_the_run_folder(finished: Path) -> None:
         "figures/labels.png",
     ):  # fmt: skip
         assert (finished / name).stat().st_size > 0, name
-    assert len(table(finished)) == 2 * 4 * 2  # data sets, methods, targets
+    assert len(designs(finished)) == 2 * 4 * 2  # data sets, methods, targets
     report = (finished / "report.html").read_text()
     assert "pca-mdn" in report
     assert "validation loss" in report  # the sweep's trials
@@ -318,7 +304,7 @@ def test_a_run_killed_twice_on_one_worker_ends_with_the_same_numbers(
         process.communicate()
         assert run_status(run_folder(runs)).state == "interrupted"
     finish(submit(spec_file, runs, {"workers": 1, "dashboard": False}))
-    assert table(run_folder(runs)) == table(finished)
+    assert designs(run_folder(runs)) == designs(finished)
 
 
 @contextmanager
@@ -355,4 +341,4 @@ def test_a_standing_cluster_runs_the_code_of_the_driver_and_gives_the_same_numbe
         place = {"kind": "ray", "address": address, "token_file": str(tmp_path / "cluster" / TOKEN_FILE)}
         finish(submit(tiny_spec, tmp_path / "runs", place))
         assert answers(address)
-    assert table(run_folder(tmp_path / "runs")) == table(tiny_run)
+    assert designs(run_folder(tmp_path / "runs")) == designs(tiny_run)

@@ -22,6 +22,13 @@ PRIVATE = re.compile(r"(^|\.)(_\w+|core\.generated(\..*)?)(\.|$)")
 PRIVATE_METHODS = {"_execute_action"}  # of objects that Ray hands over
 
 
+def _dotted(node: ast.AST) -> str:
+    """Name of an attribute of an attribute, and so on, of a name; what else it is of is left out."""
+    if isinstance(node, ast.Attribute):
+        return f"{_dotted(node.value)}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else ""
+
+
 def private_uses(source: str) -> Iterator[str]:
     """Names of Ray's private parts that a module imports or reaches for."""
     for node in ast.walk(ast.parse(source)):
@@ -30,7 +37,7 @@ def private_uses(source: str) -> Iterator[str]:
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.Attribute):
-            names = [ast.unparse(node)]
+            names = [_dotted(node)]
             if node.attr in PRIVATE_METHODS:
                 yield node.attr
         else:

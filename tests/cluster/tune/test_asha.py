@@ -7,6 +7,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ray.tune.schedulers import ASHAScheduler, TrialScheduler
@@ -94,6 +95,7 @@ curves = st.lists(
 )
 
 
+@pytest.mark.long
 @settings(max_examples=200)
 @given(curves, st.integers(1, 5), st.integers(0, 2**32))
 def test_any_workers_and_timing_decide_as_rays_asha_on_one_worker(

@@ -49,8 +49,7 @@ def difference(one: Solution, other: Solution) -> float:
 @pytest.mark.parametrize(
     "block",
     [
-        0,
-        *(pytest.param(each, marks=pytest.mark.long) for each in range(1, 4)),
+        *(pytest.param(each, marks=pytest.mark.long) for each in range(4)),
         *(pytest.param(each, marks=pytest.mark.slow) for each in range(4, 24)),
     ],
 )

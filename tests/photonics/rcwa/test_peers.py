@@ -33,8 +33,10 @@ def problems(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.mark.bench
 @pytest.mark.parametrize("peer", PEERS)
-@pytest.mark.parametrize("problem", ["D", "S"])
-@pytest.mark.parametrize("orders", [2, 4])
+@pytest.mark.parametrize(
+    ("problem", "orders"),
+    [("D", 2), ("S", 4), *(pytest.param(*each, marks=pytest.mark.slow) for each in (("D", 4), ("S", 2)))],
+)
 def test_absorption_equals_a_peer_at_equal_truncation(
     codes: ModuleType, problems: ModuleType, peer: str, problem: str, orders: int
 ) -> None:

@@ -104,6 +104,7 @@ def test_partial_files_of_a_killed_writer_are_not_marks(make_store: Maker, make_
     assert store.missing_units() == [1, 2, 3, 4]
 
 
+@pytest.mark.long
 def test_units_of_two_processes_in_any_order(make_store: Maker, make_rows: RowMaker) -> None:
     store = make_store()
     rows = {unit: make_rows(unit) for unit in range(store.unit_count)}

@@ -104,9 +104,16 @@ def central_slope(function: Callable[[torch.Tensor], torch.Tensor], value: torch
     return (f[0] - 8 * f[1] + 8 * f[2] - f[3]) / (12 * step)
 
 
-@pytest.mark.parametrize("incidence", INCIDENCES)
 @pytest.mark.parametrize("name", STACKS)
-@pytest.mark.parametrize(("orders", "truncation"), [(2, "square"), pytest.param(3, "circular", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    ("incidence", "orders", "truncation"),
+    [
+        ("oblique", 2, "square"),
+        pytest.param("normal", 2, "square", marks=pytest.mark.long),
+        pytest.param("oblique", 3, "circular", marks=pytest.mark.long),
+        pytest.param("normal", 3, "circular", marks=pytest.mark.slow),
+    ],
+)
 def test_every_gradient_is_the_finite_difference(
     make_image: ImageMaker, name: str, incidence: str, orders: int, truncation: str
 ) -> None:

@@ -50,6 +50,7 @@ def assert_agree(stack: Stack, images: np.ndarray, numerics: Numerics, incidence
 
 
 # The same examples every time: a lossless stack drawn exactly onto a resonance has no digits to compare.
+@pytest.mark.long
 @settings(max_examples=120, derandomize=True)
 @given(
     stack=stacks(),
