@@ -14,8 +14,9 @@ test:
 	@$(MAKE) --no-print-directory --jobs 2 setup debian
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS) -m "not slow"
 
+# What `make test` leaves out: more whole campaigns, jobs, labs, looks and kills; hours on two cores.
 test-slow: setup debian
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest -m slow $(PYTEST_ARGS)
 
 # Linters beside the fast tests, on two cores.
 check: setup
