@@ -86,7 +86,8 @@ class Campaign:
         by_kind = groupby(sorted(done, key=lambda each: each.kind), key=lambda each: each.descriptor)
         told = (told for kind, stages in by_kind for told in kind.warnings(list(stages), results))
         tried = (advice for each in probes for advice in each.advice(self.loaded.spec.targets))
-        return (*advice_on(self.loaded.spec), *tried, *told)
+        advice = map(str, self.loaded.located(advice_on(self.loaded.spec)))
+        return (*advice, *tried, *told)
 
     def refuse_unknown(self, stage: str) -> None:
         """Raise ``UnknownStageError`` where the campaign has no stage of that name."""

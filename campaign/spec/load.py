@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +65,15 @@ class LoadedSpec:
         What stands in that file.
     sources
         Every file read, that one first and then its includes.
+    located
+        Gives rules that its values break their places in these files, as problems; without files, as they are.
     """
 
     spec: Spec
     path: Path
     text: str
     sources: tuple[Path, ...]
+    located: Callable[[Iterable[Violation]], Iterable[object]] = field(default=tuple, compare=False, repr=False)
 
 
 Check = Callable[[Spec], Iterable[Violation]]
@@ -91,8 +95,9 @@ def load_spec(path: str | Path, check: Check = lambda spec: ()) -> LoadedSpec:
     reader, root = _read(Path(path))
     kind, unjudged = _spec_type(reader, root)
     spec = _checked(reader, root, TypeAdapter(kind), unjudged)
-    _refuse(reader, problems_of_violations(check(spec), root, kind))
-    return LoadedSpec(spec, Path(path), reader.texts[Path(path)], tuple(reader.texts))
+    located = partial(problems_of_violations, root=root, schema=kind)
+    _refuse(reader, located(check(spec)))
+    return LoadedSpec(spec, Path(path), reader.texts[Path(path)], tuple(reader.texts), located)
 
 
 def load_profile(path: str | Path | None = None, *, on_cluster: bool = False) -> Profile:

@@ -64,7 +64,7 @@ def _number_fix(place: KeyPlace) -> str | None:
     if match is None or not math.isfinite(value):
         return None
     if not match[2]:
-        return "remove the quotes" if place.node and place.node.quoted else f"write {value:g}"
+        return "remove the quotes" if place.node and place.node.quoted and "," not in text else f"write {value:g}"
     if match[2] == "%":
         return f"write {value / 100:g}"
     scale = NANOMETRES.get(match[2]) if place.name.endswith("_nm") else None
@@ -145,7 +145,10 @@ def _not_a_choice(error: ErrorDetails, place: KeyPlace) -> Advice:
     choices = [str(choice) for choice in get_args(members_of(place.annotation)[0])]
     listed = ", ".join(f"'{choice}'" for choice in choices)
     rule = f"must be one of {listed}" if len(choices) > 1 else f"must be {listed}"
-    return Advice(rule, nearest(place, choices))
+    fix, about = nearest(place, choices), place.field.description if place.field else None
+    if about and len(choices) > 1 and fix.startswith("write"):
+        fix = f"write one of them: {about}"
+    return Advice(rule, fix)
 
 
 def _not_a_list(error: ErrorDetails, place: KeyPlace) -> Advice:
@@ -173,7 +176,9 @@ def _not_a_mapping(error: ErrorDetails, place: KeyPlace) -> Advice:
         return Advice("must be a mapping", f"begin with 'kind: {kinds[0]}', one of {', '.join(kinds)}")
     if node is not None and node.content is None:
         return Advice("must be a mapping", "add keys below it, or remove it for the defaults")
-    return Advice("must be a mapping", "write 'key: value' below it")
+    model = members_of(place.annotation)[0]
+    keys = ", ".join(getattr(model, "model_fields", ())) if place.path else ""
+    return Advice("must be a mapping", f"write 'key: value' below it{keys and f'; its keys: {keys}'}")
 
 
 def _not_a_path(error: ErrorDetails, place: KeyPlace) -> Advice:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, Tag
 from pydantic.fields import FieldInfo
 
-from campaign.spec.reading.tree import KeyPath, Mark, Node
+from campaign.spec.reading.tree import KeyPath, Mark, Node, key_text
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,20 @@ def members_of(annotation: Any) -> list[Any]:
     return [annotation]
 
 
+def homes_of(key: str, schema: Any, path: KeyPath = ()) -> Iterator[str]:
+    """Blocks below the type ``schema`` that have a key of that name, the outermost first."""
+    inner = []
+    for member in map(_bare, members_of(schema)):
+        if isinstance(member, type) and issubclass(member, BaseModel):
+            if key in member.model_fields:
+                yield key_text(path)
+            inner += [(field.annotation, (*path, name)) for name, field in member.model_fields.items()]
+        elif get_origin(member) in (dict, tuple):
+            inner += [(argument, path) for argument in get_args(member)]
+    for annotation, below in inner:
+        yield from homes_of(key, annotation, below)
+
+
 def _step(place: KeyPlace, annotation: Any, part: str | int) -> KeyPlace:
     """Down one key or index from a value of type ``annotation``."""
     node, field, owner = place.node, None, None
@@ -118,7 +132,8 @@ def _step(place: KeyPlace, annotation: Any, part: str | int) -> KeyPlace:
     elif arguments := get_args(annotation):
         inner = arguments[-1] if get_origin(annotation) is dict else arguments[0]
     child = node.child(part) if node else None
-    mark = child.mark if child else place.mark
+    around = node.mark if node and node.mark.file != place.mark.file else place.mark  # an included file lacks it
+    mark = child.mark if child else around
     if child and key_mark and (key_mark.file, key_mark.line) != (mark.file, mark.line):
         mark = key_mark
     return KeyPlace((*place.path, part), child, mark, inner, key_mark, field, owner, node)

@@ -48,7 +48,8 @@ def _odd_blank(error: MarkedYAMLError, text: str, file: str) -> Problem | None:
 
 
 def _marked(error: MarkedYAMLError, text: str, file: str) -> Problem:
-    line, column = error.problem_mark.line + 1, error.problem_mark.column + 1
+    opened = error.context_mark if _is_of_its_beginning(error) else None
+    line, column = (opened or error.problem_mark).line + 1, (opened or error.problem_mark).column + 1
     if isinstance(error, MaxDepthExceededError):
         rule = f"must not nest deeper than {MOST_NESTED} levels"
         return Problem(file, line, column, WHOLE_FILE, rule, None, "remove brackets")
@@ -57,17 +58,29 @@ def _marked(error: MarkedYAMLError, text: str, file: str) -> Problem:
     return Problem(file, line, column, WHOLE_FILE, f"must be valid YAML: {reason}", None, _fix(error, text))
 
 
+def _is_of_its_beginning(error: MarkedYAMLError) -> bool:
+    """Whether the parser went on past the line to blame: of what was opened there, or of a word without a colon."""
+    started = error.context_mark
+    if started is None or started.line == error.problem_mark.line:
+        return False
+    return "could not find" in error.problem or any(word in error.context for word in ("flow", "quoted"))
+
+
 def _fix(error: MarkedYAMLError, text: str) -> str:
     lines = text.splitlines()
     line = lines[error.problem_mark.line] if error.problem_mark.line < len(lines) else ""
     if "\t" in line[: error.problem_mark.column + 1]:
         return "indent with spaces, not tabs"
-    if "mapping values" in error.problem:
+    if "mapping values" in error.problem or "block mapping" in (error.context or ""):
         return "indent the keys of one mapping equally, and quote text that holds ': '"
     if "flow" in (error.context or ""):
-        return f"close the bracket opened at {error.context_mark.line + 1}:{error.context_mark.column + 1}"
+        opened = f"close the bracket opened at {error.context_mark.line + 1}:{error.context_mark.column + 1}"
+        is_closed = "got '}'" in error.problem or "got ']'" in error.problem
+        return opened if is_closed or _is_of_its_beginning(error) else f"write a comma before it, or {opened}"
     if "quoted" in (error.context or ""):
         return f"close the quote opened at {error.context_mark.line + 1}:{error.context_mark.column + 1}"
     if "document" in error.problem:
         return "keep one document in a file, remove '---'"
+    if "could not find" in error.problem:
+        return "write 'key: value', with a blank after the colon, or '- ' before an entry of a list"
     return "write 'key: value', with a blank after the colon, and quote special characters"

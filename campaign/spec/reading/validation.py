@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from campaign.spec.problems import VIOLATIONS, Problem, Violation, suggestion
+from campaign.spec.profile import Profile
 from campaign.spec.reading.advice import (
     ADVICE,
     Advice,
@@ -17,8 +18,10 @@ from campaign.spec.reading.advice import (
     nearest,
     wrong_length,
 )
-from campaign.spec.reading.places import KeyPlace, find_place, place_below
+from campaign.spec.reading.places import KeyPlace, find_place, homes_of, place_below
 from campaign.spec.reading.tree import KeyPath, Node, key_text
+
+MOST_HOMES = 3
 
 
 def problems_of(errors: Iterable[ErrorDetails], root: Node, schema: Any) -> list[Problem]:
@@ -77,12 +80,8 @@ def _problems(error: ErrorDetails, root: Node, schema: Any) -> Iterator[Problem]
         if place.parent is None or not place.parent.incomplete:
             yield _problem(place, missing_key(place))
     elif kind == "extra_forbidden":
-        known = place.owner.model_fields if place.owner else {}
         at_key = replace(place, mark=place.key_mark or place.mark)
-        fix = suggestion(place.name, known)
-        newer = "; a spec for a newer version of this program needs that version" * fix.startswith("known")
-        advice = Advice("is not a known key", fix + newer)
-        yield _problem(at_key, advice, f"'{place.name}'")
+        yield _problem(at_key, Advice("is not a known key", _of_unknown_key(place, schema)), f"'{place.name}'")
     elif kind in {"union_tag_invalid", "union_tag_not_found"}:
         if place.node is None or not place.node.incomplete:
             yield _wrong_kind(place)
@@ -91,6 +90,24 @@ def _problems(error: ErrorDetails, root: Node, schema: Any) -> Iterator[Problem]
     else:
         value = f"'{place.name}'" if location[-1:] == ("[key]",) else None
         yield _problem(place, ADVICE.get(kind, as_pydantic_says)(error, place), value)
+
+
+def _of_unknown_key(place: KeyPlace, schema: Any) -> str:
+    """The key that was meant, or where it belongs."""
+    known = place.owner.model_fields if place.owner else {}
+    fix = suggestion(place.name, known)
+    if not fix.startswith("known"):
+        return fix
+    if place.name.isdigit() and place.node is not None and place.node.content is None:
+        return "write a point before decimals, a comma ends the value"
+    here = key_text([part for part in place.path[:-1] if isinstance(part, str)])
+    homes = [home for home in dict.fromkeys(homes_of(place.name, schema)) if home != here]
+    if homes:
+        listed = ", ".join(homes[:MOST_HOMES]) + (" and others" if len(homes) > MOST_HOMES else "")
+        return f"it is a key of {listed}; {fix}"
+    if schema is not Profile and (place.name == "profile" or next(homes_of(place.name, Profile), None) is not None):
+        return f"where a campaign runs stands in a file of its own, named by --profile; {fix}"
+    return f"{fix}; a spec for a newer version of this program needs that version"
 
 
 def _problem(place: KeyPlace, advice: Advice, value: str | None = None) -> Problem:

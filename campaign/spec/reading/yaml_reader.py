@@ -70,7 +70,9 @@ class TreeReader:
             return mapping
         siblings = replace(mapping, content={k: v for k, v in mapping.content.items() if k != INCLUDE})
         base = self._included(mapping.content[INCLUDE], path, chain)
-        return replace(siblings, incomplete=True) if base is None else merge(base, siblings)
+        if base is None:
+            return replace(siblings, incomplete=True)
+        return merge(base, siblings) if siblings.content else base  # then what it lacks is missing in that file
 
     def _included(self, named: Node, path: KeyPath, chain: tuple[Path, ...]) -> Node | None:
         key = key_text((*path, INCLUDE))

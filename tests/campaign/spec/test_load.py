@@ -133,7 +133,8 @@ MISTAKES = [
     (
         "  - pca-mdn",
         "  - {kind: pca-mdn, width: 4}",
-        f"40:21: methods[1].width: is not a known key, got 'width'; known: {METHOD_KEYS}{NEWER}",
+        "40:21: methods[1].width: is not a known key, got 'width'; it is a key of mdn, methods.tune, tune; "
+        f"known: {METHOD_KEYS}",
     ),
     (
         "  - pca-mdn",
@@ -151,7 +152,8 @@ MISTAKES = [
     (
         "labels: {count: 600}",
         "labels: 600",
-        "36:9: labels: must be a mapping, got 600; write 'key: value' below it",
+        "36:9: labels: must be a mapping, got 600; write 'key: value' below it; its keys: count, rounds, aim, "
+        "first, truncation_sample, truncation_orders",
     ),
     (
         "labels: {count: 600}",
@@ -635,7 +637,7 @@ def test_problems_as_json_hold_what_the_lines_say(in_folder: Path) -> None:
         ),
         (
             b"campaign: 'x\nseed: 7\n",
-            "3:1: (file): must be valid YAML: found unexpected end of stream while scanning a quoted scalar; "
+            "1:11: (file): must be valid YAML: found unexpected end of stream while scanning a quoted scalar; "
             "close the quote opened at 1:11",
         ),
         (
