@@ -11,7 +11,7 @@ from campaign.spec.base import Model
 from campaign.spec.campaign import Spec
 from campaign.spec.generator import TrainedGenerator
 from campaign.spec.method_entry import TargetSearchEntry
-from campaign.spec.methods import MdnEntry
+from campaign.spec.methods import LabelsBlock, MdnEntry
 from campaign.spec.physics import Physics
 from campaign.spec.problems import Violation
 
@@ -28,12 +28,9 @@ def advice_on(spec: Spec) -> Iterator[Violation]:
     """What to think over, as rules that are not kept; none of the physics of somebody else's simulator."""
     if isinstance(spec.physics, Physics):
         yield from _in_physics(spec, spec.physics)
+        yield from _sample(spec.labels)
     for at, block in _trainings(spec):
         yield from _training(at, block)
-    if spec.labels.truncation_sample > spec.labels.of_prior:
-        rule = f"exceeds the {spec.labels.of_prior} labels that there are"
-        at = ("labels", "truncation_sample")
-        yield Violation(at, rule, f"write {spec.labels.of_prior} or less", str(spec.labels.truncation_sample))
     for index, method in enumerate(spec.methods):
         if isinstance(method, TargetSearchEntry) and method.batch > method.iterations:
             rule = f"exceeds iterations, {method.iterations}, so that nothing is learnt between suggestions"
@@ -108,6 +105,13 @@ def _propagating(optics: Optics, place: int) -> tuple[int, float, float]:
     index = max((each.n[place] for each in materials if each.k[place] < CLEAR), default=1.0)
     wavelength = optics.wavelengths_nm[place]
     return math.floor(optics.period_nm / wavelength * index), wavelength, index
+
+
+def _sample(labels: LabelsBlock) -> Iterator[Violation]:
+    """More labels are to be solved again than there are; the default is cut without a word."""
+    if "truncation_sample" in labels.model_fields_set and labels.truncation_sample > labels.of_prior:
+        rule, fix = f"exceeds the {labels.of_prior} labels that there are", f"write {labels.of_prior} or less"
+        yield Violation(("labels", "truncation_sample"), rule, fix, str(labels.truncation_sample))
 
 
 def _trainings(spec: Spec) -> Iterator[tuple[tuple[str | int, ...], Model]]:

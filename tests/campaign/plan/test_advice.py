@@ -71,3 +71,9 @@ def test_next_to_no_training(make_spec: MakeSpec) -> None:
 @pytest.mark.parametrize("name", ["quickstart", "table1"])
 def test_nothing_is_held_against_the_shipped_campaigns(name: str) -> None:
     assert list(advice_on(load_spec(f"specs/{name}.yaml").spec)) == []
+
+
+def test_a_sample_that_was_written_and_exceeds_the_labels(make_spec: MakeSpec) -> None:
+    for labels, told in (({"count": 20}, []), ({"count": 20, "truncation_sample": 21}, ["truncation_sample"])):
+        made = make_spec(labels=labels, methods=[])
+        assert [each.at[-1] for each in advice_on(made) if each.at[0] == "labels"] == told
