@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ganmdn.candidate_choice import choose_spread, expected_error, mean_distance, pixel_distances
+from ganmdn.candidate_choice import PixelDistances, choose_spread, expected_error, mean_distance, pixel_distances
 from ganmdn.inverse import Designs
 from ganmdn.label_table import LabelTable
 from ganmdn.ladder import rungs
@@ -91,7 +91,7 @@ class CandidateBank:
             raise ValueError(f"count must lie between 1 and the {len(self.z)} candidates, got {count}")
         errors = expected_error(self.predicted, self.deviation, target)
         best = np.argsort(errors, kind="stable")[: count * CANDIDATES_PER_DESIGN]
-        return best[choose_spread(pixel_distances(self.images[best]), count, self.spread.wanted(target))]
+        return best[choose_spread(PixelDistances(self.images[best]), count, self.spread.wanted(target))]
 
     def without(self, rows: np.ndarray) -> CandidateBank:
         """The other candidates."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from scipy.special import erf
 
@@ -41,13 +43,47 @@ def pixel_distances(images: np.ndarray) -> np.ndarray:
     return (white[:, None] + white - 2 * (rows @ rows.T)) / rows.shape[1]
 
 
+class Distances(Protocol):
+    """Rows of a matrix (n, n) of distances, as an array gives them."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, row: int, /) -> np.ndarray: ...
+
+
+class PixelDistances:
+    """:func:`pixel_distances` a row at a time: of thousands of images few rows are asked for.
+
+    Parameters
+    ----------
+    images
+        0/1, (n, H, W).
+    """
+
+    def __init__(self, images: np.ndarray) -> None:
+        bits = np.packbits(images.reshape(len(images), -1), axis=1)
+        self._words = np.pad(bits, ((0, 0), (0, -bits.shape[1] % 8))).view(np.uint64)
+        self._pixels, self._rows = images[0].size, dict[int, np.ndarray]()
+
+    def __len__(self) -> int:
+        """Images."""
+        return len(self._words)
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        """From image ``row`` to each, float32 (n,)."""
+        if row not in self._rows:
+            differing = np.bitwise_count(self._words ^ self._words[row]).sum(axis=1, dtype=np.int64)
+            self._rows[row] = differing.astype(np.float32) / self._pixels
+        return self._rows[row]
+
+
 def mean_distance(distances: np.ndarray) -> float:
     """Mean over pairs of different images of ``pixel_distances``; 0 for a single image."""
     count = len(distances)
     return float(distances.sum() / (count * (count - 1))) if count > 1 else 0.0
 
 
-def choose_spread(distances: np.ndarray, count: int, wanted: float) -> np.ndarray:
+def choose_spread(distances: Distances, count: int, wanted: float) -> np.ndarray:
     """The first ``count`` candidates, best first, that keep apart so far that their mean distance is ``wanted``.
 
     Candidates are taken in their order, leaving out whatever comes too near to one taken before; how near that is
@@ -57,7 +93,7 @@ def choose_spread(distances: np.ndarray, count: int, wanted: float) -> np.ndarra
     Parameters
     ----------
     distances
-        (n, n), from :func:`pixel_distances`, of candidates ordered from the best to the worst; n at least ``count``.
+        Of n candidates ordered from the best to the worst, n at least ``count``.
     wanted
         Mean distance of different designs.
 
@@ -72,12 +108,12 @@ def choose_spread(distances: np.ndarray, count: int, wanted: float) -> np.ndarra
         if len(chosen) < count:
             break
         best = chosen
-        if mean_distance(distances[np.ix_(chosen, chosen)]) >= wanted:
+        if mean_distance(np.stack([distances[row][chosen] for row in chosen.tolist()])) >= wanted:
             break
     return best
 
 
-def _apart(distances: np.ndarray, count: int, least: float) -> np.ndarray:
+def _apart(distances: Distances, count: int, least: float) -> np.ndarray:
     """The first candidates, ``count`` at most, that differ by at least ``least`` from all taken before."""
     nearest = np.full(len(distances), np.inf)
     chosen: list[int] = []

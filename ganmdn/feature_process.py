@@ -11,6 +11,7 @@ from gpytorch.kernels import MaternKernel, ScaleKernel
 from torch import Tensor
 
 from ganmdn.forward_config import ProcessTraining
+from ganmdn.marginal_likelihood import DirectMarginalLogLikelihood
 
 LEARNING_RATE = 0.1
 LEAST_NOISE = 1e-6  # variance, in units of the property's
@@ -103,13 +104,10 @@ def _learn(inputs: Tensor, values: Tensor, iterations: int) -> tuple[ScaleKernel
     likelihood.noise = 0.05
     process = _Process(inputs, values, likelihood).double()
     process.train()
-    objective = gpytorch.mlls.ExactMarginalLogLikelihood(likelihood, process)
+    objective = DirectMarginalLogLikelihood(likelihood, process)
     optimiser = torch.optim.Adam(process.parameters(), lr=LEARNING_RATE)
     for _ in range(iterations):
         optimiser.zero_grad()
-        # Exact sums: GPyTorch's own estimates of large determinants draw from the global generator.
-        with gpytorch.settings.fast_computations(False, False, False), gpytorch.settings.max_cholesky_size(10**6):
-            loss = -objective(process(inputs), values)
-        loss.backward()
+        (-objective(process(inputs), values)).backward()
         optimiser.step()
     return process.covar_module.requires_grad_(False).eval(), likelihood.noise.detach()

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ganmdn.forward_config import NetworkShape
+from ganmdn.torus import wrapped
 
 STEM_KERNEL = 5
 HEAD_NEURONS = 64
@@ -23,12 +24,19 @@ class PeriodicConvolution(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
         super().__init__()
-        self.pad = (kernel // 2,) * 4
+        self.border = kernel // 2
         self.convolution = nn.utils.skip_init(nn.Conv2d, inputs, outputs, kernel, stride=stride)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Maps (B, inputs, H, W) to (B, outputs, H / stride, W / stride)."""
-        return self.convolution(functional.pad(images, self.pad, mode="circular"))
+    def forward(self, images: Tensor, factor: Tensor | None = None) -> Tensor:
+        """Maps (B, inputs, H, W) to (B, outputs, H / stride, W / stride), times a factor.
+
+        The factor goes into the kernel, which is small: of maps it would cost a pass there and two back.
+        """
+        images = wrapped(images, self.border)
+        if factor is None:
+            return self.convolution(images)
+        weight, bias = factor * self.convolution.weight, factor * self.convolution.bias
+        return functional.conv2d(images, weight, bias, self.convolution.stride)
 
 
 class Block(nn.Module):
@@ -44,9 +52,9 @@ class Block(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Maps (B, inputs, H, W) to (B, outputs, H, W), of half the size where outputs differ from inputs."""
-        branch = self.second(functional.silu(self.first(functional.silu(maps))))
+        branch = self.second(functional.silu(self.first(functional.silu(maps))), self.branch)
         past = functional.avg_pool2d(maps, 2) if self.stride == 2 else maps
-        return self.past(past) + self.branch * branch
+        return self.past(past) + branch
 
 
 class ImageNetwork(nn.Module):

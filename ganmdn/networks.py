@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ganmdn.binarise import binarise
+from ganmdn.torus import wrapped
 
 GENERATOR_FILTERS = (128, 64, 32, 16, 1)
 DISCRIMINATOR_FILTERS = (16, 32, 64, 128)
@@ -44,14 +45,9 @@ def _downsampling(inputs: int, outputs: int) -> nn.Module:
 
 
 def _upsampling(inputs: int, outputs: int, periodic: bool) -> nn.Module:
-    """Kernel 4, stride 2, to twice the size as :func:`_downsampling`; a periodic layer takes :func:`_wrapped` input."""
+    """Kernel 4, stride 2, to twice the size as :func:`_downsampling`; a periodic layer takes ``wrapped`` input."""
     padding = 3 if periodic else 1  # takes off what the wrapped border of one cell adds
     return nn.utils.skip_init(nn.ConvTranspose2d, inputs, outputs, kernel_size=4, stride=2, padding=padding)
-
-
-def _wrapped(features: Tensor) -> Tensor:
-    """Features (B, C, h, w) with a border of one cell from the opposite side, (B, C, h + 2, w + 2)."""
-    return nn.functional.pad(features, (1, 1, 1, 1), mode="circular")
 
 
 def _with_shared(z: Tensor) -> Tensor:
@@ -113,7 +109,7 @@ class Generator(nn.Module):
         return torch.tanh(self.convolutions[-1](self._input(features)))
 
     def _input(self, features: Tensor) -> Tensor:
-        return _wrapped(features) if self.matched else features
+        return wrapped(features, 1) if self.matched else features
 
 
 class Discriminator(nn.Module):

@@ -127,7 +127,7 @@ def plan_round(config: RefinementConfig, sources: Sources) -> tuple[np.ndarray, 
     labels = read_labels(sources.labels)
     budget = Budget(config.verify.simulations_per_design, config.verify.tolerance)
     rows, times, cells = [], [time.perf_counter()], iter(config.cells())
-    for target, proposals, tries in _state(config, sources, model):
+    for target, proposals, tries in _state(config, sources, model, spare=budget.simulations):
         design, z, images = next_tries(target, proposals, tries, (labels["z"], labels["y"]), budget, generate)
         rows.append((design, z, images, np.full(len(design), next(cells))))
         times.append(time.perf_counter())
@@ -145,7 +145,7 @@ def hand_over(config: RefinementConfig, sources: Sources) -> tuple[dict[str, np.
             seconds += rows[PLANNING]
     model = load_model(config, sources.model, sources.weights)
     designs, times = [], [time.perf_counter()]
-    for target, proposals, tries in _state(config, sources, model):
+    for target, proposals, tries in _state(config, sources, model, spare=0):
         designs.append(best_of(target, proposals, tries))
         times.append(time.perf_counter())
     seconds += np.diff(times)
@@ -154,19 +154,19 @@ def hand_over(config: RefinementConfig, sources: Sources) -> tuple[dict[str, np.
 
 
 def _state(
-    config: RefinementConfig, sources: Sources, model: InverseModel
+    config: RefinementConfig, sources: Sources, model: InverseModel, spare: int
 ) -> Iterator[tuple[Target, Proposals, Tries]]:
-    """Each target, what the model proposes for it, and what was tried."""
+    """Each target, what the model proposes for it, with so many spare ones a design, and what was tried."""
     from ganmdn.inverse import most_designs
     from ganmdn.refinement import Proposals, Tries
 
     rows = _rows(sources.rounds)
     for target in config.targets:
         first = model.design(target.plain, config.designs_per_target, design_seed(config, target))
-        count = most_designs(model, config.designs_per_target * (1 + config.verify.simulations_per_design))
+        count = most_designs(model, config.designs_per_target * (1 + spare))
         seed = seed_for(config.seed, "spare", config.kind, config.dataset, str(target))
-        spare = model.design(target.plain, count, seed)
-        proposals = Proposals(*(replace(each, z=latents_of(config, each)) for each in (first, spare)))
+        others = model.design(target.plain, count, seed)
+        proposals = Proposals(*(replace(each, z=latents_of(config, each)) for each in (first, others)))
         tries = Tries.none(proposals.first, (target.size,) if target.size > 1 else ())
         if rows:
             own = target.rows(rows["target"])

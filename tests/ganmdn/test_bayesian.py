@@ -78,20 +78,21 @@ def test_global_generators_loggers_and_warnings_are_left_alone(capsys: pytest.Ca
 def test_observations_attached_at_once_equal_trials_completed_one_by_one() -> None:
     from ax.api.client import Client
     from ax.api.configs import RangeParameterConfig
+    from ax.utils.common.random import with_rng_seed
 
     z, y = start(14)
     names = [f"z{index}" for index in range(4)]
     state = int(np.random.SeedSequence(11, spawn_key=(2, 14)).generate_state(1, np.uint32)[0])
     with bayesian._quiet():
-        client = Client(random_seed=state)
+        client = Client()
         client.configure_experiment([RangeParameterConfig(name, (-1.0, 1.0), "float") for name in names])
         client.configure_optimization(objective="-error")
-        client.set_generation_strategy(bayesian._strategy())
         for row, value in zip(z.tolist(), y.tolist(), strict=True):
             trial = client.attach_trial(dict(zip(names, row, strict=True)))
             client.complete_trial(trial, {"error": (abs(value - TARGET), 0.0)})
-        one_by_one = client.get_next_trials(2).values()
-    expected = np.array([[trial[name] for name in names] for trial in one_by_one])
+        with with_rng_seed(state):
+            [[run]] = bayesian._strategy().gen(client._experiment, n=2)
+    expected = np.array([[arm.parameters[name] for name in names] for arm in run.arms])
     np.testing.assert_allclose(suggest(z, y, TARGET, 2, SEED).z, expected, atol=1e-9)
 
 
@@ -104,11 +105,11 @@ def test_failed_simulations_are_kept_away_from() -> None:
 
 
 def test_missing_suggestions_are_filled_from_sobol_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ax.api.client import Client
+    from ax.generation_strategy.generation_strategy import GenerationStrategy
 
     z, y = start(12)
-    given = Client.get_next_trials
-    monkeypatch.setattr(Client, "get_next_trials", lambda self, max_trials: given(self, max_trials=1))
+    given = GenerationStrategy.gen
+    monkeypatch.setattr(GenerationStrategy, "gen", lambda self, experiment, n: given(self, experiment, n=1))
     first, second = suggest(z, y, TARGET, 4, SEED), suggest(z, y, TARGET, 4, SEED)
     assert first.z.shape == (4, 4)
     assert first.from_sobol == 3

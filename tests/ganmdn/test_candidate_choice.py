@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ganmdn.candidate_choice import choose_spread, expected_error, mean_distance, pixel_distances
+from ganmdn.candidate_choice import PixelDistances, choose_spread, expected_error, mean_distance, pixel_distances
 from ganmdn.targets import Target
 
 
@@ -28,6 +28,13 @@ def test_distances_are_shares_of_pixels() -> None:
     expected = (images[:, None] != images[None]).mean(axis=(2, 3))
     np.testing.assert_allclose(pixel_distances(images), expected, atol=1e-6)
     assert mean_distance(pixel_distances(images)) == pytest.approx(expected[~np.eye(5, dtype=bool)].mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("side", [3, 8, 20])
+def test_rows_are_those_of_the_matrix(side: int) -> None:
+    images = (np.random.default_rng(0).random((9, side, side)) < 0.4).astype(np.uint8)
+    rows = PixelDistances(images)
+    np.testing.assert_array_equal([rows[row] for row in range(len(rows))], pixel_distances(images))
 
 
 def on_a_line(*places: float) -> np.ndarray:

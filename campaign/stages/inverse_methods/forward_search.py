@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ganmdn.session import TrainingSession
 
 # In units of ``work``, 2e-5 s on one core of a 2026 cloud machine.
-NETWORK_PASS = 34 / (16 * 16 * 3 * 16**2)  # a label, cell of its grid, block and pair of channels, there and back
+NETWORK_PASS = 23 / (16 * 16 * 3 * 16**2)  # a label, cell of its grid, block and pair of channels, there and back
 SCREENED = 150.0  # a candidate of 64 x 64 pixels, generated and predicted
 LENGTH_SCALES = 3.5e5  # of the process, fitted to a sample
 PROCESS_PER_CUBE = 7.5e-6  # of its labels
