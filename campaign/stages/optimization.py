@@ -148,8 +148,8 @@ class OptimizationKind(StageKind[OptimizationConfig]):
     store = STORE
     seconds_to_start = 8.0  # of Ax
     seconds_in_process = 5.0
-    seconds_per_work = 0.04  # a suggestion by Ax and dimension of the latent, from 250 to 650 points
-    trust_region_work = 0.1  # a suggestion in a trust region, beside one by Ax
+    seconds_per_work = 0.045  # a suggestion by Ax and dimension of the latent, from 250 to 650 points
+    trust_region_work = 0.09  # a suggestion in a trust region, beside one by Ax
     trust_region_module = "ganmdn.trust_region"
 
     def stages(self, spec: Spec) -> Iterator[Stage[OptimizationConfig]]:
