@@ -31,6 +31,9 @@ class ConditionalDensity(nn.Module):
         """Log-likelihood of ``targets`` (B, M) given ``y`` (B,) or (B, D), in nats; (B,)."""
         raise NotImplementedError
 
+    def measure_norms(self, y: Tensor) -> None:
+        """Give batch norms, where there are any, the statistics of all properties ``y`` that are trained on."""
+
 
 Network = TypeVar("Network", bound=ConditionalDensity)
 
@@ -68,8 +71,8 @@ def fit_density(
     """Fit p(targets | y); the same arguments give the same network, however often it is interrupted.
 
     Several workers each take a share of every batch. Their gradients are averaged, so that one step is that of the
-    whole batch, but for batch norms: each worker normalises by its own share, as the GAN's do, and the running
-    statistics for inference are the mean of the workers', at the end of every epoch.
+    whole batch, but for batch norms: each worker normalises by its own share, as the GAN's do. Their statistics for
+    inference are measured after every epoch, on all labels that are trained on.
 
     Parameters
     ----------
@@ -183,8 +186,7 @@ class _Descent(Generic[Network]):
     def epoch(self) -> dict[str, float]:
         """One pass over the batches, and a look at the labels held out."""
         train_loss = self._pass()
-        if self._session.world_size > 1:
-            self._average_statistics()
+        self._network.measure_norms(self._train[0])
         validation_loss = self._validate()
         self._losses.append((train_loss, validation_loss))
         if validation_loss < self._best_loss:
@@ -212,11 +214,6 @@ class _Descent(Generic[Network]):
             total += loss.detach() * len(share)
             rows += len(batch)
         return float(sum_over_workers(total, session)) / rows
-
-    def _average_statistics(self) -> None:
-        for buffer in self._network.buffers():
-            if buffer.is_floating_point():
-                buffer.copy_(sum_over_workers(buffer, self._session) / self._session.world_size)
 
     def _validate(self) -> float:
         """Mean negative log-likelihood of the labels held out at inference, in nats."""

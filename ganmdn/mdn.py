@@ -19,6 +19,7 @@ from torch import nn
 from torch.distributions import MixtureSameFamily
 from torch.nn.utils import skip_init
 
+from ganmdn.batch_norms import measuring
 from ganmdn.density_training import ConditionalDensity, conditions
 from ganmdn.mixture import Sampling, gaussian_mixture, sample_mixture
 from ganmdn.pixel_density import pixel_log_densities, positive
@@ -101,6 +102,11 @@ class MixtureDensityNetwork(ConditionalDensity):
         ]
         densities = pixel_log_densities(hidden, targets, tuple(heads))
         return torch.logsumexp(torch.log_softmax(self.logits(hidden), dim=1) + densities, dim=1)
+
+    def measure_norms(self, y: torch.Tensor) -> None:
+        """See ``ConditionalDensity.measure_norms``."""
+        with measuring(self.train()):
+            self._trunk(y)
 
     def _trunk(self, y: torch.Tensor) -> torch.Tensor:
         """The densely connected layers: (B,) or (B, D) to (B, width)."""

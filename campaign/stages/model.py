@@ -83,7 +83,7 @@ class ModelKind(StageKind[ModelConfig]):
     """What a method has learnt."""
 
     name = "model"
-    schema_version = 6
+    schema_version = 7
     seconds_per_work = 2.0e-5  # see fitting_work
 
     def stages(self, spec: Spec) -> Iterator[Stage[ModelConfig]]:

@@ -109,7 +109,7 @@ class TuningKind(StageKind[TuningConfig]):
     """The hyperparameters that a method takes."""
 
     name = "tuning"
-    schema_version = 3
+    schema_version = 4
     seconds_to_start = 40.0  # of Ray Tune, on two cores
     seconds_per_work = 2.0e-5  # see fitting_work
 

@@ -102,3 +102,14 @@ def test_refusals_name_the_argument() -> None:
         MdnShape(4, 0)
     with pytest.raises(ValueError, match="target must be finite, got nan"):
         sample(make_mdn(), float("nan"), 3, np.random.SeedSequence(0))
+
+
+def test_measured_norms_are_those_of_all_properties_at_once() -> None:
+    network = MixtureDensityNetwork(MdnShape(3, components=2), torch.Generator().manual_seed(0))
+    y = torch.rand(5000, generator=torch.Generator().manual_seed(1))
+    before = [norm.momentum for norm in network.norms]
+    network.measure_norms(y)
+    assert [norm.momentum for norm in network.norms] == before
+    with torch.no_grad():
+        at_inference, trained = network.eval()(y).mean, network.train()(y).mean
+    torch.testing.assert_close(at_inference, trained, rtol=0, atol=5e-3)  # variances have n - 1 for n

@@ -101,6 +101,7 @@ def test_a_fit_is_that_of_a_plain_loop_bit_for_bit() -> None:
             adam.zero_grad()
             (-network.log_prob(train[0][batch], train[1][batch]).mean()).backward()
             adam.step()
+        network.measure_norms(train[0])
         with torch.no_grad():
             losses.append(-float(network.eval().log_prob(*held_out).sum()) / 20)
     fit = fit_mdn(y, z, config, np.random.SeedSequence(6))
