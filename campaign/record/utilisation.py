@@ -15,7 +15,7 @@ OUTSIDE = {"run-queued", "job-started"}  # events before a submission's start, w
 
 @dataclass(frozen=True)
 class StageSpan:
-    """One stage at work: from ``start`` to ``end``, seconds since the epoch, with ``core_seconds`` of work done."""
+    """A stage at work between two of its events, seconds since the epoch, and the work that was told of at the end."""
 
     stage: str
     start: float
@@ -24,7 +24,7 @@ class StageSpan:
 
     @property
     def cores(self) -> float:
-        """Cores that the stage kept busy, on average over its time."""
+        """Cores that the stage kept busy, on average over that time."""
         return self.core_seconds / (self.end - self.start) if self.end > self.start else 0.0
 
 
@@ -55,7 +55,7 @@ class Utilisation:
         Workers times wall time, Ray's start and the driver's own work included; those that came
         later or left count for the time that they were there.
     spans
-        Every stage at work, in the order of their starts.
+        Every stage at work, in the order of their starts: one from each event that told of more work to the next.
     wall_seconds
         From the start of each submission to its end.
     planned
@@ -136,15 +136,20 @@ def _planned(submissions: Iterable[list[dict[str, Any]]], spans: Iterable[StageS
 
 
 def _spans(events: list[dict[str, Any]]) -> Iterator[StageSpan]:
-    started: dict[str, float] = {}
+    since: dict[str, float] = {}  # a stage began, or told of more work
     known: dict[str, float] = {}  # core-seconds of stages that have not ended
     for event in events:
-        stage = event.get("stage", "")
-        if event["event"] == "stage-started":
-            started[stage], known[stage] = event["time"], 0.0
-        elif stage in started:
-            known[stage] = max(known[stage], event.get("core_seconds", 0.0))
-            if event["event"] == "stage-ended":
-                yield StageSpan(stage, started.pop(stage), event["time"], known.pop(stage))
-    for stage, start in started.items():
-        yield StageSpan(stage, start, events[-1]["time"], known[stage])
+        stage, name, time = event.get("stage", ""), event["event"], event["time"]
+        if name == "stage-started":
+            since[stage], known[stage] = time, 0.0
+        elif stage in since:
+            more = max(0.0, event.get("core_seconds", 0.0) - known[stage])
+            if name == "stage-working" and not known[stage]:
+                since[stage] = time  # it waited for a worker
+            elif more or name == "stage-ended":
+                yield StageSpan(stage, since[stage], time, more)
+                since[stage], known[stage] = time, known[stage] + more
+            if name == "stage-ended":
+                del since[stage], known[stage]
+    for stage, start in since.items():
+        yield StageSpan(stage, start, events[-1]["time"], 0.0)

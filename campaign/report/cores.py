@@ -37,7 +37,7 @@ def in_words(used: Utilisation) -> str:
         f"Core utilisation {used.share:.1%} (goal {UTILISATION_GOAL:.0%}: {verdict}): "
         f"{used.busy_core_seconds / 3600:.2f} core-hours of work in {used.available_core_seconds / 3600:.2f} that "
         f"{used.workers} workers had, the start of Ray and waits for the last stages included. Grey: a stage at work; "
-        f"blue: the share of the cores that it kept busy.{planned}"
+        f"blue: the share of the cores that it kept busy, as far as it told of it.{planned}"
     )
 
 

@@ -30,6 +30,7 @@ from results.wanted import Wanted, ordered
 
 BAND = 0.05  # of a target, either side: the grey band
 GOLDEN = (5**0.5 - 1) / 2
+LINE_HEIGHT = 0.17  # of a name, in inches
 LINE = 34  # letters beside a panel
 REP_FLOOR = 1e-3  # percent; the logarithmic axis of the history ends here
 
@@ -109,7 +110,8 @@ def optimization_history(histories: Sequence[SearchHistory]) -> Figure:
     require(bool(histories), "optimization_history needs at least one search")
     datasets = list(dict.fromkeys(history.dataset for history in histories))
     targets = ordered([history.target for history in histories])
-    margins = Margins(left=0.9, bottom=0.55, across=0.12, down=0.55, legend=0.25)
+    lines = max(dataset.count("\n") for dataset in datasets)
+    margins = Margins(left=0.9 + LINE_HEIGHT * lines, bottom=0.55, across=0.12, down=0.55, legend=0.25)
     figure, grid = panels(len(datasets), len(targets), (1.75, 1.35), margins, sharex="row", sharey=True)
     for axes in grid.flat:
         axes.set_axis_off()
@@ -119,7 +121,7 @@ def optimization_history(histories: Sequence[SearchHistory]) -> Figure:
         _draw_history(axes, history)
     for row, dataset in enumerate(datasets):
         grid[row, 0].set_ylabel(f"{dataset}\nREP (%)")
-    figure.supxlabel("sampled design, in order", size=9, y=0.04)
+    figure.supxlabel("sampled design, in order", size=9, y=0.1 / figure.get_figheight(), va="bottom")
     head(figure, *grid[0, 0].get_legend_handles_labels(), ncols=3, markerscale=3)
     return figure
 

@@ -38,10 +38,18 @@ def test_work_against_workers_times_wall_time(tmp_path: Path) -> None:
     assert used is not None
     assert (used.workers, used.busy_core_seconds, used.available_core_seconds) == (2, 11.0, 20.0)
     assert used.share == pytest.approx(0.55)
-    assert [(span.stage, span.start, span.end, span.cores) for span in used.spans] == [
-        ("a", 102, 107, 1),
-        ("b", 103, 109, 1),
+    assert [(span.stage, span.start, span.end, span.core_seconds) for span in used.spans] == [
+        ("a", 102, 105, 2.5),
+        ("b", 103, 109, 6.0),
+        ("a", 105, 107, 2.5),
     ]
+
+
+def test_the_time_that_a_stage_waits_for_a_worker_is_none_of_its_work(tmp_path: Path) -> None:
+    working = event(106, "stage-working", stage="b")
+    used = utilisation(write(tmp_path, *sorted((*WHOLE, working), key=lambda each: each["time"])))
+    assert used is not None
+    assert [(span.start, span.end, span.cores) for span in used.spans if span.stage == "b"] == [(106, 109, 2.0)]
 
 
 def test_workers_count_for_the_time_that_they_are_there(tmp_path: Path) -> None:

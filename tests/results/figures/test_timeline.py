@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from results.figures.timeline import Bar, busy_cores, core_timeline
+from results.figures.timeline import MOST_STEPS, Bar, busy_cores, core_timeline
 
 BARS = [Bar("labels/a", 0.0, 10.0, 2.0), Bar("labels/b", 5.0, 20.0, 1.0), Bar("model/a", 30.0, 40.0, 0.5)]
 
@@ -34,3 +34,13 @@ def test_every_stage_has_a_row_and_time_its_unit(factor: float, unit: str) -> No
 def test_nothing_at_work_is_refused() -> None:
     with pytest.raises(ValueError, match="core_timeline needs at least one stage at work"):
         core_timeline([], workers=2)
+
+
+def test_of_many_stages_and_steps_a_picture_shows_what_it_can_and_loses_no_work() -> None:
+    bars = [Bar(f"stage {row % 70}", 2.0 * row, 2.0 * row + 3.0, 1.0 + row % 70) for row in range(700)]
+    edges, cores = busy_cores(bars)
+    assert len(cores) == MOST_STEPS
+    assert np.sum(cores * np.diff(edges)) == pytest.approx(sum(3.0 * bar.cores for bar in bars))
+    _, below = core_timeline(bars, workers=4).axes
+    assert [label.get_text() for label in below.get_yticklabels()] == [f"stage {row}" for row in range(10, 70)]
+    assert below.get_xlabel().endswith("(min); 10 stages that took less have no row")
