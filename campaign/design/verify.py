@@ -45,7 +45,7 @@ class Verified:
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class KnownLabels:
     """What a run knows beside the designs.
 
     Attributes
@@ -62,7 +62,7 @@ class Surroundings:
 
 
 def verify(
-    first: Sequence[Candidate], source: CandidateSource, known: Surroundings, simulate: Simulate, budget: Budget
+    first: Sequence[Candidate], source: CandidateSource, known: KnownLabels, simulate: Simulate, budget: Budget
 ) -> Verified:
     """Simulate designs, and correct those that miss what they were made for; see ``ganmdn.refinement``.
 

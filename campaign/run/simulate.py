@@ -137,7 +137,8 @@ def _simulate(
     physics, ended = simulation.physics, list[BaseException]()
 
     def tell(event: str, **facts: Any) -> None:
-        progress(facts["done"], facts["total"], f"simulations, {facts['failed']} failed")
+        if event == "progress":
+            progress(facts["done"], facts["total"], f"simulations, {facts['failed']} failed")
 
     def work(context: StageContext) -> None:
         attributes = {"preparation": asdict(prepared.facts)}

@@ -39,8 +39,6 @@ class Backend(ABC):
         What it offered at the start.
     dashboard_url
         Address of its dashboard, or None.
-    shares_process
-        Whether workers are threads of this process, which may be neither ended nor redirected.
     is_gone
         Whether it has ended by itself; nothing can be asked of it any more.
     """
@@ -48,7 +46,6 @@ class Backend(ABC):
     cpus: int = 1
     gpus: int = 0
     dashboard_url: str | None = None
-    shares_process: bool = False
     is_gone: bool = False
 
     @abstractmethod
@@ -174,8 +171,6 @@ class RayBackend(Backend):
 
 class InProcessBackend(Backend):
     """This process: one worker, one training rank, one trial at a time."""
-
-    shares_process = True
 
     def __init__(self, profile: InProcessProfile) -> None:
         self._profile = profile

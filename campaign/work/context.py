@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from campaign.record.worker_log import Logged
-from campaign.spec.profile import Limits
+from campaign.spec.profile import InProcessProfile, Limits
 from campaign.work.peak_memory import PeakTold, told_peak
 from campaign.work.progress import StageProgress
 from campaign.work.resources import InterruptedRunError, Resources
@@ -49,7 +49,7 @@ class StageContext:
     @property
     def shares_process(self) -> bool:
         """Whether workers are threads of this process, which may be neither ended nor redirected."""
-        return self.resources.backend.shares_process
+        return isinstance(self.resources.profile, InProcessProfile)
 
     def task(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run one function on a worker and wait for its result."""

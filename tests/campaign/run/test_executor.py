@@ -169,7 +169,7 @@ def test_progress_reaches_the_log(tmp_path: Path, stages: Any) -> None:
         context.facts["failed"] = 2
 
     executor = execute(tmp_path, stages(a=(counts, [])))
-    assert executor.outcomes["a"].facts == {"failed": 2, "work": 0.0, "files": {}}
+    assert executor.outcomes["a"].facts == {"failed": 2, "in_process": False, "work": 0.0, "files": {}}
     progress = [event for event in read_events(tmp_path / "run") if event["event"] == "progress"]
     assert [(event["done"], event["total"], event["failed"]) for event in progress] == [(5, 5, 2)]
 
