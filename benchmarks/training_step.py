@@ -14,7 +14,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from unittest.mock import patch
 
@@ -104,12 +104,18 @@ def _plain_style(made: list[Tensor], wanted: list[Tensor], pixels: int) -> Tenso
 
 def processor_seconds(run: Callable[[], object], times: int) -> float:
     """Median of ``times`` runs, one thread, after one that is not counted."""
-    seconds = []
+    return seconds_in_turn([run], times)[0]
+
+
+def seconds_in_turn(runs: Sequence[Callable[[], object]], times: int) -> list[float]:
+    """The same of several that take turns, so that whatever slows the machine slows all of them."""
+    seconds: list[list[float]] = [[] for _ in runs]
     for _ in range(times + 1):
-        started = time.process_time()
-        run()
-        seconds.append(time.process_time() - started)
-    return statistics.median(seconds[1:])
+        for run, own in zip(runs, seconds, strict=True):
+            started = time.process_time()
+            run()
+            own.append(time.process_time() - started)
+    return [statistics.median(own[1:]) for own in seconds]
 
 
 def gan(image_px: int, steps: int) -> dict[str, float]:
@@ -154,22 +160,31 @@ def image_network(image_px: int, steps: int) -> dict[str, float]:
         image_px, MicrostructureRanges(), SEED, range(EnsembleTraining.batch_size)
     )
     grids, y = torch.from_numpy(low_passed(images, NetworkShape.cell_px))[:, None], torch.from_numpy(parameters[:, 2])
-    network = ImageNetwork(NetworkShape(), torch.Generator().manual_seed(0))
-    optimiser = torch.optim.AdamW(network.parameters(), EnsembleTraining.learning_rate, fused=True)
 
-    def step() -> None:
-        optimiser.zero_grad()
-        functional.mse_loss(network(grids), y.float()).backward()
-        optimiser.step()
+    def training(network: ImageNetwork) -> Callable[[], None]:
+        optimiser = torch.optim.AdamW(network.parameters(), EnsembleTraining.learning_rate, fused=True)
+
+        def step() -> None:
+            optimiser.zero_grad()
+            functional.mse_loss(network(grids), y.float()).backward()
+            optimiser.step()
+
+        return step
 
     def plain(self: PeriodicConvolution, maps: Tensor, factor: Tensor | None = None) -> Tensor:
         made = self.convolution(functional.pad(maps, (self.border,) * 4, mode="circular"))
         return made if factor is None else factor * made
 
-    ours = processor_seconds(step, steps)
-    network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    with patch.object(PeriodicConvolution, "forward", plain):
-        return {"seconds": ours, "plain_seconds": processor_seconds(step, steps)}
+    ours, theirs = (ImageNetwork(NetworkShape(), torch.Generator().manual_seed(0)) for _ in range(2))
+    theirs.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    plain_step = training(theirs)
+
+    def patched_step() -> None:
+        with patch.object(PeriodicConvolution, "forward", plain):
+            plain_step()
+
+    seconds, plain_seconds = seconds_in_turn([training(ours), patched_step], steps)
+    return {"seconds": seconds, "plain_seconds": plain_seconds}
 
 
 def main() -> None:

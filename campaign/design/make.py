@@ -12,7 +12,7 @@ from campaign.design.fitted import FittedMethod
 from campaign.design.outcome import DesignOutcome
 from campaign.design.request import DesignRequest
 from campaign.design.simulating import simulating
-from campaign.design.verify import Attempt, KnownLabels, Verified, verify
+from campaign.design.verify import Attempt, RunKnowledge, Verified, verify
 from campaign.spec.profile import Profile
 from campaign.stages.seeds import seed_for
 from ganmdn.refinement import Budget
@@ -70,7 +70,7 @@ def make_designs(
         done += more
         progress(done, most, "simulations at most")
 
-    known = KnownLabels(*source.labels(), source.load_generate())
+    known = RunKnowledge(*source.labels(), source.load_generate())
     budget = Budget(request.simulations, request.tolerance)
     with simulating(profile, report) as simulate_by:
         simulate = partial(simulate_by, source.physics)

@@ -45,7 +45,7 @@ class Verified:
 
 
 @dataclass(frozen=True)
-class KnownLabels:
+class RunKnowledge:
     """What a run knows beside the designs.
 
     Attributes
@@ -62,7 +62,7 @@ class KnownLabels:
 
 
 def verify(
-    first: Sequence[Candidate], source: CandidateSource, known: KnownLabels, simulate: Simulate, budget: Budget
+    first: Sequence[Candidate], source: CandidateSource, known: RunKnowledge, simulate: Simulate, budget: Budget
 ) -> Verified:
     """Simulate designs, and correct those that miss what they were made for; see ``ganmdn.refinement``.
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from campaign.design.candidates import Candidate, CandidateSource, Writability
-from campaign.design.verify import Attempt, KnownLabels, Verified, corrected_aim, verify
+from campaign.design.verify import Attempt, RunKnowledge, Verified, corrected_aim, verify
 from campaign.stages.seeds import seed_for
 from ganmdn.inverse import Designs
 from ganmdn.refinement import Budget
@@ -60,7 +60,7 @@ def verified(
     **rules: int,
 ) -> Verified:
     source = CandidateSource(model, Writability(**rules), lambda what: seed_for(0, what))
-    known = KnownLabels(LABELS_Z, LABELS, generate)
+    known = RunKnowledge(LABELS_Z, LABELS, generate)
     return verify(source.take_all(3, TARGET), source, known, simulate, Budget(simulations, tolerance))  # type: ignore[arg-type]
 
 
@@ -144,7 +144,7 @@ def test_an_image_that_cannot_be_written_is_not_simulated(simulations: int) -> N
         return [None] * len(designs.images)
 
     source.written = nothing_else  # type: ignore[method-assign, assignment]
-    known = KnownLabels(LABELS_Z, LABELS, generate)
+    known = RunKnowledge(LABELS_Z, LABELS, generate)
     found = verify(first, source, known, watched, Budget(simulations, 0.001))
     assert found.simulations == len(seen) == len(set(seen)) == 3
 
