@@ -14,7 +14,7 @@ from ganmdn.ladder import rungs
 from ganmdn.targets import Target
 
 BANK = "bank.npz"
-CANDIDATES_PER_DESIGN = 10  # the best, among which the spread is looked for
+CANDIDATES_PER_DESIGN = 40  # the best, among which the spread is looked for
 KEPT_SPREAD = 0.8  # of the mean pixel distance of the labels nearest to the target
 NEIGHBOURS = 40  # labels that tell that distance
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Protocol
 
 import numpy as np
@@ -10,8 +11,8 @@ from scipy.special import erf
 from ganmdn.targets import Target
 
 # Least distance between two designs, as a share of the wanted mean distance: tried in turn until the mean is kept.
-# The first already rules out near-copies; the last takes what there is.
-LEAST_DISTANCES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+# The first already rules out near-copies; steps are small, since what is wider apart than asked misses by more.
+LEAST_DISTANCES = tuple(np.linspace(0.2, 1.0, 17).tolist())
 
 
 def expected_error(predicted: np.ndarray, deviation: np.ndarray, target: float | Target) -> np.ndarray:
@@ -65,6 +66,12 @@ class PixelDistances:
         self._words = np.pad(bits, ((0, 0), (0, -bits.shape[1] % 8))).view(np.uint64)
         self._pixels, self._rows = images[0].size, dict[int, np.ndarray]()
 
+    def among(self, rows: np.ndarray) -> PixelDistances:
+        """The same between the images ``rows``, in that order."""
+        part = copy(self)
+        part._words, part._rows = self._words[rows], {}
+        return part
+
     def __len__(self) -> int:
         """Images."""
         return len(self._words)
@@ -104,7 +111,7 @@ def choose_spread(distances: Distances, count: int, wanted: float) -> np.ndarray
     """
     best = np.arange(count)
     for share in LEAST_DISTANCES:
-        chosen = _apart(distances, count, share * wanted)
+        chosen = keeping_apart(distances, count, share * wanted)
         if len(chosen) < count:
             break
         best = chosen
@@ -113,15 +120,16 @@ def choose_spread(distances: Distances, count: int, wanted: float) -> np.ndarray
     return best
 
 
-def _apart(distances: Distances, count: int, least: float) -> np.ndarray:
-    """The first candidates, ``count`` at most, that differ by at least ``least`` from all taken before."""
+def keeping_apart(distances: Distances, count: int, least: float) -> np.ndarray:
+    """Indices of the first candidates, ``count`` at most, that differ by ``least`` or more from all taken before."""
     nearest = np.full(len(distances), np.inf)
     chosen: list[int] = []
-    for candidate in range(len(distances)):
+    start = 0
+    while len(chosen) < count and start < len(nearest):
+        candidate = start + int(np.argmax(nearest[start:] >= least))
         if nearest[candidate] < least:
-            continue
-        chosen.append(candidate)
-        if len(chosen) == count:
             break
+        chosen.append(candidate)
         np.minimum(nearest, distances[candidate], out=nearest)
-    return np.array(chosen)
+        start = candidate + 1
+    return np.array(chosen, dtype=np.int64)

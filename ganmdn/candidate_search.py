@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ganmdn.candidate_bank import CandidateBank, SpreadCurve
-from ganmdn.candidate_choice import expected_error
+from ganmdn.candidate_choice import PixelDistances, expected_error, keeping_apart
 from ganmdn.forward_config import KEPT_EACH, CandidateSearch
 from ganmdn.inverse import Generate
 from ganmdn.label_table import LabelTable
@@ -23,8 +23,11 @@ RoundReport = Callable[[int, int], None]
 AT_ONCE = 500  # candidates between reports
 RUNGS = 24  # properties that the local search aims at
 BEYOND = 0.1  # how far the rungs go beyond the labels, as a share of their range
-PARENTS = 60  # best candidates of a rung, whose latents are moved
+PARENTS = 60  # candidates of a rung whose latents are moved: its best, without near-copies
+AMONG = 1500  # best candidates of a rung, among which parents are looked for
+NEAR_COPY = 0.25  # least distance of two parents, as a share of the mean distance that designs should have there
 STEPS = (0.03, 0.1, 0.3)  # standard deviations of such moves, as shares of the prior's half width
+EVENLY = 0.3  # share of a round's moves that all rungs get alike; the rest goes where the best candidates still miss
 KEPT_PROPERTIES = 161  # a bank keeps the best KEPT_EACH candidates for each of so many
 
 
@@ -80,17 +83,17 @@ def screen_candidates(
     screening.add(draw_latents(shape, *prior, pool_seed, range(search.pool)))
     middle, half = (prior[0] + prior[1]) / 2, (prior[1] - prior[0]) / 2
     rng = np.random.default_rng(move_seed)
+    wanted, spread = aims or [Target.of(value) for value in rungs(labels.y, RUNGS, BEYOND)], SpreadCurve.of(labels)
     for _ in range(search.rounds):
-        z, _, predicted, deviation = screening.columns()
-        wanted = aims or rungs(labels.y, RUNGS, BEYOND)
-        parents = z[_parents(predicted, deviation, wanted, search.children, rng)]
+        columns = screening.columns()
+        parents = columns[0][_parents(columns, wanted, spread, search.children, rng)]
         steps = half * rng.choice(STEPS, size=(len(parents), *(1,) * len(shape)))
         moved = parents + steps * rng.standard_normal(parents.shape)
         screening.add(middle + half * search.reach * np.clip((moved - middle) / (half * search.reach), -1, 1))
     columns = screening.columns()
     kept = ... if aims else _worth_keeping(columns[2], columns[3], rungs(labels.y, KEPT_PROPERTIES, BEYOND))
     z, images, predicted, deviation = (column[kept] for column in columns)
-    return CandidateBank(z, images, predicted, deviation, SpreadCurve.of(labels))
+    return CandidateBank(z, images, predicted, deviation, spread)
 
 
 def _latent_shape(labels: LabelTable) -> tuple[int, int]:
@@ -100,19 +103,29 @@ def _latent_shape(labels: LabelTable) -> tuple[int, int]:
 
 
 def _parents(
-    predicted: np.ndarray,
-    deviation: np.ndarray,
-    aims: np.ndarray | Sequence[Target],
+    columns: tuple[np.ndarray, ...],
+    aims: Sequence[Target],
+    spread: SpreadCurve,
     count: int,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Indices of ``count`` candidates, as many for each aim, drawn from the best for it."""
-    shares = np.diff(np.linspace(0, count, len(aims) + 1).astype(int))
-    chosen = []
-    for aim, share in zip(aims, shares, strict=True):
-        best = np.argsort(expected_error(predicted, deviation, aim), kind="stable")[:PARENTS]
-        chosen.append(rng.choice(best, share))
-    return np.concatenate(chosen)
+    """Indices of ``count`` candidates, drawn for each aim from the best for it that are no near-copies of each other.
+
+    An aim gets the more the worse these still are: the edge of what a generator makes is searched hardest. Were they
+    not kept apart, all of an edge's designs would come from one image.
+    """
+    _, images, predicted, deviation = columns
+    distances = PixelDistances(images)
+    best, missing = [], []
+    for aim in aims:
+        errors = expected_error(predicted, deviation, aim)
+        rows = np.argsort(errors, kind="stable")[:AMONG]
+        rows = rows[keeping_apart(distances.among(rows), PARENTS, NEAR_COPY * spread.wanted(aim))]
+        best.append(rows)
+        missing.append(errors[rows].mean() + np.finfo(np.float64).tiny)
+    shares = EVENLY / len(aims) + (1 - EVENLY) * np.array(missing) / sum(missing)
+    counts = np.diff(np.rint(count * np.cumsum(shares)).astype(int), prepend=0)
+    return np.concatenate([rng.choice(rows, each) for rows, each in zip(best, counts, strict=True)])
 
 
 def _worth_keeping(predicted: np.ndarray, deviation: np.ndarray, properties: np.ndarray) -> np.ndarray:

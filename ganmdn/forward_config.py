@@ -110,7 +110,7 @@ class CandidateSearch:
     """
 
     pool: int = 6000
-    rounds: int = 8
+    rounds: int = 12
     children: int = 1000
     reach: float = 1.5
 

@@ -62,7 +62,7 @@ class AimedLatentsKind(StageKind[AimedLatentsConfig]):
     """What the second round of labels simulates."""
 
     name = "aimed_latents"
-    schema_version = 2
+    schema_version = 3
     seconds_to_start = 10.0
     seconds_in_process = 8.0  # the process's length scales
     seconds_per_work = 6.0e-7  # a pixel of a candidate, generated and predicted by some hundred labels

@@ -105,7 +105,7 @@ class DesignsKind(StageKind[DesignsConfig]):
     """What a method proposes for the targets."""
 
     name = "designs"
-    schema_version = 3
+    schema_version = 4
 
     def stages(self, spec: Spec) -> Iterator[Stage[DesignsConfig]]:
         """One a data set and repeat of an inverse model whose designs nobody simulates before they are handed over."""

@@ -104,7 +104,7 @@ class LowOrdersKind(StageKind[LowOrdersConfig]):
     """A method's model with what a cheap solve tells of its candidates: designs are asked of it in place of that."""
 
     name = "low_orders"
-    schema_version = 1
+    schema_version = 2
     store = STORE
     seconds_to_start = 3.0
     seconds_in_process = 1.0

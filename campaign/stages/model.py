@@ -83,7 +83,7 @@ class ModelKind(StageKind[ModelConfig]):
     """What a method has learnt."""
 
     name = "model"
-    schema_version = 7
+    schema_version = 8
     seconds_per_work = 2.0e-5  # see fitting_work
 
     def stages(self, spec: Spec) -> Iterator[Stage[ModelConfig]]:

@@ -217,7 +217,7 @@ class RefinementKind(StageKind[RefinementConfig]):
     """What a method hands over after its designs were simulated and corrected."""
 
     name = "refinement"
-    schema_version = 2
+    schema_version = 3
     store = STORE
     seconds_per_work = 0.02  # a try, planned and chosen from
 

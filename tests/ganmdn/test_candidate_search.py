@@ -58,6 +58,21 @@ def test_the_search_goes_beyond_labels_and_prior_but_not_beyond_its_reach(
     assert np.abs(inside.z).max() <= 1.0
 
 
+def test_the_edge_is_searched_hardest(labels: LabelTable) -> None:
+    """Where the best candidates still miss a rung, more of a round's moves go there than to rungs that many hit."""
+    moved: list[np.ndarray] = []
+
+    def heard(z: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        moved.append(z)
+        return predict(z, images)
+
+    screen_candidates(labels, generate, heard, (-1, 1), CandidateSearch(4000, 1, 400, reach=1.5), SEED)
+    beyond = np.quantile(labels.y, [0.01, 0.99])
+    edge = (moved[-1].mean(axis=(1, 2)) < beyond[0]) | (moved[-1].mean(axis=(1, 2)) > beyond[1])
+    assert len(moved[-1]) == 400
+    assert edge.mean() > 0.18  # 0.13 if every rung had as many
+
+
 def test_screening_is_decided_by_its_seed_and_reported(labels: LabelTable) -> None:
     heard: list[tuple[int, int]] = []
     search = CandidateSearch(pool=600, rounds=1, children=50)
@@ -106,3 +121,24 @@ def test_refusals_name_the_argument(bank: CandidateBank, labels: LabelTable) -> 
         CandidateSearch(reach=0.9)
     with pytest.raises(ValueError, match="labels must have latents z for a search among latents"):
         screen_candidates(LabelTable(labels.y, labels.images), generate, predict, (-1, 1), SEARCH, SEED)
+
+
+def test_parents_are_no_copies_of_one_image(labels: LabelTable) -> None:
+    """Of two places where the property is largest, the better one must not take all of the edge's moves."""
+
+    def two_peaks(z: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        height = np.where(z[:, 0, 0] > 0, 1.0, 0.9)
+        return height - np.abs(np.abs(z) - 0.5).mean(axis=(1, 2)), np.full(len(z), 0.01)
+
+    def halves(z: np.ndarray) -> np.ndarray:
+        """Images that tell the two places apart, and little else."""
+        images = np.zeros((len(z), PX, PX), np.uint8)
+        images[z[:, 0, 0] > 0, :, : PX // 2] = 1
+        images[z[:, 0, 0] <= 0, :, PX // 2 :] = 1
+        return images
+
+    z = labels.z
+    assert z is not None
+    known = LabelTable(two_peaks(z, halves(z))[0], halves(z), z)
+    bank = screen_candidates(known, halves, two_peaks, (-1, 1), SEARCH, SEED)
+    assert bank.predicted[bank.z[:, 0, 0] <= 0].max() > 0.86  # 0.82 where copies are parents too
