@@ -135,7 +135,7 @@ class RayBackend(Backend):
         if workers == 1 and not use_gpu:
 
             def submit(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-                return pool.submit(pool.share(function, max_attempts=1), *arguments)
+                return pool.submit(pool.share(function, max_attempts=1, is_long=True), *arguments)
 
             return run_training(loop, config, workers=1, submit=submit, **options)
         placement = Placement(use_gpu=use_gpu, spread=self._profile.training_placement == "spread")

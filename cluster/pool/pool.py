@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from cluster.driver.errors import WorkerDiedError, WorkerLostError
 from cluster.pool.place import Place
-from cluster.pool.task import Lanes, SharedFunction, Task, name_of
+from cluster.pool.task import SharedFunction, Task, WaitingTasks, name_of
 
 Pool = TypeVar("Pool", bound="WorkerPool")
 
@@ -23,7 +23,9 @@ class WorkerPool(ABC):
     Functions, arguments, results and exceptions are pickled on their way, so that worker and driver share nothing.
     One driver thread watches over each worker: it takes the next task, waits for the outcome, and fills the
     place again when the worker dies. Tasks of one submitting thread are taken in order, several submitting
-    threads are served in turn. Leaving a ``with`` block by an exception, Ctrl-C too, ends the workers at once.
+    threads are served in turn; every second worker takes long tasks before quick ones, the others after them. So a
+    training does not hold up thousands of simulations, nor is it begun when all else is done. Leaving a ``with`` block
+    by an exception, Ctrl-C too, ends the workers at once.
     """
 
     def __init__(self, workers: int, *, max_attempts: int = 3) -> None:
@@ -50,7 +52,7 @@ class WorkerPool(ABC):
         lock = threading.RLock()
         self._idle = threading.Condition(lock)  # workers wait here for tasks: one task wakes one of a thousand
         self._changed = threading.Condition(lock)  # and whoever waits for anything else here
-        self._queue: Lanes[Task] = Lanes()
+        self._queue = WaitingTasks()
         self._lent = 0  # places promised to borrowers
         self._cleared = 0  # places that are empty for them already
         self._closing = False  # nothing more may be submitted
@@ -92,8 +94,9 @@ class WorkerPool(ABC):
     def _add_places(self) -> None:
         for _ in range(self._wanted - len(self._places)):
             place = self._make_place()
-            name = f"worker-{len(self._threads)}"
-            thread = threading.Thread(target=self._serve, args=(place,), name=name, daemon=True)
+            number = len(self._threads)
+            arguments = place, number % 2 == 1
+            thread = threading.Thread(target=self._serve, args=arguments, name=f"worker-{number}", daemon=True)
             self._places.append(place)
             self._threads.append(thread)
             thread.start()
@@ -105,14 +108,16 @@ class WorkerPool(ABC):
         max_attempts: int | None = None,
         time_limit_s: float | None = None,
         on_begin: Callable[[], None] = lambda: None,
+        is_long: bool = False,
     ) -> SharedFunction:
         """Make a function ready for many calls.
 
         A call may lose ``max_attempts`` workers (None: as many as the pool says), and a worker that takes longer
         than ``time_limit_s`` over a call is ended and counts as lost. ``on_begin`` is called whenever a worker has
-        taken a call, in a thread of the pool.
+        taken a call, in a thread of the pool. ``is_long`` tells that a call keeps its worker for minutes.
         """
-        return SharedFunction(name_of(function), self._shipped(function), max_attempts, time_limit_s, on_begin)
+        shipped = self._shipped(function)
+        return SharedFunction(name_of(function), shipped, max_attempts, time_limit_s, on_begin, is_long)
 
     def submit(self, function: Callable[..., Any] | SharedFunction, *args: Any, **kwargs: Any) -> Future[Any]:
         """Queue ``function(*args, **kwargs)`` for the next free worker. Thread-safe.
@@ -134,7 +139,7 @@ class WorkerPool(ABC):
         with self._changed:
             if self._closing:
                 raise RuntimeError("submit() needs an open pool, and this one is closed") from self._cancelled
-            self._queue.append(task.lane, task)
+            self._queue.append(task)
             self._idle.notify()
         return task.future
 
@@ -198,17 +203,17 @@ class WorkerPool(ABC):
         for place in self._places:
             place.kill()
 
-    def _serve(self, place: Place) -> None:
+    def _serve(self, place: Place, long_first: bool) -> None:
         """Body of the thread that watches over one worker."""
         try:
-            while (task := self._next_task(place)) is not None:
+            while (task := self._next_task(place, long_first)) is not None:
                 self._run(place, task)
         except RuntimeError as error:
             self._stop(error)
         finally:
             place.clear()
 
-    def _next_task(self, place: Place) -> Task | None:
+    def _next_task(self, place: Place, long_first: bool) -> Task | None:
         """Wait, with a worker in place, for a task; None when there will be none any more."""
         while not self._finished():
             if not place.is_filled:
@@ -224,7 +229,7 @@ class WorkerPool(ABC):
                 elif not place.is_filled:
                     continue
                 elif self._queue and self._cancelled is None:
-                    task = self._queue.take()
+                    task = self._queue.take(long_first=long_first)
                     if task.begin():
                         return task
         return None
@@ -273,7 +278,7 @@ class WorkerPool(ABC):
         with self._changed:
             failure = self._cancelled
             if failure is None and task.workers_lost < (task.function.max_attempts or self._max_attempts):
-                self._queue.put_back(task.lane, task)
+                self._queue.put_back(task)
                 self._idle.notify()
                 return
         task.future.set_exception(failure or _lost(task, death))

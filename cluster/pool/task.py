@@ -1,4 +1,4 @@
-"""What a pool is asked to do, and in what order it is done: in turn between those who ask."""
+"""What a pool is asked to do, and in what order it is done: in turn between those who ask, quick apart from long."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ class SharedFunction:
         Seconds that a call may take before its worker is ended; None for ever.
     on_begin
         Called whenever a worker has taken a call, in a thread of the pool.
+    is_long
+        Whether a call keeps its worker for minutes, as a training does.
     """
 
     name: str
@@ -34,6 +36,7 @@ class SharedFunction:
     max_attempts: int | None = None
     time_limit_s: float | None = None
     on_begin: Callable[[], None] = lambda: None
+    is_long: bool = False
 
 
 @dataclass
@@ -96,3 +99,40 @@ class Lanes(Generic[Item]):
         """Take all items, in the order in which they would be served."""
         while self._lanes:
             yield self.take()
+
+
+class WaitingTasks:
+    """Long tasks and quick ones, each in turn between those who submitted them. Not locked: the owner does that."""
+
+    def __init__(self) -> None:
+        self._quick, self._long = Lanes[Task](), Lanes[Task]()
+
+    def __len__(self) -> int:
+        return len(self._quick) + len(self._long)
+
+    def append(self, task: Task) -> None:
+        """Put a task behind those of its lane."""
+        self._of(task).append(task.lane, task)
+
+    def put_back(self, task: Task) -> None:
+        """Put a task that was taken before ahead of all others of its length."""
+        self._of(task).put_back(task.lane, task)
+
+    def take(self, *, long_first: bool) -> Task:
+        """Take a long task before all quick ones, or after them.
+
+        Raises
+        ------
+        IndexError
+            There is none.
+        """
+        first, then = (self._long, self._quick) if long_first else (self._quick, self._long)
+        return (first or then).take()
+
+    def drain(self) -> Iterator[Task]:
+        """Take all."""
+        yield from self._quick.drain()
+        yield from self._long.drain()
+
+    def _of(self, task: Task) -> Lanes[Task]:
+        return self._long if task.function.is_long else self._quick

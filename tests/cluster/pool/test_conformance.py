@@ -167,6 +167,26 @@ def test_submitting_threads_are_served_in_turn(kind: Kind, gate: Gate) -> None:
     assert served == ["a0", "b0", "a1", "b1", "a2", "a3"]
 
 
+@QUEUE
+def test_one_worker_of_two_takes_what_is_long_first(kind: Kind, tmp_path: Path) -> None:
+    gates = [Gate(tmp_path / name, kind.worker) for name in ("first", "second")]
+    for gate in gates:
+        gate.folder.mkdir()
+    served: list[str] = []
+
+    with kind.make(2) as pool:
+        for gate in gates:
+            pool.submit(gate)
+            wait_until(lambda gate=gate: gate.comers)
+        training = pool.share(str, is_long=True)
+        for call, label in ((str, "quick1"), (training, "long1"), (training, "long2"), (str, "quick2")):
+            pool.submit(call, label).add_done_callback(lambda done: served.append(done.result()))
+        gates[0].open()
+        wait_until(lambda: len(served) == 4)
+        gates[1].open()
+    assert served in (["quick1", "quick2", "long1", "long2"], ["long1", "long2", "quick1", "quick2"])
+
+
 def test_a_worker_that_dies_does_not_lose_its_task(pool: WorkerPool, kind: Kind, tmp_path: Path) -> None:
     def die_once(mark: Path) -> str:
         if not mark.exists():

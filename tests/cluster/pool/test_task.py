@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.pool.task import Lanes
+from cluster.pool.task import Lanes, SharedFunction, Task, WaitingTasks
 
 
 def test_lanes_take_turns_and_each_keeps_its_order() -> None:
@@ -46,3 +48,32 @@ def test_nobody_waits_longer_than_one_round(submitted: list[tuple[int, int]]) ->
         places = [place for place, item in enumerate(served) if item[0] == lane]
         gaps = [later - earlier for earlier, later in zip([-1, *places], places, strict=False)]
         assert all(gap <= 4 for gap in gaps)
+
+
+def a_task(lane: str, number: int, *, is_long: bool = False) -> Task:
+    return Task(SharedFunction(f"{lane}{number}", None, is_long=is_long), (), {}, lane, Future())
+
+
+def test_a_long_task_comes_before_or_after_all_quick_ones() -> None:
+    waiting = WaitingTasks()
+    for number in (1, 2):
+        waiting.append(a_task("simulations", number))
+        waiting.append(a_task("training", number, is_long=True))
+    assert len(waiting) == 4
+    first = waiting.take(long_first=True)
+    assert first.function.name == "training1"
+    assert waiting.take(long_first=False).function.name == "simulations1"
+    waiting.put_back(first)
+    assert [task.function.name for task in waiting.drain()] == ["simulations2", "training1", "training2"]
+
+
+def test_who_prefers_what_is_not_there_takes_what_is() -> None:
+    waiting = WaitingTasks()
+    waiting.append(a_task("training", 1, is_long=True))
+    waiting.append(a_task("simulations", 1))
+    assert waiting.take(long_first=False).function.name == "simulations1"
+    assert waiting.take(long_first=False).function.name == "training1"
+    waiting.append(a_task("simulations", 2))
+    assert waiting.take(long_first=True).function.name == "simulations2"
+    with pytest.raises(IndexError):
+        waiting.take(long_first=True)
