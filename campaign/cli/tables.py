@@ -38,6 +38,7 @@ CHECK_STYLES = {"ok": "green", "warning": "yellow", "failure": "bold red"}
 MAX_COLUMNS = 10
 WIDEST_VALUE = 40  # characters of a value in a table
 MOST_ROWS = 30  # of one store in a receipt, which --json tells whole
+LEAST_ACCOUNTED_S = 60.0  # below, a cost in core-hours would read 0.0
 NAMES_TOLD = 4  # stages that share a reason
 
 
@@ -62,8 +63,8 @@ def plan_table(plan: Plan) -> Group:
     counts = ", ".join(f"{count} {state}" for state, count in plan.counts.items() if count)
     summary = [
         f"{len(plan.stages)} stages: {counts}; {plan.simulations:,} simulations to do",
-        f"about {format_seconds(plan.core_seconds)} of core time ({plan.core_seconds / 3600:.2f} core-hours), at least "
-        f"{format_seconds(plan.wall_seconds)} on {plan.workers} workers"
+        f"about {format_seconds(plan.core_seconds)} of core time{_in_hours(plan.core_seconds)}, at least "
+        f"{format_seconds(plan.wall_seconds)} on {plan.workers} worker{'' if plan.workers == 1 else 's'}"
         + (" (~ not measured before)" if any(not stage.timed for stage in plan.stages) else ""),
         f"{plan.disk_bytes / 1e6:,.0f} MB in about {plan.files:,} files to be written",
         f"run folder: {plan.run_folder}",
@@ -73,6 +74,11 @@ def plan_table(plan: Plan) -> Group:
     reasons = [f"{_some(names, len(plan.stages))}: {reason}" for reason, names in _by_reason(plan).items()]
     warnings = [Text(f"warning: {each}", style=CHECK_STYLES["warning"]) for each in plan.warnings]
     return Group(table, *(Text(line) for line in ("", *reasons, "", *summary)), *warnings, *_obstacles(plan))
+
+
+def _in_hours(core_seconds: float) -> str:
+    """The unit that clusters account in, where there is enough of it."""
+    return f" ({core_seconds / 3600:.2f} core-hours)" if core_seconds >= LEAST_ACCOUNTED_S else ""
 
 
 def _gigabytes(stage: PlannedStage) -> str:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from command import campaign
+from rich.console import Console
 
 from campaign import api
+from campaign.cache.stage_cache import StageCache
+from campaign.cli.tables import plan_table
+from campaign.plan.pipeline import Pipeline
+from campaign.plan.plan import make_plan
 from campaign.record.events import EventLog
 from campaign.record.run_folder import keep_submission
+from campaign.spec.campaign import Spec
+from campaign.stages import KINDS
 
 
 def test_why_names_the_stage_by_an_option(tiny_spec: Path, tmp_path: Path) -> None:
@@ -49,3 +58,20 @@ def test_a_plan_shows_what_finished_stages_warn_of(
     assert f"warning: {warning}" in shown.stdout
     as_json = campaign("plan", tiny_spec, "--json", folder=tmp_path)
     assert json.loads(as_json.stdout)["warnings"] == [warning]
+
+
+@pytest.mark.parametrize(
+    ("core_seconds", "workers", "told"),
+    [
+        (12.0, 1, "about 12.0 s of core time, at least 7.0 s on 1 worker"),
+        (7200.0, 2, "about 2 h 00 min of core time (2.00 core-hours), at least 7.0 s on 2 workers"),
+    ],
+)
+def test_cost_is_told_in_core_hours_where_there_are_any(
+    make_spec: Callable[..., Spec], tmp_path: Path, core_seconds: float, workers: int, told: str
+) -> None:
+    plan = make_plan(Pipeline.of(make_spec(), KINDS), tmp_path, StageCache(tmp_path / "none"), workers)
+    screen = Console(width=200)
+    with screen.capture() as capture:
+        screen.print(plan_table(replace(plan, core_seconds=core_seconds, wall_seconds=7.0)))
+    assert told in capture.get()
