@@ -4,7 +4,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: demo test test-slow chaos check lint unit setup debian bench clean
+.PHONY: demo test test-slow chaos check lint fast-campaign fast-others setup debian bench clean
 
 demo: setup
 	@$(BIN)/campaign submit specs/quickstart.yaml
@@ -18,9 +18,9 @@ test:
 test-slow: setup debian
 	$(BIN)/pytest -m slow $(PYTEST_ARGS)
 
-# Linters beside the fast tests, on two cores.
+# Linters beside the fast tests, in two processes: each reads half of the tests and imports what these need.
 check: setup
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint unit
+	@$(MAKE) --no-print-directory --jobs 3 --output-sync=target lint fast-campaign fast-others
 
 lint: setup
 	$(BIN)/ruff check .
@@ -28,8 +28,13 @@ lint: setup
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
 
-unit: setup
-	$(BIN)/pytest -m "not slow and not long and not ray and not bench and not browser and not slurm" -n 2 --dist loadfile --no-loadscope-reorder --maxfail 5
+FAST := -m "not slow and not long and not ray and not bench and not browser and not slurm" --maxfail 5
+
+fast-campaign: setup
+	$(BIN)/pytest $(FAST) tests/campaign
+
+fast-others: setup
+	$(BIN)/pytest $(FAST) --ignore tests/campaign tests
 
 # A hundred kills at random moments of small campaigns, and full disks; an hour or more on two cores.
 chaos: setup

@@ -35,12 +35,16 @@ LENGTHY_TURN, SHORT_TURN = 100, 101  # after all places of heavy ones
 LAST = 9  # place among the heavy ones of those that do not say
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` looks at the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several files run at a time: those with whole campaigns first, then lengthy ones, at last short ones.
+    """Mark tests of a finished campaign as long: it is computed for them. Then order the files.
 
-    What comes last is so short that the workers end together. The mark ``heavy(place)`` says in which order campaigns
-    come.
+    Where several run at a time, those with whole campaigns come first, then lengthy ones, at last short ones, so that
+    the workers end together. The mark ``heavy(place)`` says in which order campaigns come.
     """
+    for item in items:
+        if "finished" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.long)
     turns: dict[Path, int] = {}
     for item in items:
         turns[item.path] = min(turns.get(item.path, SHORT_TURN), _turn(item))
