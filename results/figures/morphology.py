@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from results.figures.style import INK, Margins, head, panels, require, styled
+from results.figures.style import INK, Margins, head, panels, require, side_label, styled
 
 SET_COLOURS = ("#222222", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
 SET_LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
@@ -101,7 +100,7 @@ def label_distribution(sets: Sequence[LabelDistribution]) -> Figure:
         scatter.scatter(labels.volume_fraction[known], labels.y[known], s=6, color="#0072B2", alpha=0.4, linewidths=0)
         for mark in labels.marks:
             scatter.axhline(mark, color=INK, linewidth=0.8, linestyle="--")
-        scatter.set(xlabel="volume fraction of the white phase", ylabel=fill(f"simulated {labels.axis}", LINE))
+        scatter.set(xlabel="volume fraction of the white phase", ylabel=side_label(f"simulated {labels.axis}", LINE))
         scatter.set_title("dashed: targets", loc="left")
         for axes in (histogram, scatter):
             axes.tick_params(labelbottom=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
+from textwrap import fill
 from typing import Any, ParamSpec
 
 import matplotlib
@@ -125,6 +126,13 @@ def panels(
 def head(figure: Figure, *legend: Any, **options: Any) -> None:
     """A legend of all panels, in the room above them."""
     figure.legend(*legend, loc="upper center", bbox_to_anchor=(0.5, 1.0), borderaxespad=0.2, **options)
+
+
+def side_label(label: str, letters: int) -> str:
+    """A label for the side of a panel so many letters high: its unit on a line of its own where one is too short."""
+    if len(label) <= letters:
+        return label
+    return "\n".join(fill(part, letters) for part in label.replace(" (", "\n(").split("\n"))
 
 
 def method_colours(methods: Iterable[str]) -> dict[str, str]:

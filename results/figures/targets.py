@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from textwrap import fill
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -24,6 +23,7 @@ from results.figures.style import (
     method_markers,
     panels,
     require,
+    side_label,
     styled,
 )
 from results.wanted import Wanted, ordered
@@ -83,7 +83,7 @@ def achieved_against_target(samples: Sequence[Achieved], axes_of: Sequence[str])
                 _draw_strip(axes, sample, place, targets.index(sample.target), methods)
         _draw_targets(axes, [(target.low[place], target.high[place]) for target in targets])
         axes.set_title(dataset, loc="left", weight="bold")
-        axes.set_ylabel(fill(f"simulated {axes_of[place]}", LINE))
+        axes.set_ylabel(side_label(f"simulated {axes_of[place]}", LINE))
     rows[-1].set_xticks(range(len(targets)), [target.label.replace(", ", ",\n") for target in targets])
     rows[-1].set_xlabel(f"target {axes_of[0]}" if len(axes_of) == 1 else "target: " + ",\n".join(axes_of))
     head(figure, handles=handles, ncols=beside)

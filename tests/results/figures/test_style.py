@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from results.figures.style import METHOD_COLOURS, method_colours, method_markers, save_figure, styled
+from results.figures.style import METHOD_COLOURS, method_colours, method_markers, save_figure, side_label, styled
 
 
 @styled
@@ -61,3 +61,10 @@ def luminance(colour: str) -> float:
 @pytest.mark.parametrize("colour", METHOD_COLOURS.values())
 def test_marks_stand_out_from_white(colour: str) -> None:
     assert 1.05 / (luminance(colour) + 0.05) > 2.0
+
+
+def test_a_unit_has_a_line_of_its_own_where_one_is_too_short() -> None:
+    label = "simulated absorption (fraction of the light)"
+    assert side_label(label, 60) == label
+    assert side_label(label, 34) == "simulated absorption\n(fraction of the light)"
+    assert side_label("simulated absorption of the first layer", 20) == "simulated absorption\nof the first layer"
