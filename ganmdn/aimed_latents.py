@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ganmdn.candidate_choice import expected_error
 from ganmdn.candidate_search import RoundReport, screen_candidates
 from ganmdn.diffraction import DiffractionOrders
 from ganmdn.feature_process import FeatureProcess
@@ -17,6 +18,7 @@ from ganmdn.latent_process import columns_of
 from ganmdn.targets import Target
 
 ORDERS, TRAINING = DiffractionOrders(), ProcessTraining()
+CANDIDATES_PER_LATENT = 10  # the best, among which their spread is looked for
 
 
 def aim_latents(
@@ -75,7 +77,10 @@ def aim_latents(
     )
     chosen = []
     for target, share in zip(targets, np.diff(np.linspace(0, count, len(targets) + 1).astype(int)), strict=True):
-        rows = left.rows(target, int(share))
+        # Nearness comes before spread: there may be few that reach an edge.
+        errors = expected_error(left.predicted, left.deviation, target)
+        others = np.argsort(errors, kind="stable")[CANDIDATES_PER_LATENT * share :]
+        rows = np.setdiff1d(np.arange(len(left.z)), others)[left.without(others).rows(target, int(share))]
         chosen.append(left.z[rows])
         left = left.without(rows)
     return np.concatenate(chosen)

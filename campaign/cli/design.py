@@ -130,7 +130,7 @@ def _show(outcome: DesignOutcome, output: Path, gds: Path | None, seconds: float
     for asked, target in dict.fromkeys(zip(outcome.asked, outcome.target, strict=True)):
         if asked != target:
             nearest = rounded(target)
-            screen.print(f"{asked} is out of reach: designed for {nearest}, the nearest that the labels reach")
+            screen.print(f"{asked} is out of reach: designed for {nearest}, the nearest that the run has seen")
     screen.print(", ".join(each.axis for each in outcome.source.spec.physics.properties()), style="dim")
     screen.print(_table(outcome))
     layout = f", layout in {gds}" if gds is not None else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from campaign.stages import KINDS
 from campaign.stages.designs import DesignsConfig, load_generate, load_model
 from campaign.stages.generator import WEIGHTS_FILE
 from campaign.stages.labels import STORE, read_labels
+from campaign.stages.verification import STORE as DESIGNS
 from ganmdn.targets import Target
 from results.stores.layout import Status
 from results.stores.store import SimulationStore
@@ -51,7 +52,8 @@ class FittedMethod:
     physics
         By which designs are judged.
     reach
-        Least and largest of each property of the labels: what the run has seen, and nothing says that there is more.
+        Least and largest of each property of the labels and of the method's own simulated designs: what the run has
+        seen, and nothing says that there is more.
     any_target
         Whether the method takes more than one value as a target.
     """
@@ -98,6 +100,12 @@ class FittedMethod:
         for name in behind.values():
             check_files(results.cache, pipeline[name].kind, pipeline.keys[name])
         labels = results.folder(behind["labels"]) / STORE
+        verified = [
+            results.folder(stage.name) / DESIGNS
+            for stage in pipeline.stages
+            if (stage.kind, stage.dataset, stage.method) == ("verification", dataset, method)
+            and results.cache.has(stage.kind, pipeline.keys[stage.name])
+        ]
         return cls(
             run,
             method,
@@ -105,7 +113,7 @@ class FittedMethod:
             stage.config,
             {name: pipeline.keys[name] for name in behind.values()},
             simulation_of(spec, dataset).physics,
-            _reach(labels),
+            _reach([labels, *verified]),
             results.folder(behind["model"]),
             results.folder(behind["generator"]) / WEIGHTS_FILE,
             labels,
@@ -148,8 +156,8 @@ def _one_of(name: str | None, known: list[str], what: str, run: Path) -> str:
     return name
 
 
-def _reach(labels: Path) -> Target:
-    columns = SimulationStore.open(labels).read("y", "status")
-    y = columns["y"][columns["status"] == Status.DONE]
+def _reach(stores: Sequence[Path]) -> Target:
+    columns = [SimulationStore.open(store).read("y", "status") for store in stores]
+    y = np.concatenate([each["y"][each["status"] == Status.DONE] for each in columns])
     low, high = (np.atleast_1d(part(y, axis=0)).tolist() for part in (np.min, np.max))
     return Target(tuple(low), tuple(high))

@@ -22,7 +22,7 @@ Progress = Callable[[int, int, str], None]
 
 
 class OutOfReachError(Exception):
-    """A target lies outside of what the run's labels reach."""
+    """A target lies outside of what the run's labels, and simulated designs of the method, reach."""
 
 
 def make_designs(
@@ -94,8 +94,8 @@ def _reachable(source: FittedMethod, request: DesignRequest) -> list[tuple[Targe
         names = ", ".join(str(asked) for asked, _ in beyond)
         nearest = ", ".join(dict.fromkeys(rounded(target) for _, target in beyond))
         raise OutOfReachError(
-            f"{source.run} reaches {reach} on {source.dataset}, by its labels, and not {names}; the nearest it can do "
-            f"is {nearest}, which --nearest designs for"
+            f"{source.run} reaches {reach} on {source.dataset}, by what it has simulated, and not {names}; the nearest "
+            f"it can do is {nearest}, which --nearest designs for"
         )
     return targets
 

@@ -14,6 +14,7 @@ from campaign.design.fitted import FittedMethod, ModelMissingError
 from campaign.design.folder import check_vacant
 from campaign.design.make import OutOfReachError
 from campaign.design.request import DesignRequest
+from campaign.plan.finished import StageResults
 from campaign.stages.labels import read_labels
 from ganmdn.inverse import Designs
 from ganmdn.label_table import LabelTable
@@ -130,14 +131,23 @@ def test_what_is_simulated_is_what_is_written(finished_run: Path, tmp_path: Path
     np.testing.assert_array_equal(store.images(), outcome.images)
 
 
+def test_reach_is_what_labels_and_the_methods_own_designs_have_come_to(finished: tuple[StageResults, Path]) -> None:
+    results, run = finished
+    for method in ("gan-mdn", "forward-search"):
+        stores = [results.folder("labels/data-ii") / "labels.zarr"]
+        stores.append(results.folder(f"verification/{method}/data-ii") / "designs.zarr")
+        y = np.concatenate([SimulationStore.open(store).read("y")["y"] for store in stores])
+        assert FittedMethod.of_run(run, method=method).reach.bounds == ((y.min(), y.max()),)
+
+
 def test_a_target_out_of_reach_is_refused_or_replaced(finished_run: Path, tmp_path: Path) -> None:
     ((low, high),) = FittedMethod.of_run(finished_run, method="gan-mdn").reach.bounds
     request = DesignRequest((within(finished_run), 0.99), count=1, **GAN)
     with pytest.raises(OutOfReachError) as refused:
         api.design(finished_run, request, tmp_path / "out")
     assert str(refused.value) == (
-        f"{finished_run} reaches absorption {low:.4f} to {high:.4f} on data-ii, by its labels, and not 0.99; "
-        f"the nearest it can do is {high:.4f}, which --nearest designs for"
+        f"{finished_run} reaches absorption {low:.4f} to {high:.4f} on data-ii, by what it has simulated, and not "
+        f"0.99; the nearest it can do is {high:.4f}, which --nearest designs for"
     )
     assert not (tmp_path / "out").exists()
     outcome = api.design(finished_run, replace(request, nearest=True))
