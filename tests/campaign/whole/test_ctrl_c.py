@@ -80,7 +80,7 @@ print(json.dumps({"seconds": seconds, "folder": str(run.folder)}))
 def test_in_one_process_it_ends_a_run_at_every_change(tiny_spec: Path, tmp_path: Path) -> None:
     spec, profile = yaml.safe_load(tiny_spec.read_text()), tmp_path / "profile.yaml"
     spec["generator"]["training"] |= {"workers": 1, "steps": 20, "checkpoint_every": 5}
-    spec |= {"methods": ["gan-mdn", "nearest-labels"], "labels": {"count": 40, "truncation_sample": 4}}
+    spec |= {"methods": ["gan-mdn", "pca-mdn", "nearest-labels"], "labels": {"count": 40, "truncation_sample": 4}}
     (tmp_path / "spec.yaml").write_text(yaml.safe_dump(spec))
     profile.write_text(yaml.safe_dump({"kind": "in-process", "rows_per_unit": 20}))
     command = [sys.executable, "-c", PROGRAM, tmp_path / "spec.yaml", profile, tmp_path / "runs"]
@@ -89,7 +89,7 @@ def test_in_one_process_it_ends_a_run_at_every_change(tiny_spec: Path, tmp_path:
     answer = json.loads(done.stdout)
     states = [event["state"] for event in read_events(Path(answer["folder"])) if event["event"] == "run-ended"]
     assert states == ["interrupted"] * len(answer["seconds"]) + ["done"]
-    assert len(answer["seconds"]) >= MOMENTS
+    assert len(answer["seconds"]) >= MOMENTS, answer["seconds"]  # some more, as two stages may end in one sitting
     assert max(answer["seconds"]) < LONGEST_S, answer["seconds"]
 
 
