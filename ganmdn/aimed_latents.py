@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ganmdn.candidate_choice import expected_error
 from ganmdn.candidate_search import RoundReport, screen_candidates
 from ganmdn.diffraction import DiffractionOrders
 from ganmdn.feature_process import FeatureProcess
@@ -78,9 +77,7 @@ def aim_latents(
     chosen = []
     for target, share in zip(targets, np.diff(np.linspace(0, count, len(targets) + 1).astype(int)), strict=True):
         # Nearness comes before spread: there may be few that reach an edge.
-        errors = expected_error(left.predicted, left.deviation, target)
-        others = np.argsort(errors, kind="stable")[CANDIDATES_PER_LATENT * share :]
-        rows = np.setdiff1d(np.arange(len(left.z)), others)[left.without(others).rows(target, int(share))]
+        rows = left.rows(target, int(share), CANDIDATES_PER_LATENT)
         chosen.append(left.z[rows])
         left = left.without(rows)
     return np.concatenate(chosen)

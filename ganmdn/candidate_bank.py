@@ -14,7 +14,7 @@ from ganmdn.ladder import rungs
 from ganmdn.targets import Target
 
 BANK = "bank.npz"
-CANDIDATES_PER_DESIGN = 40  # the best, among which the spread is looked for
+CANDIDATES_PER_DESIGN = 40  # among which the spread is looked for
 KEPT_SPREAD = 0.8  # of the mean pixel distance of the labels nearest to the target
 NEIGHBOURS = 40  # labels that tell that distance
 
@@ -78,8 +78,10 @@ class CandidateBank:
         chosen = self.rows(target, count)
         return Designs(self.images[chosen], self.z[chosen], self.predicted[chosen], self.deviation[chosen])
 
-    def rows(self, target: float | Target, count: int) -> np.ndarray:
+    def rows(self, target: float | Target, count: int, candidates_each: int = CANDIDATES_PER_DESIGN) -> np.ndarray:
         """Numbers of the ``count`` candidates of least expected error that keep their spread; see ``choose_spread``.
+
+        The spread is looked for among ``candidates_each`` times as many, the best.
 
         Raises
         ------
@@ -90,7 +92,7 @@ class CandidateBank:
         if not 1 <= count <= len(self.z):
             raise ValueError(f"count must lie between 1 and the {len(self.z)} candidates, got {count}")
         errors = expected_error(self.predicted, self.deviation, target)
-        best = np.argsort(errors, kind="stable")[: count * CANDIDATES_PER_DESIGN]
+        best = np.argsort(errors, kind="stable")[: count * candidates_each]
         return best[choose_spread(PixelDistances(self.images[best]), count, self.spread.wanted(target))]
 
     def without(self, rows: np.ndarray) -> CandidateBank:
