@@ -48,7 +48,7 @@ class FittedMethod:
     config
         Of the stage that made the run's own designs.
     keys
-        Of the stages behind new ones: model, generator, and the labels that tell the reach.
+        Of the stages behind new ones: model, generator and labels.
     physics
         By which designs are judged.
     reach
