@@ -157,7 +157,7 @@ def _show_once(folder: Path, status: RunStatus, as_json: bool) -> None:
     from campaign.cli.tables import run_table
 
     if as_json:
-        print_json({"run_folder": str(folder), **asdict(status)})
+        print_json({"run_folder": str(folder), "seconds_left": status.seconds_left(), **asdict(status)})
     else:
         console().print(run_table(status))
 

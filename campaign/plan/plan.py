@@ -119,11 +119,17 @@ def run_folder_of(spec: Spec, key: str, runs: Path) -> Path:
     return runs / f"{spec.campaign}-{key[:8]}"
 
 
-def planned_core_seconds(run_folder: Path) -> dict[str, float]:
-    """What the plan of a run's latest submission expects of each stage that was left, by name; empty without a plan."""
+def expectations(run_folder: Path) -> dict[str, Any]:
+    """What the plan of a run's latest submission expects, for the run's log; nothing without a plan.
+
+    ``planned`` has the core-seconds of each stage that was left, by name, ``planned_seconds`` wall seconds at least.
+    """
     path = run_folder / PLAN_FILE
-    stages = json.loads(path.read_text(encoding="utf-8"))["stages"] if path.is_file() else []
-    return {stage["name"]: stage["core_seconds"] for stage in stages if stage["state"] != "cached"}
+    if not path.is_file():
+        return {}
+    plan = json.loads(path.read_text(encoding="utf-8"))
+    left = {stage["name"]: stage["core_seconds"] for stage in plan["stages"] if stage["state"] != "cached"}
+    return {"planned": left, "planned_seconds": plan["wall_seconds"]}
 
 
 def make_plan(

@@ -137,6 +137,8 @@ def status_head(status: RunStatus, now: float) -> str:
     if status.state == "running" and status.started is not None:
         cpus = f" ({status.cpus} CPUs)" if status.cpus else ""
         facts[0] += f" on {status.host}{cpus} for {format_seconds(now - status.started)}"
+    if (left := status.seconds_left()) is not None:
+        facts.append(f"about {format_seconds(left)} left")
     if status.message:
         facts = [*([] if status.message.startswith(status.state) else facts), status.message]
     facts.append(f"last event {format_seconds(max(0.0, now - status.updated))} ago")
@@ -171,15 +173,18 @@ def counting(console: Console) -> Iterator[Callable[[int, int, str], None]]:
 
 
 def status_line(status: RunStatus, now: float) -> str:
-    """A run in one line: stages done, those with most left to do, and how many others run or wait for a worker."""
+    """A run in one line: stages done and how long still, those with most left to do, how many others run or wait."""
     running = {name: stage for name, stage in status.stages.items() if stage.state == "running"}
     slowest = sorted(running, key=lambda name: running[name].seconds_left(now) or 0.0, reverse=True)
     told = [f"{name} {', '.join(_progress(running[name], now))}".rstrip() for name in slowest[:MOST_NAMED]]
     ended, queued = status.count("done", "cached"), status.count("queued")
+    head = f"{ended} of {len(status.stages)} stages done"
+    if (left := status.seconds_left()) is not None:
+        head += f", about {format_seconds(left)} left"
     while True:
         others = len(running) - len(told)
         counted = [*([f"and {others} more"] if others else []), *([f"{queued} waiting for a worker"] if queued else [])]
-        line = "; ".join([f"{ended} of {len(status.stages)} stages done", *told, *counted])
+        line = "; ".join([head, *told, *counted])
         if len(line) <= LINE_WIDTH or len(told) <= 1:
             return line
         told.pop()
@@ -224,7 +229,7 @@ def _progress(stage: StageStatus, now: float) -> Iterator[str]:
             yield f"{name} {value:.3g}"
     if (rate := stage.rate(now)) is not None and (seconds := stage.seconds_left(now)) is not None:
         yield f"{rate:.1f}/s" if rate >= 1 else f"{60 * rate:.1f}/min"
-        bound = "at most " if stage.message.endswith("at most") else ""  # trainings stop early
+        bound = "at most " if stage.is_bounded else ""
         yield f"{bound}{format_seconds(seconds)} left"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from campaign.record.events import Event
 
 ENDED = ("done", "failed", "interrupted", "cancelled")
+PRIOR = 0.1  # share of the plan that counts as if it had come true: the first stages do not speak for all
 
 
 @dataclass
@@ -26,6 +27,8 @@ class StageStatus:
         When its work began, seconds since the epoch.
     first, found
         Time of its first progress, and what had been done by then: its pace is what came since.
+    expected, spent
+        Core-seconds that the plan expects of it, 0 where it does not say, and those that this start told of.
     peak_bytes
         The most memory that one of its processes held, 0 while that is not known.
     best_rep
@@ -44,6 +47,8 @@ class StageStatus:
     started: float | None = None
     first: float | None = None
     found: int = 0
+    expected: float = 0.0
+    spent: float = 0.0
     peak_bytes: int = 0
     best_rep: float | None = None
     losses: dict[str, float] = field(default_factory=dict)
@@ -60,6 +65,30 @@ class StageStatus:
         rate = self.rate(now)
         return None if rate is None else (self.total - self.done) / rate
 
+    @property
+    def is_bounded(self) -> bool:
+        """Whether its total is a bound, as of trainings that stop early."""
+        return self.message.endswith("at most")
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether it shows what the plan was worth: it is done, or has taken more already."""
+        return self.state == "done" or self.spent > self.expected
+
+    def core_seconds_left(self, pace: float) -> float:
+        """What it still takes, by its own progress where that tells, else by the plan.
+
+        Parameters
+        ----------
+        pace
+            Core-seconds that are spent for each that the plan expects.
+        """
+        if self.state in {"done", "cached", "failed", "removed"}:
+            return 0.0
+        if self.done > self.found and self.spent and not self.is_bounded:
+            return self.spent * (self.total - self.done) / (self.done - self.found)
+        return max(0.0, pace * self.expected - self.spent)
+
 
 @dataclass
 class RunStatus:
@@ -75,8 +104,10 @@ class RunStatus:
         Of the driver.
     job, nodes
         The Slurm job that the driver was last part of, and the names of its nodes.
-    cpus
+    cpus, workers
         That the cluster has by now, None before there is one.
+    expected_seconds
+        Wall seconds that the plan expects at least, from the last start on; 0 where it does not say.
     dashboard, token_file
         Address of the Ray dashboard, and the file with its token.
     message
@@ -93,6 +124,8 @@ class RunStatus:
     job: str | None = None
     nodes: tuple[str, ...] = ()
     cpus: int | None = None
+    workers: int | None = None
+    expected_seconds: float = 0.0
     dashboard: str | None = None
     token_file: str | None = None
     message: str = ""
@@ -118,6 +151,21 @@ class RunStatus:
         """Simulations that failed so far."""
         return sum(stage.failed for stage in self.stages.values())
 
+    def seconds_left(self) -> float | None:
+        """About how long it still takes on the workers of now; None before there are any, or where no plan says.
+
+        Stages count by their own progress or by the plan, which is scaled by what others took of what it expected of
+        them. Chains of stages leave workers idle as often as the plan foresaw.
+        """
+        expected = sum(stage.expected for stage in self.stages.values())
+        if self.state != "running" or not self.workers or not expected or not self.expected_seconds:
+            return None
+        told = [stage for stage in self.stages.values() if stage.expected and stage.is_judged]
+        prior = PRIOR * expected
+        pace = (sum(stage.spent for stage in told) + prior) / (sum(stage.expected for stage in told) + prior)
+        left = sum(stage.core_seconds_left(pace) for stage in self.stages.values())
+        return left / min(self.workers, expected / self.expected_seconds)
+
     def apply(self, event: Event) -> None:
         """Fold one event into the status."""
         self.updated = event["time"]
@@ -125,13 +173,15 @@ class RunStatus:
         if name == "run-started":
             self.state, self.started, self.message = "running", event["time"], ""
             self.process, self.host = event.get("process"), event.get("host")
-            self.dashboard = self.cpus = self.token_file = None
-            self.stages = {stage: StageStatus() for stage in event["stages"]}
+            self.dashboard = self.cpus = self.workers = self.token_file = None
+            planned = event.get("planned", {})
+            self.stages = {stage: StageStatus(expected=planned.get(stage, 0.0)) for stage in event["stages"]}
+            self.expected_seconds = event.get("planned_seconds", 0.0)
         elif name == "cluster-started":
-            self.dashboard, self.cpus = event.get("dashboard"), event.get("cpus")
+            self.dashboard, self.cpus, self.workers = (event.get(key) for key in ("dashboard", "cpus", "workers"))
             self.token_file = event.get("token_file")
         elif name == "cluster-changed":
-            self.cpus = event["cpus"]
+            self.cpus, self.workers = event["cpus"], event.get("workers")
         elif name == "run-queued":
             self.state, self.message = "queued", event.get("message", "")
         elif name == "job-started":
@@ -146,6 +196,7 @@ class RunStatus:
 
 
 def _apply_to_stage(stage: StageStatus, name: str, event: Event) -> None:
+    stage.spent = event.get("core_seconds", stage.spent)
     if name == "stage-started":
         stage.state = "queued"
     elif name == "stage-working":

@@ -14,7 +14,7 @@ from campaign.cache.checksums import DamagedResultError
 from campaign.cache.stage_cache import StageCache
 from campaign.plan.kind import Stage
 from campaign.plan.pipeline import Pipeline
-from campaign.plan.plan import planned_core_seconds
+from campaign.plan.plan import expectations
 from campaign.record.driver import driver_facts, repeating
 from campaign.record.events import EventLog, Listener
 from campaign.record.logs import log_event
@@ -150,8 +150,7 @@ class Executor:
         state: str | None = "done"
         with self._events, repeating(self._now_and_then):
             names = [stage.name for stage in self.pipeline.stages]
-            planned = planned_core_seconds(self.run_folder)
-            self._events.write("run-started", stages=names, planned=planned, **driver_facts())
+            self._events.write("run-started", stages=names, **expectations(self.run_folder), **driver_facts())
             try:
                 self._complete(write_report)
             except BaseException as error:

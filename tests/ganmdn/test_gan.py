@@ -65,6 +65,7 @@ def final_state(session: LocalSession) -> dict[str, torch.Tensor]:
     return flat
 
 
+@pytest.mark.long
 def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(images: np.ndarray, tmp_path: Path) -> None:
     whole = LocalSession(tmp_path / "whole")
     history = train_gan(SMALL, images, SEED, whole)

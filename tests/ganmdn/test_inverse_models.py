@@ -34,6 +34,8 @@ from ganmdn.pca_mdn import PcaMdn, fit_pca_mdn
 from ganmdn.random_labels import RandomLabels
 from ganmdn.session import LocalSession
 
+pytestmark = pytest.mark.long
+
 CONFIG = MdnTraining(components=4, learning_rate=5e-3, max_epochs=40, batch_size=64)
 FLOW = {"transforms": 2, "width": 16, "learning_rate": 5e-3, "max_epochs": 15}
 SEARCH = ForwardSearchConfig(
@@ -79,7 +81,6 @@ LOADS: dict[str, Callable[[Path], InverseModel]] = {
     "random-labels": RandomLabels.load,
 }
 WITHOUT_LATENTS = {"pca-mdn", "direct-mdn"}
-LENGTHY = {"pca-mdn", "direct-mdn", "flow-posterior"}  # fitted for seconds, of a kind with gan-mdn
 LOOKED_UP = {"forward-search", "nearest-labels"}  # the seed decides nothing
 
 
@@ -87,10 +88,7 @@ def _flows() -> ModuleType:
     return pytest.importorskip("ganmdn.flow_posterior", reason="zuko is not installed", exc_type=ImportError)
 
 
-@pytest.fixture(
-    scope="module",
-    params=[pytest.param(name, marks=[pytest.mark.long] if name in LENGTHY else []) for name in FITS],
-)
+@pytest.fixture(scope="module", params=FITS)
 def fitted(request: pytest.FixtureRequest) -> tuple[str, InverseModel]:
     return request.param, FITS[request.param](Y)
 

@@ -19,6 +19,7 @@ def target(finished_run: Path) -> str:
     return f"{sum(FittedMethod.of_run(finished_run, method='gan-mdn').reach.bounds[0]) / 2:.4f}"
 
 
+@pytest.mark.long
 def test_designs_are_made_told_and_found_again(finished_run: Path, target: str, tmp_path: Path) -> None:
     done = campaign(
         "design", finished_run, "--dataset", "data-ii", "--method", "gan-mdn", "--target", target, "--count", "2",

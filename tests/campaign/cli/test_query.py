@@ -19,6 +19,8 @@ from campaign.cache.owner import Owner
 from campaign.cli.main import app
 from results.stores.store import SimulationStore
 
+pytestmark = pytest.mark.long
+
 
 def campaign(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])

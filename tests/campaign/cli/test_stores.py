@@ -40,6 +40,7 @@ def store(tmp_path: Path) -> SimulationStore:
     return made
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("command", [("query", "y > 0"), ("query", "sim == 1"), ("replay", 6)])
 @pytest.mark.parametrize("lost", ["y/c/1", "status/c/1"])
 def test_a_copy_without_some_files_is_no_answer(store: SimulationStore, command: tuple[object, ...], lost: str) -> None:

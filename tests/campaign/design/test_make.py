@@ -25,6 +25,8 @@ from results.fabrication.length_scale import minimum_length_scale
 from results.stores.layout import Status
 from results.stores.store import SimulationStore
 
+pytestmark = pytest.mark.long
+
 GAN = {"method": "gan-mdn"}
 METHODS = (
     "gan-mdn, pca-mdn, direct-mdn, forward-search, flow-posterior, nearest-labels, random-labels, forward-search-2, "

@@ -49,6 +49,7 @@ def test_file_system_without_file_times_is_a_failure(tmp_path: Path, monkeypatch
     assert check.message == f"the file system of {tmp_path} does not keep: file times"
 
 
+@pytest.mark.long
 def test_long_temp_dir_is_a_failure(tmp_path: Path) -> None:
     long = Path("/tmp") / ("x" * 80)
 

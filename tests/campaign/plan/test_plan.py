@@ -10,7 +10,7 @@ from campaign.plan.cost import IN_PROCESS_FACT, LIBRARIES_S, RANKS_S
 from campaign.plan.keys import KeyParts
 from campaign.plan.kind import Stage
 from campaign.plan.pipeline import Pipeline
-from campaign.plan.plan import Inquiry, Plan, make_plan, planned_core_seconds
+from campaign.plan.plan import Inquiry, Plan, expectations, make_plan
 from campaign.spec.campaign import Spec
 from campaign.stages import KINDS
 from campaign.stages.generator import GeneratorKind
@@ -64,11 +64,12 @@ def test_what_a_submission_expects_of_its_stages_is_read_from_its_plan(make_spec
     pipeline = stages_of(spec)
     finish(cache, pipeline["microstructures"], pipeline.parts["microstructures"])
     plan = make_plan(pipeline, tmp_path, cache, 2)
-    assert planned_core_seconds(tmp_path) == {}
+    assert expectations(tmp_path) == {}
     write_json(tmp_path / "plan.json", plan.to_dict())
-    expected = planned_core_seconds(tmp_path)
-    assert "microstructures" not in expected
-    assert sum(expected.values()) == pytest.approx(plan.core_seconds)
+    expected = expectations(tmp_path)
+    assert "microstructures" not in expected["planned"]
+    assert sum(expected["planned"].values()) == pytest.approx(plan.core_seconds)
+    assert expected["planned_seconds"] == plan.wall_seconds
 
 
 def test_cost_follows_measured_simulations(make_spec: MakeSpec, tmp_path: Path) -> None:

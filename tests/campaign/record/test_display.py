@@ -32,6 +32,13 @@ def test_one_line_tells_what_runs_how_fast_and_how_long() -> None:
     assert line == "1 of 3 stages done; labels/a 20/100 simulations, 1 failed, 2.0/s, 40.0 s left"
 
 
+def test_how_long_a_run_still_takes_stands_in_its_line_and_its_head() -> None:
+    run = RunStatus("running", started=900.0, updated=1000.0, host="node1", workers=2, expected_seconds=300.0)
+    run.stages = {"latents/a": StageStatus("done"), "labels/a": StageStatus(expected=600.0)}
+    assert status_line(run, now=1000.0) == "1 of 2 stages done, about 5 min 00 s left"
+    assert "for 1 min 40 s; about 5 min 00 s left; last event" in status_head(run, now=1000.0)
+
+
 def test_one_line_of_many_stages_names_the_slowest_and_counts_the_rest() -> None:
     stages = {f"labels/data-{number}": StageStatus("done") for number in range(22)}
     for number in range(9):

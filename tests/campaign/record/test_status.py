@@ -65,6 +65,57 @@ def test_the_pace_leaves_out_what_an_earlier_start_had_done() -> None:
     assert status.stages["labels/a"].rate(now=110.0) == pytest.approx(2.0)
 
 
+PLANNED: dict[str, Any] = {
+    "event": "run-started",
+    "stages": ["labels/a", "model/a", "model/b"],
+    "planned": {"labels/a": 100.0, "model/a": 60.0, "model/b": 40.0},
+    "planned_seconds": 100.0,
+}
+TWO_WORKERS = {"event": "cluster-started", "cpus": 2, "workers": 2}
+
+
+def test_what_is_left_of_a_run_is_unknown_without_plan_or_workers() -> None:
+    assert status_after(*BEGUN, TWO_WORKERS).seconds_left() is None
+    assert status_after(PLANNED).seconds_left() is None
+    assert status_after(PLANNED, TWO_WORKERS, {"event": "run-ended", "state": "done"}).seconds_left() is None
+
+
+@pytest.mark.parametrize(
+    ("events", "core_seconds"),
+    [
+        ([], 200.0),
+        # A tenth of the plan, which has come true, and 100 core-seconds, of which 160 became: 180 for 120.
+        ([{"event": "stage-ended", "stage": "labels/a", "state": "done", "core_seconds": 160.0}], 150.0),
+        ([{"event": "stage-ended", "stage": "labels/a", "state": "cached"}], 100.0),
+        ([{"event": "progress", "stage": "labels/a", "done": 200, "total": 1000}], 200.0),  # done by an earlier start
+        (
+            [
+                {"event": "progress", "stage": "labels/a", "done": 200, "total": 1000},
+                {"event": "progress", "stage": "labels/a", "done": 400, "total": 1000, "core_seconds": 10.0},
+            ],
+            130.0,  # by its own pace 30 more
+        ),
+        (
+            [
+                {"event": "progress", "stage": "model/a", "done": 0, "total": 9000, "message": "epochs at most"},
+                {"event": "progress", "stage": "model/a", "done": 30, "total": 9000, "core_seconds": 20.0}
+                | {"message": "epochs at most"},
+            ],
+            180.0,  # it may stop early, as the plan says
+        ),
+    ],
+)
+def test_what_is_left_of_a_run_follows_its_plan_and_its_progress(
+    events: list[dict[str, Any]], core_seconds: float
+) -> None:
+    assert status_after(PLANNED, TWO_WORKERS, *events).seconds_left() == pytest.approx(core_seconds / 2)
+
+
+def test_more_workers_than_the_plan_can_keep_at_work_end_it_no_sooner() -> None:
+    many = {"event": "cluster-changed", "cpus": 64, "workers": 64}
+    assert status_after(PLANNED, TWO_WORKERS, many).seconds_left() == pytest.approx(100.0)
+
+
 def test_a_job_is_known_with_its_nodes_before_its_stages_begin() -> None:
     started = {"event": "job-started", "job": "17", "nodes": ["node1", "node2"], "restarts": 0}
     status = status_after({"event": "run-queued", "message": "waits in Slurm's queue"}, started)

@@ -16,6 +16,8 @@ from campaign.review.finished_run import NotFinishedError
 from campaign.review.finished_table import FinishedTable
 from results.stores.store import SimulationStore
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def run(copy_run: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:

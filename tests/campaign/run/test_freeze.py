@@ -29,6 +29,8 @@ from campaign.spec.profile import RayProfile
 from campaign.stages import KINDS
 from cluster.driver.source import Source
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def pipeline(make_spec: Callable[..., Spec], tmp_path: Path) -> Pipeline:
@@ -71,7 +73,6 @@ def test_input_files_are_taken_from_a_copy(pipeline: Pipeline, tmp_path: Path) -
     assert frozen_run.pipeline.keys == pipeline.keys
 
 
-@pytest.mark.long
 def test_a_file_edited_before_it_is_copied_is_refused(pipeline: Pipeline, tmp_path: Path) -> None:
     assert pipeline.keys
     (tmp_path / "weights.pickle").write_bytes(b"edited")
@@ -102,7 +103,6 @@ def test_code_edited_after_the_keys_were_made_is_refused(
         freeze(pipeline, StageCache(tmp_path / "cache"), tmp_path / "run")
 
 
-@pytest.mark.long
 def test_a_loaded_module_that_is_no_longer_what_its_file_says_is_refused(
     project: Path, make_spec: Callable[..., Spec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,6 +50,7 @@ def test_the_first_press_is_a_flag_and_the_second_ends_at_once() -> None:
         press()
 
 
+@pytest.mark.long
 def test_a_press_in_a_librarys_callback_is_not_lost() -> None:
     """An exception there is printed by Python, and the program goes on."""
 

@@ -28,6 +28,8 @@ from campaign.spec.load import SpecError, load_spec
 from campaign.stages import KINDS
 from ganmdn.inverse import Designs
 
+pytestmark = pytest.mark.long
+
 EXAMPLE = PROJECT / "docs" / "examples" / "ganmdn-neighbours"
 SPEC = EXAMPLE / "campaign.yaml"
 
@@ -144,7 +146,6 @@ def test_the_schema_describes_them(site: Path) -> None:
     assert list(jsonschema.Draft202012Validator(schema).iter_errors(document))
 
 
-@pytest.mark.long
 def test_reading_and_planning_load_neither_torch_nor_ray(package: Path, tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from campaign import api;"
@@ -159,7 +160,6 @@ def test_reading_and_planning_load_neither_torch_nor_ray(package: Path, tmp_path
 # --- keys -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.long
 def test_their_code_and_version_are_in_the_key(site: Path) -> None:
     before = Pipeline.of(load_spec(SPEC).spec, KINDS)
     code = before.parts["model/nearest-neighbours/data-ii"].code
@@ -179,7 +179,6 @@ def test_their_code_and_version_are_in_the_key(site: Path) -> None:
 # --- conformance ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.long
 def test_the_example_conforms(package: Path, tmp_path: Path) -> None:
     done = python("-m", "pytest", "-q", "-p", "no:cacheprovider", EXAMPLE / "tests", site=package, folder=tmp_path)
     assert "3 passed" in done.stdout or "100%" in done.stdout, done.stdout
@@ -273,7 +272,6 @@ def test_a_part_that_nobody_brings_is_no_part() -> None:
 # --- a run ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
     "profile",
     [

@@ -24,6 +24,7 @@ def inputs(finished: Finished) -> Mapping[str, Path]:
     return {role: results.folder(name) for role, name in results.pipeline[NAME].inputs.items()}
 
 
+@pytest.mark.long
 def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(
     finished: Finished, inputs: Mapping[str, Path], context: StageContext
 ) -> None:

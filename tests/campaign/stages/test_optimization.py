@@ -36,6 +36,7 @@ def inputs(finished: tuple[StageResults, Path]) -> Mapping[str, Path]:
     return {role: results.folder(name) for role, name in results.pipeline[NAME].inputs.items()}
 
 
+@pytest.mark.long
 def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(
     finished: tuple[StageResults, Path],
     inputs: Mapping[str, Path],

@@ -12,6 +12,8 @@ from campaign.work.context import StageContext
 from ganmdn.sobol import sobol_latents
 from results.stores.store import SimulationStore
 
+pytestmark = pytest.mark.long
+
 Finished = tuple[StageResults, Path]
 
 

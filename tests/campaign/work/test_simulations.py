@@ -31,7 +31,7 @@ from results.designs.packed_images import pack_images
 from results.stores.layout import Status
 from results.stores.store import SimulationStore
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 PX, COUNT = 64, 12
 LIMITS = Limits(simulation_s=10, attempts=2, failed_share=0.1)
 

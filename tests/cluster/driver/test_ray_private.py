@@ -70,6 +70,7 @@ self._ray
     }
 
 
+@pytest.mark.long
 def test_nobody_else_touches_them() -> None:
     found = {
         str(path.relative_to(PROJECT)): uses

@@ -144,6 +144,7 @@ def test_workers_import_nothing_from_the_working_folder(tmp_path: Path) -> None:
     assert stdout.split() == list(SHADOWED), stderr
 
 
+@pytest.mark.long
 def test_a_cluster_that_is_not_there_is_told() -> None:
     told = "no Ray answers at 127.0.0.1:1; start it there with `ray start --head`, or correct the address"
     driver = _start_driver("from cluster.driver import runtime; runtime.join('127.0.0.1:1')")

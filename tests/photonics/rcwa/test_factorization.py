@@ -127,6 +127,7 @@ def lamellar_p(stack: Stack, duty: float, orders: int) -> float:
     return float(np.sum(np.abs(e_reflected) ** 2 * np.diag(Y0).real) / np.diag(Y0)[orders].real)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("index", [3.5, 0.22 + 6.71j], ids=["silicon", "gold"])
 def test_gratings_converge_far_faster_than_with_laurent(solver: str, index: complex) -> None:

@@ -117,6 +117,7 @@ def test_very_thick_layers_stay_finite(make_image: ImageMaker) -> None:
     np.testing.assert_allclose(solution.layer_absorption[..., 0] + solution.reflection, 1, atol=1e-10)
 
 
+@pytest.mark.long
 @pytest.mark.authors
 @pytest.mark.parametrize("solver", ["eigen", "transfer"])
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ from results.exchange.hdf5 import import_published
 from results.stores.layout import DamagedStoreError
 from results.stores.store import SimulationStore
 
+pytestmark = pytest.mark.long
+
 SUFFIXES = ["h5", "nc", "parquet", "csv"]
 
 

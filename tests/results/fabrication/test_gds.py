@@ -18,6 +18,7 @@ def random_image(rng: np.random.Generator) -> np.ndarray:
     return np.kron(coarse, np.ones((grain, grain))).astype(np.uint8)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("count", [50, pytest.param(1000, marks=pytest.mark.slow)])
 def test_a_file_that_is_read_has_the_pixels_that_were_written(count: int, tmp_path: Path) -> None:
     rng = np.random.default_rng(count)

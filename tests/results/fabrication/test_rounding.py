@@ -7,6 +7,8 @@ from scipy import ndimage
 from results.fabrication.length_scale import has_length_scale
 from results.fabrication.rounding import rounded
 
+pytestmark = pytest.mark.long
+
 
 def field(side: int, seed: int) -> np.ndarray:
     """A two-phase image with pixels of noise in it, three tenths of it white."""

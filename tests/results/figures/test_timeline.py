@@ -36,6 +36,7 @@ def test_nothing_at_work_is_refused() -> None:
         core_timeline([], workers=2)
 
 
+@pytest.mark.long
 def test_of_many_stages_and_steps_a_picture_shows_what_it_can_and_loses_no_work() -> None:
     bars = [Bar(f"stage {row % 70}", 2.0 * row, 2.0 * row + 3.0, 1.0 + row % 70) for row in range(700)]
     edges, cores = busy_cores(bars)

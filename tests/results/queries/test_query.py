@@ -42,6 +42,7 @@ def obvious(store: SimulationStore, condition: Callable[[dict[str, np.ndarray]],
         return np.flatnonzero(condition(columns)).tolist()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("expression", "condition"),
     [

@@ -135,6 +135,7 @@ def test_a_writer_that_knew_nothing_of_the_end_takes_them_as_well(
     assert [row["y"] for row in rows] == make_rows(5)["y"].tolist()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stage", ["before the values", "before the index", "before the attributes"])
 def test_a_kill_while_finishing_leaves_a_store_that_answers(
     make_store: Callable[..., SimulationStore],

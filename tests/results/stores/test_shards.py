@@ -52,6 +52,7 @@ def test_a_whole_store_is_whole_whatever_it_holds(store: SimulationStore) -> Non
     assert np.isnan(store.read("y", rows=[16])["y"]).all()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "unit", "damage"),
     [

@@ -13,6 +13,8 @@ from results.stores.columns import FOLDER, VALUES
 from results.stores.store import SimulationStore
 from results.stores.verify import repair_store, verify_store
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def made(

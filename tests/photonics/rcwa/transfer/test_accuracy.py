@@ -45,6 +45,7 @@ def error_of(solution: Solution, judge: Solution) -> float:
     return max(by_layer, np.abs(solution.absorption - judge.absorption).max())
 
 
+@pytest.mark.long
 @settings(max_examples=60, derandomize=True)
 @given(
     stack=stacks(),

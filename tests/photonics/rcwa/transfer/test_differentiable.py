@@ -104,13 +104,14 @@ def central_slope(function: Callable[[torch.Tensor], torch.Tensor], value: torch
     return (f[0] - 8 * f[1] + 8 * f[2] - f[3]) / (12 * step)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", STACKS)
 @pytest.mark.parametrize(
     ("incidence", "orders", "truncation"),
     [
         ("oblique", 2, "square"),
-        pytest.param("normal", 2, "square", marks=pytest.mark.long),
-        pytest.param("oblique", 3, "circular", marks=pytest.mark.long),
+        ("normal", 2, "square"),
+        ("oblique", 3, "circular"),
         pytest.param("normal", 3, "circular", marks=pytest.mark.slow),
     ],
 )
