@@ -212,6 +212,8 @@ def _check_inputs(config: GanConfig, images: np.ndarray, session: TrainingSessio
     if images.ndim != 3 or images.shape[1] != images.shape[2] or images.dtype != np.uint8:
         raise ValueError(f"images must be square uint8 images (N, H, H), got {images.dtype} {images.shape}")
     check_gan_images(len(images), config.batch_size, config.workers)
+    if config.frequency_weight and max(latent_shape(images.shape[-1])) < 2:
+        raise ValueError(f"frequency_weight takes images of 64 pixels or more, got {images.shape[-1]}")
     if session.world_size != config.workers:
         raise ValueError(
             f"workers must equal the session's world size, as it changes the result, got workers {config.workers} "

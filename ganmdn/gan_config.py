@@ -42,8 +42,9 @@ class GanConfig:
         ``ganmdn.matching``.
     collapse_weight, style_weight
         Factors of these losses beside the adversarial one.
-    fraction_weight, spectrum_weight
-        Factors of the losses that the ``matched`` variant has beside them; the ``paper`` variant has not.
+    fraction_weight, spectrum_weight, frequency_weight
+        Factors of the losses that the ``matched`` variant has beside them; the ``paper`` variant has not. The last one
+        takes images of 64 pixels or more.
     features
         Feature maps on which they are computed.
     latent
@@ -64,6 +65,7 @@ class GanConfig:
     style_weight: float = 0.03
     fraction_weight: float = 20.0
     spectrum_weight: float = 10.0
+    frequency_weight: float = 0.0
     features: FeatureConfig = field(default_factory=RandomFeatures)
     latent: LatentRange = field(default_factory=LatentRange)
     checkpoint_every: int = 500

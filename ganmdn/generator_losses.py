@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ganmdn.features import make_features
 from ganmdn.gan_config import GanConfig
 from ganmdn.losses import adversarial_loss, collapse_loss, feature_products, gram_matrices, style_loss
-from ganmdn.matching import FractionLoss, SpectrumLoss, two_phase
+from ganmdn.matching import FractionLoss, FrequencyLoss, SpectrumLoss, two_phase
 from ganmdn.real_style import RealStyle, as_grey
 
 
@@ -34,8 +34,12 @@ class GeneratorLosses(nn.Module):
         self.matched = config.variant == "matched"
         if self.matched:
             self.weights |= {"fraction": config.fraction_weight, "spectrum": config.spectrum_weight}
-            self.fraction = FractionLoss(images.numpy(), config.latent.low, config.latent.high).to(device)
+            latent = config.latent
+            self.fraction = FractionLoss(images.numpy(), latent.low, latent.high).to(device)
             self.spectrum = SpectrumLoss(images.shape[-1]).to(device)
+            if config.frequency_weight:
+                self.weights["frequency"] = config.frequency_weight
+                self.frequency = FrequencyLoss(images.numpy(), latent.low, latent.high).to(device)
 
     def forward(self, generated: Tensor, logits: Tensor, z: Tensor, real_rows: Tensor) -> dict[str, Tensor]:
         """Every loss of a batch, unweighted.
@@ -62,6 +66,8 @@ class GeneratorLosses(nn.Module):
             real = as_grey(self.images[real_rows], self.device)
             made = two_phase(generated)
             losses |= {"fraction": self.fraction(made, z), "spectrum": self.spectrum(made, real)}
+            if "frequency" in self.weights:
+                losses["frequency"] = self.frequency(made, z)
         return losses
 
     def total(self, losses: dict[str, Tensor]) -> Tensor:

@@ -1,8 +1,8 @@
-"""Losses of the ``matched`` variant: the spread of two statistics over the generated images is that of the real ones.
+"""Losses of the ``matched`` variant: the spread of statistics over the generated images is that of the real ones.
 
 Neither the discriminator nor the style loss sees that the volume fractions of a generator's images spread too little:
-each image on its own looks right. Both losses here compare distributions, of the volume fraction and of the spectral
-density, which the two-point correlation is the Fourier transform of.
+each image on its own looks right. The losses here compare distributions: of the volume fraction, of the spectral
+density, which the two-point correlation is the Fourier transform of, and of its dominant frequency.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ganmdn.binarise import otsu_thresholds
 
+IMAGES_PER_CHUNK = 256  # bounds the memory of the Fourier transforms
 SHARPNESS = 2.0  # of the smooth step whose gradient stands for that of the threshold
 
 
@@ -31,12 +32,42 @@ def two_phase(grey: Tensor) -> Tensor:
     return smooth + (torch.where(grey > levels, 1.0, -1.0) - smooth).detach()
 
 
-class FractionLoss(nn.Module):
-    """How far each image's volume fraction is from the one that its first latent variable stands for.
+class QuantileLoss(nn.Module):
+    """How far a statistic of each image is from the one that one of its latent variables stands for.
 
-    A share u of the latent variables lies below the first one of an image; the volume fraction wanted of it is the one
-    that a share u of the real images lie below. So the fractions of all images spread as the real ones do, whatever the
-    size, and the first latent variable tells an image's fraction.
+    A share u of the latent variables lies below that of an image; the value wanted of it is the one that a share u of
+    the real images lie below. So the values of all images spread as the real ones do, whatever the size, and the latent
+    variable tells an image's value.
+
+    Parameters
+    ----------
+    values
+        The statistic of the training images, (N,), N at least 2.
+    latent
+        Number of the latent variable, from 0; one that all cells share.
+    low, high
+        Range of the latent variables, which are uniform.
+    """
+
+    def __init__(self, values: Tensor, latent: int, low: float, high: float) -> None:
+        super().__init__()
+        self.register_buffer("values", values.sort().values.float())
+        self.latent, self.low, self.high = latent, low, high
+        self.values: Tensor
+
+    def wanted(self, variables: Tensor) -> Tensor:
+        """The statistic of images with these values of the latent variable, (B,)."""
+        place = (variables - self.low) / (self.high - self.low) * (len(self.values) - 1)
+        below = place.floor().long().clamp(0, len(self.values) - 2)
+        return torch.lerp(self.values[below], self.values[below + 1], place - below)
+
+    def forward(self, found: Tensor, z: Tensor) -> Tensor:
+        """Mean absolute error of the statistic (B,) of images made from ``z`` (B, 1, h, w)."""
+        return (found - self.wanted(z.flatten(start_dim=1)[:, self.latent])).abs().mean()
+
+
+class FractionLoss(QuantileLoss):
+    """The first latent variable tells the volume fraction, here as the mean grey of a two-phase image in [-1, 1].
 
     Parameters
     ----------
@@ -47,21 +78,12 @@ class FractionLoss(nn.Module):
     """
 
     def __init__(self, images: np.ndarray, low: float, high: float) -> None:
-        super().__init__()
-        fractions = np.sort(images.mean(axis=(1, 2), dtype=np.float64))
-        self.register_buffer("grey", torch.from_numpy(2 * fractions - 1).float())
-        self.low, self.high = low, high
-        self.grey: Tensor
-
-    def wanted(self, first: Tensor) -> Tensor:
-        """Mean grey in [-1, 1] of the images whose first latent variables are ``first`` (B,)."""
-        place = (first - self.low) / (self.high - self.low) * (len(self.grey) - 1)
-        below = place.floor().long().clamp(0, len(self.grey) - 2)
-        return torch.lerp(self.grey[below], self.grey[below + 1], place - below)
+        fractions = torch.from_numpy(images.mean(axis=(1, 2), dtype=np.float64))
+        super().__init__(2 * fractions - 1, 0, low, high)
 
     def forward(self, generated: Tensor, z: Tensor) -> Tensor:
         """Mean absolute error of the mean of two-phase images (B, 1, H, W), made from ``z`` (B, 1, h, w)."""
-        return (generated.mean(dim=(1, 2, 3)) - self.wanted(z[:, 0, 0, 0])).abs().mean()
+        return super().forward(generated.mean(dim=(1, 2, 3)), z)
 
 
 class SpectrumLoss(nn.Module):
@@ -96,3 +118,36 @@ class SpectrumLoss(nn.Module):
         """Distance between ``generated`` and ``real``, two-phase images (B, 1, H, W) each."""
         made, wanted = self.density(generated).sort(dim=0).values, self.density(real).sort(dim=0).values
         return (made - wanted).abs().mean() / wanted.std(dim=0).mean()
+
+
+class FrequencyLoss(QuantileLoss):
+    """The second latent variable tells how fine the texture is: the dominant frequency of its spectral density.
+
+    The spectrum loss alone leaves the frequency of all images near the mean one: its gradient says of a batch that it
+    should spread, and of no image which way. In units of the training images' standard deviation.
+
+    Parameters
+    ----------
+    images
+        The training images, uint8 0/1 (N, H, H), N at least 2, H at least 64: smaller ones have one latent variable.
+    low, high
+        Range of the latent variables, which are uniform.
+    """
+
+    def __init__(self, images: np.ndarray, low: float, high: float) -> None:
+        spectrum = SpectrumLoss(images.shape[-1])
+        chunks = torch.from_numpy(images).split(IMAGES_PER_CHUNK)
+        values = torch.cat([dominant_frequency(spectrum.density(2.0 * chunk[:, None] - 1)) for chunk in chunks])
+        super().__init__(values, 1, low, high)
+        self.spectrum, self.unit = spectrum, float(values.std())
+
+    def forward(self, generated: Tensor, z: Tensor) -> Tensor:
+        """Mean absolute error of the dominant frequency of two-phase images (B, 1, H, H), made from ``z``."""
+        return super().forward(dominant_frequency(self.spectrum.density(generated)), z) / self.unit
+
+
+def dominant_frequency(density: Tensor) -> Tensor:
+    """Where spectral densities (B, R) peak, in cycles an image: mean frequency weighted by their squares, (B,)."""
+    weight = density.square()
+    cycles = torch.arange(1, density.shape[1] + 1, dtype=density.dtype, device=density.device)
+    return weight @ cycles / weight.sum(dim=1).clamp_min(torch.finfo(density.dtype).tiny)

@@ -161,13 +161,19 @@ class GanTrainingBlock(Model):
     spectrum_weight: NotNegative = Field(
         default=10.0, description="factor of variant matched's loss of spectral density"
     )
+    frequency_weight: NotNegative = Field(
+        default=0.0, description="factor of variant matched's loss of dominant frequency, which the second latent tells"
+    )
     features: Features = Field(default=RandomFeaturesBlock(), description="maps that the loss of texture compares")
     latent: Latent = Field(default=Latent(), description="how latents are drawn in training")
     checkpoint_every: Count = Field(default=500, description="generator updates between checkpoints")
 
     def violations(self) -> Iterator[Violation]:
-        """The batch splits evenly over the workers, and batch normalisation has something to average."""
+        """The batch splits evenly over the workers, batch normalisation has something to average, no weight is idle."""
         yield from share_violations(self.batch_size, self.workers, "images")
+        if self.frequency_weight and self.variant != "matched":
+            fix = "write variant: matched, or leave it out"
+            yield Violation(("frequency_weight",), "is of variant matched alone", fix, f"variant {self.variant}")
 
 
 class TrainedGenerator(Model):
@@ -179,8 +185,14 @@ class TrainedGenerator(Model):
     training: GanTrainingBlock = Field(default=GanTrainingBlock(), description="optimisation of the GAN")
 
     def violations(self) -> Iterator[Violation]:
-        """The training images fit the networks and fill a batch."""
+        """The training images fit the networks, fill a batch, and have the latent variables that losses speak of."""
         yield from _multiple_violations(self.image_px)
+        if self.training.frequency_weight and self.image_px < 2 * PIXELS_PER_LATENT:
+            rule = (
+                f"takes images of {2 * PIXELS_PER_LATENT} pixels or more: smaller ones have no second latent variable"
+            )
+            fix = "write a larger image_px, or leave frequency_weight out"
+            yield Violation(("training", "frequency_weight"), rule, fix, f"image_px {self.image_px}")
         if isinstance(self.microstructures, Microstructures):
             yield from self.count_violations(self.microstructures.count)
 

@@ -28,6 +28,7 @@ from ganmdn.networks import Variant, generate_images, load_generator
 from ganmdn.session import LocalSession
 
 SEED = np.random.SeedSequence(11)
+MATCHED = [*LOSSES, "fraction", "spectrum"]
 SMALL = GanConfig(steps=6, batch_size=4, checkpoint_every=2, features=RandomFeatures(filters=4))
 
 
@@ -115,7 +116,7 @@ def test_the_matched_variant_is_trained_on_its_own_losses_and_goes_on_as_exactly
     config = replace(SMALL, variant="matched")
     whole = LocalSession(tmp_path / "whole")
     history = train_gan(config, images, SEED, whole)
-    assert list(history.losses) == [*LOSSES, "fraction", "spectrum"]
+    assert list(history.losses) == MATCHED
     with pytest.raises(InterruptedRunError):
         train_gan(config, images, SEED, StoppingSession(tmp_path / "parts"))
     resumed = LocalSession(tmp_path / "parts")
@@ -130,6 +131,14 @@ def test_the_matched_variant_is_trained_on_its_own_losses_and_goes_on_as_exactly
         train_gan(unweighted, images, SEED, LocalSession(tmp_path / "un")).losses["adversarial"]
         != (history.losses["adversarial"])
     )
+
+
+def test_the_loss_of_frequency_takes_images_with_a_second_latent_variable(images: np.ndarray, tmp_path: Path) -> None:
+    config = replace(SMALL, variant="matched", steps=1, frequency_weight=1.0)
+    with pytest.raises(ValueError, match="takes images of 64 pixels or more, got 32"):
+        train_gan(config, images, SEED, LocalSession(tmp_path))
+    larger = np.tile(images, (1, 2, 2))
+    assert list(train_gan(config, larger, SEED, LocalSession(tmp_path)).losses) == [*MATCHED, "frequency"]
 
 
 def test_a_finished_training_is_not_done_again(images: np.ndarray, tmp_path: Path) -> None:

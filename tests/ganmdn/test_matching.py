@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
 
 from ganmdn.binarise import binarise
 from ganmdn.generator_quality import curve_distance
-from ganmdn.matching import FractionLoss, SpectrumLoss, two_phase
+from ganmdn.matching import FractionLoss, FrequencyLoss, SpectrumLoss, dominant_frequency, two_phase
 from ganmdn.microstructures import MicrostructureRanges, draw_microstructures
 from ganmdn.statistics import per_image
 
@@ -60,6 +62,32 @@ def test_the_spectrum_loss_is_the_distance_between_sets() -> None:
     loss = float(SpectrumLoss(32)(grey(second), grey(first)))
     assert loss == pytest.approx(expected, rel=0.05)
     assert float(SpectrumLoss(32)(grey(first).flip(0), grey(first))) == pytest.approx(0, abs=1e-4)
+
+
+def test_the_dominant_frequency_is_that_of_stripes() -> None:
+    stripes = np.zeros((2, 64, 64), np.uint8)
+    stripes[0, :, np.arange(64) // 4 % 2 == 1] = 1  # 8 pixels a period
+    stripes[1, np.arange(64) // 8 % 2 == 1] = 1
+    # Of 8 pixels a period the third harmonic has sin²(π/8) / sin²(3π/8) = 0.172 of the power; beyond it there is none.
+    weight = (math.sin(math.pi / 8) / math.sin(3 * math.pi / 8)) ** 4
+    found = dominant_frequency(SpectrumLoss(64).density(grey(stripes)))
+    assert float(found[0]) == pytest.approx((8 + 24 * weight) / (1 + weight), rel=1e-4)
+    assert float(found[1]) == pytest.approx(4, rel=0.06)
+    assert not dominant_frequency(torch.zeros(1, 32)).any()
+
+
+def test_the_second_latent_variable_stands_for_a_quantile_of_the_dominant_frequency() -> None:
+    ranges = MicrostructureRanges(frequency_mean_per_px=(0.05, 0.15))
+    images = draw_microstructures(64, ranges, np.random.SeedSequence(0), range(101))[0]
+    loss = FrequencyLoss(images, -1.0, 1.0)
+    found = dominant_frequency(SpectrumLoss(64).density(grey(images)))
+    assert float(loss.wanted(torch.zeros(1))) == pytest.approx(float(found.median()), rel=1e-5)
+    z = torch.zeros(101, 1, 2, 2)
+    z[:, 0, 0, 1] = 2 * found.argsort().argsort() / 100 - 1  # each image's own quantile
+    assert float(loss(grey(images), z)) == pytest.approx(0, abs=1e-5)
+    z[:, 0, 0, 1] = 0
+    error = (found - found.median()).abs().mean() / found.std()
+    assert float(loss(grey(images), z)) == pytest.approx(float(error), rel=1e-4)
 
 
 def test_both_losses_lead_a_generator_that_is_off() -> None:

@@ -389,6 +389,18 @@ MISTAKES = [
         "write 512 or less, or make more images",
     ),
     (
+        "batch_size: 32",
+        "frequency_weight: 5",
+        "17:23: generator.training.frequency_weight: is of variant matched alone, got variant paper; "
+        "write variant: matched, or leave it out",
+    ),
+    (
+        "64\n  microstructures:\n    count: 512\n    volume_fraction: [0.3, 0.7]\n  training:\n",
+        "32\n  training:\n    variant: matched\n    frequency_weight: 5\n",
+        "14:23: generator.training.frequency_weight: takes images of 64 pixels or more: smaller ones have no second "
+        "latent variable, got image_px 32; write a larger image_px, or leave frequency_weight out",
+    ),
+    (
         "material: silicon",
         "material: silikon",
         "30:63: physics.layers[1].material: must be one of physics.materials, got 'silikon'; did you mean 'silicon'?",

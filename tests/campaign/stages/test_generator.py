@@ -24,7 +24,7 @@ def test_every_field_of_the_training_block_reaches_the_gan() -> None:
     block = GanTrainingBlock(
         steps=7, batch_size=12, workers=3, learning_rate=1e-3, beta1=0.1, epsilon=1e-6, discriminator_updates=2,
         variant="matched", collapse_weight=0.5, style_weight=0.6, fraction_weight=7, spectrum_weight=8,
-        checkpoint_every=4, latent={"low": -2, "high": 3},
+        frequency_weight=9, checkpoint_every=4, latent={"low": -2, "high": 3},
         features={"kind": "random", "filters": 5, "seed": 9},
     )  # fmt: skip
     made = asdict(gan_config(block, None))
