@@ -147,7 +147,8 @@ def wait_for_moment(submission: Submission, number: int, stages: int) -> None:
     if number == 0:
         return next(submission.events())  # type: ignore[return-value]
     if number >= MOMENTS - 2:
-        figures = ("gallery.png", "labels.png")
+        next(submission.events())
+        figures = ("labels.png", "gallery.png")  # as they are drawn: the last one is not there from the time before
         deadline = time.monotonic() + WAIT_S
         while not (submission.folder / "figures" / figures[number - MOMENTS]).exists():
             assert time.monotonic() < deadline
