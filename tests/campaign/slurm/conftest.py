@@ -161,3 +161,18 @@ def _no_jobs_left(request: pytest.FixtureRequest) -> Any:
 def laptop(tiny_run: Path) -> list[dict[str, str]]:
     """The table of the same campaign on this machine alone."""
     return designs(tiny_run)
+
+
+@pytest.fixture(scope="session")
+def longer(
+    tiny_spec: Path,
+    on_laptop: Callable[[Path, Path], Path],
+    slurm_lab: SlurmLab,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, list[dict[str, str]]]:
+    """A campaign that takes longer than the jobs that it gets, and its table on this machine alone."""
+    spec = yaml.safe_load(tiny_spec.read_text())
+    spec["generator"]["training"] |= {"steps": 1500, "checkpoint_every": 500}
+    file = slurm_lab.shared / "longer.yaml"
+    file.write_text(yaml.safe_dump(spec))
+    return file, designs(on_laptop(file, tmp_path_factory.mktemp("longer") / "runs"))

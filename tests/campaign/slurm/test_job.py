@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from designs_table import designs
 
 pytestmark = [pytest.mark.slurm, pytest.mark.ray, pytest.mark.heavy(3), pytest.mark.timeout(1800)]
 STEPS = 120  # of the GAN's training in tiny.yaml
@@ -44,11 +42,12 @@ def test_a_job_that_is_told_to_end_goes_on_in_the_next_with_the_same_numbers(
 
 @pytest.mark.slow
 def test_a_time_limit_without_requeue_chains_jobs_until_the_campaign_is_done(
-    slurm_run: Any, laptop: list[dict[str, str]]
+    slurm_run: Any, longer: tuple[Path, list[dict[str, str]]]
 ) -> None:
-    slurm_run.submit(time_limit=2, end_seconds=60, requeue=False)
+    spec, expected = longer
+    slurm_run.submit(spec, time_limit=2, end_seconds=60, requeue=False)
     slurm_run.wait_for_end()
-    assert slurm_run.table() == laptop
+    assert slurm_run.table() == expected
     ends = [event["state"] for event in slurm_run.events("run-ended")]
     assert ends[-1] == "done"
     assert set(ends[:-1]) == {"queued"}  # the time of one job is not enough
@@ -122,14 +121,10 @@ def test_small_jobs_join_when_the_queue_lets_them_and_end_with_the_campaign(
 
 @pytest.mark.slow
 def test_small_jobs_leave_when_their_time_ends_and_others_follow(
-    slurm_run: Any, tiny_spec: Path, on_laptop: Any, shared_path: Path, tmp_path: Path
+    slurm_run: Any, longer: tuple[Path, list[dict[str, str]]]
 ) -> None:
-    spec = yaml.safe_load(tiny_spec.read_text())
-    spec["generator"]["training"] |= {"steps": 1500, "checkpoint_every": 500}  # longer than a worker job
-    longer = shared_path / "longer.yaml"
-    longer.write_text(yaml.safe_dump(spec))
-    expected = designs(on_laptop(longer, tmp_path / "runs"))
-    slurm_run.submit(longer, nodes=1, worker_jobs={"count": 2, "time_limit": 1}, end_seconds=20)
+    spec, expected = longer
+    slurm_run.submit(spec, nodes=1, worker_jobs={"count": 2, "time_limit": 1}, end_seconds=20)
     slurm_run.wait_for_end()
     assert slurm_run.table() == expected
     assert slurm_run.worker_jobs_joined() > 2
