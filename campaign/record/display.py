@@ -175,11 +175,12 @@ def counting(console: Console) -> Iterator[Callable[[int, int, str], None]]:
 def status_line(status: RunStatus, now: float) -> str:
     """A run in one line: stages done and how long still, those with most left to do, how many others run or wait."""
     running = {name: stage for name, stage in status.stages.items() if stage.state == "running"}
-    slowest = sorted(running, key=lambda name: running[name].seconds_left(now) or 0.0, reverse=True)
-    told = [f"{name} {', '.join(_progress(running[name], now))}".rstrip() for name in slowest[:MOST_NAMED]]
+    left = status.seconds_left()
+    slowest = sorted(running, key=lambda name: _seconds_left(running[name], now, left) or 0.0, reverse=True)
+    told = [f"{name} {', '.join(_progress(running[name], now, left))}".rstrip() for name in slowest[:MOST_NAMED]]
     ended, queued = status.count("done", "cached"), status.count("queued")
     head = f"{ended} of {len(status.stages)} stages done"
-    if (left := status.seconds_left()) is not None:
+    if left is not None:
         head += f", about {format_seconds(left)} left"
     while True:
         others = len(running) - len(told)
@@ -206,14 +207,15 @@ def status_table(status: RunStatus, now: float, most: int | None = None) -> Tabl
     table.add_column("progress", min_width=len("progress"))
     for title in ("time", "memory"):
         table.add_column(title, justify="right", no_wrap=True)
+    left = status.seconds_left()
     for name, stage in shown.items():
         mark, style = MARKS[stage.state]
-        progress = stage.message[:MOST_SAID] if stage.state == "failed" else ", ".join(_progress(stage, now))
+        progress = stage.message[:MOST_SAID] if stage.state == "failed" else ", ".join(_progress(stage, now, left))
         table.add_row(mark, StageName(name), progress, _elapsed(stage, now), _memory(stage), style=style)
     return table
 
 
-def _progress(stage: StageStatus, now: float) -> Iterator[str]:
+def _progress(stage: StageStatus, now: float, run_left: float | None) -> Iterator[str]:
     """How far a stage is, how well it does, how fast and how long still, as far as it is known."""
     if stage.state == "queued":
         yield "waits for a worker"
@@ -227,10 +229,19 @@ def _progress(stage: StageStatus, now: float) -> Iterator[str]:
             name, value = next(iter(stage.losses.items()))
             name = " ".join([*(word for word in name.split("_") if word != "loss"), "loss"])
             yield f"{name} {value:.3g}"
-    if (rate := stage.rate(now)) is not None and (seconds := stage.seconds_left(now)) is not None:
+    if (rate := stage.rate(now)) is not None:
         yield f"{rate:.1f}/s" if rate >= 1 else f"{60 * rate:.1f}/min"
+    if (seconds := _seconds_left(stage, now, run_left)) is not None:
         bound = "at most " if stage.is_bounded else ""
         yield f"{bound}{format_seconds(seconds)} left"
+
+
+def _seconds_left(stage: StageStatus, now: float, run_left: float | None) -> float | None:
+    """What a stage still takes; a bound that is longer than the whole run's ``run_left`` says nothing."""
+    seconds = stage.seconds_left(now)
+    if seconds is not None and run_left is not None and stage.is_bounded and seconds > run_left:
+        return None
+    return seconds
 
 
 def _memory(stage: StageStatus) -> str:

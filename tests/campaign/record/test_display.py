@@ -80,6 +80,15 @@ def test_work_that_may_stop_early_takes_so_long_at_most() -> None:
     assert line.endswith("model/a 20/2000 epochs at most, 2.0/s, at most 16 min 30 s left")
 
 
+def test_a_bound_beyond_what_the_whole_run_takes_is_left_out() -> None:
+    bounded = StageStatus("running", 7, 1507, first=1000.0, expected=60.0, message="simulations at most")
+    counted = StageStatus("running", 10, 20, first=1000.0, expected=60.0, spent=30.0, message="simulations")
+    run = RunStatus("running", workers=2, expected_seconds=60.0, stages={"refinement/a": bounded, "labels/a": counted})
+    line = status_line(run, now=1010.0)
+    assert line.startswith("0 of 2 stages done, about 45.0 s left; labels/a 10/20 simulations, 1.0/s, 10.0 s left")
+    assert line.endswith("; refinement/a 7/1507 simulations at most, 42.0/min")
+
+
 def test_slow_work_is_told_by_the_minute() -> None:
     assert "12.0/min" in status_line(status(), now=1100.0)
 
