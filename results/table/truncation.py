@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 CONVERGED = 0.1  # of the labels' standard deviation: as much as truncation may move them by
@@ -38,12 +39,24 @@ class TruncationError:
         """Whether the difference is small beside what the labels differ by; an unknown one counts as small."""
         return self.share is None or self.share <= CONVERGED
 
+    @property
+    def share_in_words(self) -> str | None:
+        """:attr:`share` in per cent, with the standard error that so small a sample leaves; None where not known."""
+        if self.share is None or self.mean_absolute is None or self.rms is None or not self.spread:
+            return None
+        solved = self.sample - self.failed
+        if solved < 2:
+            return f"{100 * self.share:.0f} %"
+        variance = max(0.0, self.rms**2 - self.mean_absolute**2) / (solved - 1)
+        return f"{100 * self.share:.0f} ± {100 * math.sqrt(variance) / self.spread:.0f} %"
+
     def sentence(self, dataset: str) -> str:
         """The estimate in words."""
         kept = f"Labels of {dataset} keep diffraction orders up to {self.orders}"
         if self.mean_absolute is None or self.spread is None:
             return f"{kept}; none of {self.sample} could be solved again with {self.higher_orders}."
-        beside = f" ({100 * self.share:.0f} % of the labels' standard deviation)" if self.share is not None else ""
+        share = self.share_in_words
+        beside = f" ({share} of the labels' standard deviation)" if share is not None else ""
         return (
             f"{kept}; with {self.higher_orders} ({self.sample - self.failed} solved again) they differ by "
             f"{self.mean_absolute:.4f} on average{beside}, {self.largest:.4f} at most."

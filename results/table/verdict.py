@@ -143,8 +143,8 @@ def _labels(reaches: Sequence[Reach], truncations: Mapping[str, TruncationError]
     """What the labels are worth, in a sentence or two a data set."""
     for reach in reaches:
         error = truncations.get(reach.dataset)
-        share = error.share if error is not None else None
-        moved = f" More orders move them by {100 * share:.0f} % of that." if share is not None else ""
+        share = error.share_in_words if error is not None else None
+        moved = f" More orders move them by {share} of that." if share is not None else ""
         yield reach.sentence() + moved
 
 
@@ -153,7 +153,7 @@ def _not_converged(truncations: Mapping[str, TruncationError]) -> Iterator[str]:
         if error.share is not None and not error.is_converged:
             yield (
                 f"Labels of {dataset} have not converged: orders up to {error.higher_orders} instead of {error.orders} "
-                f"move them by {100 * error.share:.0f} % of their standard deviation ({100 * CONVERGED:.0f} % at most "
+                f"move them by {error.share_in_words} of their standard deviation ({100 * CONVERGED:.0f} % at most "
                 "would be small). Raise the orders, or take a stack that needs fewer."
             )
 

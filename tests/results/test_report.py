@@ -98,7 +98,7 @@ def test_what_could_be_reached_stands_before_the_table_and_the_verdict_before_bo
     places = [html.index(text) for text in ('class="headline"', 'class="warning"', 'id="reach"', 'id="table"')]
     assert places == sorted(places)
     assert "its labels have not converged" in html[places[0] : places[1]]
-    assert "30 % of their standard deviation" in html[places[1] : places[2]]
+    assert "30 ± 3 % of their standard deviation" in html[places[1] : places[2]]
     assert "outside the labels" in html[places[2] : places[3]]
 
 

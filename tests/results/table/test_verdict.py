@@ -51,7 +51,7 @@ def test_it_is_as_good_as_it_goes_from_a_random_label_to_the_oracle(mean: float,
     assert found.warnings == ()
     assert found.labels == (
         "The 400 labels of mine reach from 0.500 to 0.800 (standard deviation 0.0400). "
-        "More orders move them by 5 % of that.",
+        "More orders move them by 5 ± 1 % of that.",
     )
 
 
@@ -75,12 +75,12 @@ def test_the_paper_is_named_for_its_own_targets() -> None:
 
 
 def test_labels_that_have_not_converged_take_the_result_its_ground() -> None:
-    error = replace(CONVERGED, mean_absolute=0.0041)
+    error = replace(CONVERGED, mean_absolute=0.0041, rms=0.0061)
     found = verdict(rows(2.0), [REACH], {"mine": error})
     assert found.opening == "This run's result cannot be relied on yet: its labels have not converged."
     assert found.warnings == (
-        "Labels of mine have not converged: orders up to 12 instead of 8 move them by 10 % of their standard deviation "
-        "(10 % at most would be small). Raise the orders, or take a stack that needs fewer.",
+        "Labels of mine have not converged: orders up to 12 instead of 8 move them by 10 ± 2 % of their standard "
+        "deviation (10 % at most would be small). Raise the orders, or take a stack that needs fewer.",
     )
     assert verdict(rows(2.0), [REACH], {"mine": replace(CONVERGED, mean_absolute=None)}).warnings == ()
 
