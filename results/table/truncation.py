@@ -42,13 +42,13 @@ class TruncationError:
     @property
     def share_in_words(self) -> str | None:
         """:attr:`share` in per cent, with the standard error that so small a sample leaves; None where not known."""
-        if self.share is None or self.mean_absolute is None or self.rms is None or not self.spread:
+        share, solved = self.share, self.sample - self.failed
+        if share is None or not self.spread:
             return None
-        solved = self.sample - self.failed
-        if solved < 2:
-            return f"{100 * self.share:.0f} %"
-        variance = max(0.0, self.rms**2 - self.mean_absolute**2) / (solved - 1)
-        return f"{100 * self.share:.0f} ± {100 * math.sqrt(variance) / self.spread:.0f} %"
+        if self.rms is None or solved < 2:
+            return f"{100 * share:.0f} %"
+        variance = max(0.0, (self.rms / self.spread) ** 2 - share**2) / (solved - 1)
+        return f"{100 * share:.0f} ± {100 * math.sqrt(variance):.0f} %"
 
     def sentence(self, dataset: str) -> str:
         """The estimate in words."""
