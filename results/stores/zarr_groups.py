@@ -54,13 +54,13 @@ def array_of(group: zarr.Group, path: Path, name: str) -> zarr.Array:
     Raises StoreError if it is not there.
     """
     try:
-        with zarr.config.set({"array.write_empty_chunks": True}):
-            array = group.get(name)
+        array = group.get(name)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise StoreError(_broken(path / name / GROUP_FILE, error)) from error
     if not isinstance(array, zarr.Array):
         raise StoreError(f"{path} is not a whole simulation store: array {name} is missing; {MEND}")
-    return array
+    # Not through zarr.config, which all threads share: another that leaves it would take the setting away.
+    return array.with_config({"write_empty_chunks": True})
 
 
 def refuse_broken_arrays(group: zarr.Group, path: Path, names: Iterable[str]) -> None:

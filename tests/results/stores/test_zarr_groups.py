@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import zarr
 
 from results.stores.layout import StoreError
 from results.stores.store import SimulationStore
+from results.stores.zarr_groups import array_of, open_group
 
 Maker = Callable[..., SimulationStore]
 RowMaker = Callable[..., dict[str, np.ndarray]]
@@ -39,3 +41,21 @@ def test_a_path_beside_the_store_leads_to_it(make_store: Maker) -> None:
             SimulationStore.open(path / inside)
     with pytest.raises(StoreError, match=r"it holds some; name one of store\.zarr in it"):
         SimulationStore.open(path.parent)
+
+
+def test_an_array_is_written_whole_without_a_setting_that_all_threads_share(
+    make_store: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_store().path
+    group, _ = open_group(path, "r+")
+    before, seen = zarr.config.get("array.write_empty_chunks"), []
+    get = zarr.Group.get
+
+    def observed(self: zarr.Group, path: str) -> object:
+        seen.append(zarr.config.get("array.write_empty_chunks"))
+        return get(self, path)
+
+    monkeypatch.setattr(zarr.Group, "get", observed)
+    array = array_of(group, path, "y")
+    assert array.config.write_empty_chunks
+    assert seen == [before]
