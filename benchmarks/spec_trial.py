@@ -109,6 +109,7 @@ def labels_figures(spec: Spec, dataset: str, images: np.ndarray, sample: int) ->
         "oracle_rep": float(np.mean([np.sort(error)[:nearest].mean() for error in rep.values()])),
         "correlation_with_volume_fraction": float(np.corrcoef(y, images.mean(axis=(1, 2)))[0, 1]),
         "truncation_mean_change": float(np.nanmean(np.abs(again - y[:sample]))),
+        "truncation_shift": float(np.nanmean(again - y[:sample])),
         "orders": [spec.physics.orders_of(dataset), higher],
     }
 
@@ -133,7 +134,8 @@ def _print(figures: dict[str, Any]) -> None:
             f"{dataset}: labels {labels['lowest']:.3f} to {labels['highest']:.3f}, spread {spread:.3f}, "
             f"r with volume fraction {labels['correlation_with_volume_fraction']:.3f}; "
             f"{labels['orders'][1]} orders instead of {labels['orders'][0]} move them by "
-            f"{labels['truncation_mean_change']:.4f}, {labels['truncation_mean_change'] / spread:.0%} of the spread; "
+            f"{labels['truncation_mean_change']:.4f} ({labels['truncation_shift']:+.4f} in the mean), "
+            f"{labels['truncation_mean_change'] / spread:.0%} of the spread; "
             f"nearest to the targets: REP {labels['oracle_rep']:.2f} %"
         )
         print("  within 1 %:", *(f"{target}: {part:.1%}" for target, part in labels["share_within_1_percent"].items()))

@@ -524,7 +524,7 @@ def design(
     FileNotFoundError
         No run lies there.
     ValueError
-        The run has no such data set or method, or ``output`` or ``gds`` cannot be written as asked.
+        The run has no such data set, method or orders, or ``output`` or ``gds`` cannot be written as asked.
     campaign.design.fitted.ModelMissingError
         The run is not so far.
     campaign.design.make.OutOfReachError
@@ -538,6 +538,8 @@ def design(
     from campaign.design.make import make_designs
 
     source = FittedMethod.of_run(run_folder, request.dataset, request.method)
+    if request.orders is not None:
+        source = source.at_orders(request.orders)
     if output is not None:
         check_vacant(output, overwrite)
     if gds is not None:

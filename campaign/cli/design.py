@@ -49,6 +49,7 @@ def design(
     verify: Annotated[int, typer.Option(help="simulate, at most so many times a design; 0: predict alone")] = 0,
     tolerance: Annotated[float, typer.Option(help="distance from the target that is near enough")] = 0.002,
     seed: Annotated[int | None, typer.Option(help="of all draws; default: the run's")] = None,
+    orders: Annotated[int | None, typer.Option(help="of the simulations; default: those of the run's labels")] = None,
     nearest: Annotated[bool, typer.Option("--nearest", help="a target out of reach: design for the nearest")] = False,
     min_feature_nm: Annotated[float | None, typer.Option(help="smallest feature, of white and of black")] = None,
     connected: Annotated[
@@ -82,6 +83,7 @@ def design(
             simulations=verify,
             tolerance=tolerance,
             seed=seed,
+            orders=orders,
             nearest=nearest,
             min_feature_nm=min_feature_nm,
             connected=None if connected is None else connected.value,

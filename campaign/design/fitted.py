@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,6 +119,23 @@ class FittedMethod:
             labels,
             methods[method].any_target,
         )
+
+    def at_orders(self, orders: int) -> FittedMethod:
+        """The same method, with designs simulated with other diffraction orders than the run's labels were.
+
+        Raises
+        ------
+        ValueError
+            The run's simulator is somebody else's, which knows no orders.
+        """
+        if not isinstance(self.physics, Optics):
+            raise ValueError(f"{self.run} has a simulator of its own, which knows no orders; leave --orders out")
+        return replace(self, physics=self.physics.with_orders(orders))
+
+    @property
+    def simulates_as_labels(self) -> bool:
+        """Whether designs are simulated by the physics that the run's labels are of."""
+        return self.physics == simulation_of(self.spec, self.dataset).physics
 
     @property
     def dataset(self) -> str:

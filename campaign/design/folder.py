@@ -187,8 +187,9 @@ def _legend(outcome: DesignOutcome) -> str:
         return "(…%): distance from the target"
     pattern = next(layer for layer in physics.layers if layer.kind == "pattern")
     interval = "; ±: 90 % interval" if np.isfinite(outcome.half_width).any() else ""
+    orders = "" if outcome.source.simulates_as_labels else f"; simulated with {physics.numerics.orders} orders"
     return (
-        f"white: {pattern.white}, black: {pattern.black}; one period of {physics.period_nm:.0f} nm{interval}; "
+        f"white: {pattern.white}, black: {pattern.black}; one period of {physics.period_nm:.0f} nm{interval}{orders}; "
         "(%): distance from the target"
     )
 

@@ -70,7 +70,7 @@ def make_designs(
         done += more
         progress(done, most, "simulations at most")
 
-    known = RunKnowledge(*source.labels(), source.load_generate())
+    known = RunKnowledge(*source.labels(), source.load_generate(), source.simulates_as_labels)
     budget = Budget(request.simulations, request.tolerance)
     with simulating(profile, report) as simulate_by:
         simulate = partial(simulate_by, source.physics)

@@ -35,6 +35,9 @@ class DesignRequest:
         A design whose simulated property is so near to its target is not tried again.
     seed
         Of all draws; None for the run's own.
+    orders
+        Diffraction orders that designs are simulated with, and by which they are to meet their targets; None for those
+        of the run's labels.
     nearest
         Whether a target out of reach is replaced by the nearest one within.
     min_feature_nm
@@ -55,6 +58,7 @@ class DesignRequest:
     simulations: int = 0
     tolerance: float = 0.002
     seed: int | None = None
+    orders: int | None = None
     nearest: bool = False
     min_feature_nm: float | None = None
     connected: Phase | None = None
@@ -68,9 +72,11 @@ class DesignRequest:
                 raise ValueError(f"a target must be above 0 and below 1, got {target}")
         if len(self.targets) > MOST_TARGETS:
             raise ValueError(f"at most {MOST_TARGETS} targets at once, got {len(self.targets)}; take a larger step")
-        for name, least in (("count", 1), ("simulations", 0), ("seed", 0)):
+        for name, least in (("count", 1), ("simulations", 0), ("seed", 0), ("orders", 1)):
             if (value := getattr(self, name)) is not None and value < least:
                 raise ValueError(f"{name} must be at least {least}, got {value}")
+        if self.orders is not None and not self.simulations:
+            raise ValueError(f"orders are those that designs are simulated with, got {self.orders} without --verify")
         if not (math.isfinite(self.tolerance) and self.tolerance >= 0):
             raise ValueError(f"tolerance must be at least 0, got {self.tolerance:g}")
         if self.min_feature_nm is not None and not (math.isfinite(self.min_feature_nm) and self.min_feature_nm > 0):

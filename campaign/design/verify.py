@@ -54,11 +54,14 @@ class RunKnowledge:
         Of its labels: latents (m, h, w) and properties, (m,) or (m, D).
     generate
         Its generator.
+    same_physics
+        Whether designs are simulated as its labels were; with other orders the same image has another property.
     """
 
     z: np.ndarray
     y: np.ndarray
     generate: Generate
+    same_physics: bool = True
 
 
 def verify(
@@ -67,9 +70,10 @@ def verify(
     """Simulate designs, and correct those that miss what they were made for; see ``ganmdn.refinement``.
 
     Every round simulates one try for each design that is not within the tolerance, and the nearest try of each is kept.
-    What is made writable is moved and simulated as it will be written; what that does to a property is much alike for
-    neighbours, so the labels that tries are moved by are taken to miss as the first tries did. A model without latents
-    is asked again, for a property that is corrected likewise, and the nearest tries of all are kept.
+    What is made writable is moved and simulated as it will be written; what that does to a property, or what other
+    orders do, is much alike for neighbours, so the labels that tries are moved by are taken to miss as the first tries
+    did. A model without latents is asked again, for a property that is corrected likewise, and the nearest tries of all
+    are kept.
 
     Parameters
     ----------
@@ -80,6 +84,7 @@ def verify(
     budget
         Simulations of a design at most, and the distance from the target at which it is good enough.
     """
+    labels_hold = known.same_physics and source.writability.asks_nothing
     target, made = first[0].aim, {candidate.image.tobytes(): candidate for candidate in first}
 
     def moved(z: np.ndarray) -> np.ndarray:
@@ -100,7 +105,7 @@ def verify(
         tried += [Attempt(candidate, row) for candidate, row in zip(candidates, rows, strict=True)]
         y = np.array([attempt.y for attempt in tried])
         tries = Tries.joined(tries, Tries(design, z, images, y[len(tries.y) :]))
-        if len(tried) == len(candidates) and not source.writability.asks_nothing:
+        if len(tried) == len(candidates) and not labels_hold:
             labels = known.z, known.y + mean_miss(tried)
         if len(tried) < budget.simulations * len(first) and (first[0].z is None or not np.isfinite(y).all()):
             spare = source.take(len(first), corrected_aim(tried, target, known.y))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 
@@ -68,7 +69,8 @@ def verdict(
     judged = [_Judged.of(dataset, groups) for dataset in dict.fromkeys(group.dataset for group in groups)]
     found = [each for each in judged if each is not None]
     opening = _opening(found, known) if groups else "No method was asked for."
-    return Verdict(opening, tuple(each.sentence for each in found), tuple(_labels(reaches, known)), warnings)
+    best = tuple(each.sentence + _below_truncation(each, rows, known.get(each.dataset)) for each in found)
+    return Verdict(opening, best, tuple(_labels(reaches, known)), warnings)
 
 
 def _opening(found: Sequence[_Judged], truncations: Mapping[str, TruncationError]) -> str:
@@ -137,6 +139,17 @@ class _Judged:
         rated = "" if self.rating is None else f" is {self.rating}"
         closest = f"{group.method} comes closest, {figure} {self.rep:.2f} % over {over}{beside}."
         return f"{self.dataset}{rated}: {closest}"
+
+
+def _below_truncation(judged: _Judged, rows: Sequence[TableRow], error: TruncationError | None) -> str:
+    """That designs are nearer to their targets than more orders would leave them; nothing where they are not."""
+    targets = {row.target.number for row in rows if row.dataset == judged.dataset} - {None, 0.0}
+    if error is None or error.mean_absolute is None or not targets:
+        return ""
+    moved = fmean(100 * error.mean_absolute / number for number in targets if number is not None)
+    if judged.rep >= moved:
+        return ""
+    return f" That is less than what {error.higher_orders} orders move labels by, {moved:.1f} % of these targets."
 
 
 def _labels(reaches: Sequence[Reach], truncations: Mapping[str, TruncationError]) -> Iterator[str]:

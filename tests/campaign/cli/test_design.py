@@ -66,6 +66,12 @@ def test_the_answer_as_json(finished_run: Path, target: str, tmp_path: Path) -> 
         (("--target", "0.999"), 1, "the nearest it can do is"),
         (("--target", "x"), 2, "a target must be a number or a range (0.9.. for at least"),
         (("--target", "0.6", "--count", "0"), 2, "count must be at least 1, got 0"),
+        (
+            ("--target", "0.6", "--orders", "9"),
+            2,
+            "orders are those that designs are simulated with, got 9 without --verify",
+        ),
+        (("--target", "0.6", "--verify", "1", "--orders", "0"), 2, "orders must be at least 1, got 0"),
         (("--target", "0.6", "--tile", "ten"), 2, "--tile must be two numbers of copies, got 'ten'; write 10x10"),
         (("--target", "0.6", "--dataset", "data-i"), 2, "has no data set called 'data-i'; did you mean 'data-ii'?"),
         (("--target", "0.6", "--method", "x"), 2, "has no method with a model called 'x'"),

@@ -15,7 +15,9 @@ from campaign.design.folder import check_vacant
 from campaign.design.make import OutOfReachError
 from campaign.design.request import DesignRequest
 from campaign.plan.finished import StageResults
+from campaign.plan.optics import Optics, PluggedPhysics
 from campaign.stages.labels import read_labels
+from campaign.stages.simulator import Simulator
 from ganmdn.inverse import Designs
 from ganmdn.label_table import LabelTable
 from ganmdn.nearest_labels import NearestLabels
@@ -95,6 +97,30 @@ def test_simulated_designs_are_told_in_every_file(finished_run: Path, tmp_path: 
     # The simulation is that of the run: the same image, the same property.
     again = api.design(finished_run, replace(request, simulations=1))
     assert np.abs(outcome.y - target).max() <= np.abs(again.y - target).max()
+
+
+@pytest.mark.parametrize("method", ["gan-mdn", "pca-mdn"])  # with latents, and without
+def test_designs_meet_their_targets_by_other_orders_than_those_of_the_labels(
+    finished_run: Path, tmp_path: Path, method: str
+) -> None:
+    source = FittedMethod.of_run(finished_run, method=method)
+    assert isinstance(source.physics, Optics)
+    orders = source.physics.numerics.orders + 2
+    request = DesignRequest((within(finished_run),), count=2, simulations=3, tolerance=0.0, method=method)
+    outcome = api.design(finished_run, replace(request, orders=orders), tmp_path / "out")
+    exact = Simulator.from_config(source.physics.with_orders(orders))
+    np.testing.assert_array_equal(outcome.y, [exact.row(image)["y"] for image in outcome.images])
+    assert facts(tmp_path / "out")["request"]["orders"] == orders
+    store = SimulationStore.open(tmp_path / "out" / "designs.zarr")
+    assert store.attributes["physics"]["numerics"]["orders"] == orders
+    assert facts(tmp_path / "out")["simulations"] == {str(within(finished_run)): 6}
+
+
+def test_a_simulator_of_somebody_elses_knows_no_orders(finished_run: Path) -> None:
+    source = FittedMethod.of_run(finished_run, method="gan-mdn")
+    own = PluggedPhysics(kind="own", implementation="own:Own", options={}, image_px=64, properties=("y",))
+    with pytest.raises(ValueError, match=r"has a simulator of its own, which knows no orders; leave --orders out$"):
+        replace(source, physics=own).at_orders(9)
 
 
 def test_facts_name_what_the_designs_come_from(finished_run: Path, tmp_path: Path) -> None:

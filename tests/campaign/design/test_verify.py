@@ -57,10 +57,11 @@ def verified(
     count: int = 3,
     tolerance: float = 0.001,
     simulate: object = simulate,
+    same_physics: bool = True,
     **rules: int,
 ) -> Verified:
     source = CandidateSource(model, Writability(**rules), lambda what: seed_for(0, what))
-    known = RunKnowledge(LABELS_Z, LABELS, generate)
+    known = RunKnowledge(LABELS_Z, LABELS, generate, same_physics)
     return verify(source.take_all(3, TARGET), source, known, simulate, Budget(simulations, tolerance))  # type: ignore[arg-type]
 
 
@@ -127,6 +128,16 @@ def test_what_is_made_writable_is_moved_and_simulated_as_it_will_be_written() ->
     assert all(Writability(4).holds(image) for image in seen)
     assert misses(found).max() < 0.02
     assert all(attempt.candidate.z is not None for attempt in found.attempts)
+
+
+def test_labels_of_other_physics_are_taken_to_be_off_as_the_first_designs_are() -> None:
+    def lower(images: Sequence[np.ndarray]) -> list[dict[str, float]]:
+        return [{"y": float(image.mean()) - 0.1} for image in images]
+
+    trusting, knowing = (
+        verified(Model(0.0), 2, simulate=lower, tolerance=1e-9, same_physics=same) for same in (True, False)
+    )
+    assert misses(knowing).mean() < 0.7 * misses(trusting).mean()
 
 
 @pytest.mark.parametrize("simulations", [1, 2])

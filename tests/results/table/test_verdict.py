@@ -39,7 +39,7 @@ def rows(mean: float | None, method: str = "gan-mdn", slope: float = 1.0, **chan
 
 
 @pytest.mark.parametrize(
-    ("mean", "rating"), [(2.9, "good"), (3.1, "fair"), (6.9, "fair"), (7.1, "poor"), (0.3, "good")]
+    ("mean", "rating"), [(2.9, "good"), (3.1, "fair"), (6.9, "fair"), (7.1, "poor"), (0.4, "good")]
 )
 def test_it_is_as_good_as_it_goes_from_a_random_label_to_the_oracle(mean: float, rating: str) -> None:
     found = verdict(rows(mean), [REACH])
@@ -83,6 +83,15 @@ def test_labels_that_have_not_converged_take_the_result_its_ground() -> None:
         "deviation (10 % at most would be small). Raise the orders, or take a stack that needs fewer.",
     )
     assert verdict(rows(2.0), [REACH], {"mine": replace(CONVERGED, mean_absolute=None)}).warnings == ()
+
+
+@pytest.mark.parametrize(("mean", "told"), [(0.30, True), (0.32, False)])
+def test_a_rep_below_the_truncation_is_told(mean: float, told: bool) -> None:
+    (best,) = verdict(rows(mean), [REACH]).best
+    # 0.002 is 0.33 % of 0.6 and 0.29 % of 0.7.
+    assert best.endswith("That is less than what 12 orders move labels by, 0.3 % of these targets.") == told
+    unknown = replace(CONVERGED, mean_absolute=None)
+    assert verdict(rows(mean), [REACH], {"mine": unknown}).best[0].endswith("a random label 11.00 %).")
 
 
 def test_targets_out_of_reach_are_told() -> None:
