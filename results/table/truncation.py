@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 CONVERGED = 0.1  # of the labels' standard deviation: as much as truncation may move them by
+TENTH_BELOW = 0.01  # standard errors below that are told in tenths of a per cent
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,9 @@ class TruncationError:
             return None
         if self.rms is None or solved < 2:
             return f"{100 * share:.0f} %"
-        variance = max(0.0, (self.rms / self.spread) ** 2 - share**2) / (solved - 1)
-        return f"{100 * share:.0f} ± {100 * math.sqrt(variance):.0f} %"
+        error = math.sqrt(max(0.0, (self.rms / self.spread) ** 2 - share**2) / (solved - 1))
+        decimals = 0 if error >= TENTH_BELOW else 1
+        return f"{100 * share:.{decimals}f} ± {100 * error:.{decimals}f} %"
 
     def sentence(self, dataset: str) -> str:
         """The estimate in words."""
