@@ -15,7 +15,7 @@ too, by chance: that is the floor below which no distance means anything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +34,8 @@ class GeneratorQuality:
     ----------
     images
         Number of images in each set that was compared.
+    sets
+        How many pairs of sets that was, none of whose images is in another; the rest are means over them.
     distance
         By name of the statistic, as ``per_image`` has it, between generated and held-out images.
     floor
@@ -43,42 +45,65 @@ class GeneratorQuality:
     """
 
     images: int
+    sets: int
     distance: dict[str, float]
     floor: dict[str, float]
     similarity: float
     held_out_similarity: float
 
 
-def judge_generator(generated: np.ndarray, held_out: np.ndarray) -> GeneratorQuality:
+def judge_generator(generated: np.ndarray, held_out: np.ndarray, sets: int = 1) -> GeneratorQuality:
     """Compare generated images with held-out ones.
+
+    Chance alone moves the distance of two sets of a few hundred images by a third; the mean over several sets does not
+    move so far, and is still that of sets so large, where a distance of larger sets would have another floor.
 
     Parameters
     ----------
     generated
-        Two-phase images, uint8 0/1 (n, H, W), n at least 2.
+        Two-phase images, uint8 0/1 (n, H, W), n a multiple of ``sets`` and at least twice as many.
     held_out
-        Twice as many images (2 n, H, W) of the kind that the generator learnt from, none of which it saw. The first
-        half is compared with ``generated``, and with the second half for the floor.
+        Twice as many images (2 n, H, W) of the kind that the generator learnt from, none of which it saw. One half of
+        those of each set is compared with ``generated``, and with the other half for the floor.
+    sets
+        How many sets to cut both into.
 
     Returns
     -------
     GeneratorQuality
-        Every distance between sets of n images, so that distances and floor may be compared.
+        Every distance between sets of n / ``sets`` images, so that distances and floor may be compared.
 
     Raises
     ------
     ValueError
         If the numbers or sizes of images do not fit, or values other than 0 and 1 occur.
     """
-    _check(generated, held_out)
+    _check(generated, held_out, sets)
+    judged = [_judge_set(*pair) for pair in zip(np.split(generated, sets), np.split(held_out, sets), strict=True)]
+    return GeneratorQuality(
+        images=len(generated) // sets,
+        sets=sets,
+        distance=_means([each.distance for each in judged]),
+        floor=_means([each.floor for each in judged]),
+        similarity=float(np.mean([each.similarity for each in judged])),
+        held_out_similarity=float(np.mean([each.held_out_similarity for each in judged])),
+    )
+
+
+def _judge_set(generated: np.ndarray, held_out: np.ndarray) -> GeneratorQuality:
     half, other = (per_image(images) for images in np.split(held_out, 2))
     return GeneratorQuality(
         images=len(generated),
+        sets=1,
         distance=distances(half, per_image(generated)),
         floor=distances(half, other),
         similarity=mean_similarity(generated),
         held_out_similarity=mean_similarity(held_out),
     )
+
+
+def _means(figures: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([each[name] for each in figures])) for name in figures[0]}
 
 
 def distances(reference: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> dict[str, float]:
@@ -120,7 +145,7 @@ def mean_similarity(images: np.ndarray) -> float:
     return float(agreeing.sum() / (count * (count - 1) * pixels))
 
 
-def _check(generated: np.ndarray, held_out: np.ndarray) -> None:
+def _check(generated: np.ndarray, held_out: np.ndarray, sets: int) -> None:
     for name, images in (("generated", generated), ("held_out", held_out)):
         if images.ndim != 3 or len(images) < 2 or images.max() > 1:
             raise ValueError(
@@ -131,3 +156,5 @@ def _check(generated: np.ndarray, held_out: np.ndarray) -> None:
             "held_out must be twice as many images as generated, of the same size, "
             f"got {held_out.shape} for {generated.shape}"
         )
+    if sets < 1 or len(generated) % sets or len(generated) < 2 * sets:
+        raise ValueError(f"sets must divide the generated images into two or more each, got {sets} of {len(generated)}")

@@ -29,13 +29,17 @@ IMAGES_AT_ONCE = 8  # twice as quick in float64 on one core as 256
 
 Variant = Literal["paper", "matched"]
 """``paper``: the paper's networks. ``matched``: the same layers, but images are periodic, as the simulations take them,
-and the first latent variable is shown to every cell beside the cell's own.
+the first latent variables are shown to every cell beside the cell's own, and grey images are smoothed.
 
 A fully convolutional generator averages over its independent cells, the more so the larger the image: it cannot make
 images whose volume fractions spread as those of its training images do, nor at another size as at the one it was
 trained at. A variable that all cells share can stand for what the whole image has in common.
+
+Nothing in the last layer keeps a pixel from being unlike all its neighbours, which no microstructure has: a binomial
+filter does.
 """
 SHARED = 2  # latent variables that all cells share
+BINOMIAL = (0.25, 0.5, 0.25)  # of the filter along each axis: it takes out what changes from pixel to pixel
 LATENT_CHANNELS: dict[Variant, int] = {"paper": 1, "matched": 1 + SHARED}
 
 
@@ -100,13 +104,20 @@ class Generator(nn.Module):
         self.norms = nn.ModuleList(_batch_norm(filters) for filters in GENERATOR_FILTERS[:-1])
         rng = _initialise(self, rng)
         nn.init.normal_(self.convolutions[-1].get_parameter("weight"), 0.0, LAST_LAYER_STD, generator=rng)
+        binomial = torch.tensor(BINOMIAL)
+        # Among the weights, so that those of a network that does not smooth are not taken for this one's.
+        self.register_buffer("smoothing", torch.outer(binomial, binomial)[None, None] if self.matched else None)
+        self.smoothing: Tensor | None
 
     def forward(self, z: Tensor) -> Tensor:
         """Map ``z`` (B, 1, h, w) to images (B, 1, 32 h, 32 w) in [-1, 1]."""
         features = _with_shared(z) if self.matched else z
         for convolution, norm in zip(self.convolutions[:-1], self.norms, strict=True):
             features = torch.relu(norm(convolution(self._input(features))))
-        return torch.tanh(self.convolutions[-1](self._input(features)))
+        grey = self.convolutions[-1](self._input(features))
+        if self.smoothing is not None:
+            grey = nn.functional.conv2d(wrapped(grey, 1), self.smoothing)
+        return torch.tanh(grey)
 
     def _input(self, features: Tensor) -> Tensor:
         return wrapped(features, 1) if self.matched else features

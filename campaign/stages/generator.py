@@ -106,7 +106,7 @@ class GeneratorKind(StageKind[GeneratorConfig]):
     """One generator for all data sets."""
 
     name = "generator"
-    schema_version = 5
+    schema_version = 6
     seconds_to_start = 5.0
     seconds_per_work = 1.6e-6  # one step, forward and backward of both networks, a pixel of the batch
 

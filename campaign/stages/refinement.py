@@ -35,13 +35,13 @@ from results.stores.layout import Status
 
 if TYPE_CHECKING:
     from campaign.work.context import StageContext
-    from ganmdn.inverse import InverseModel
     from ganmdn.refinement import Proposals, Tries
     from ganmdn.targets import Target
 
 STORE = "tries.zarr"
+PROPOSALS = "proposals.npz"  # what the model proposes, until the last round is done
 TYPICAL_TRIES = 5  # of a design, until it is within the tolerance
-PLANNING = "planning_seconds"  # of a round, by target; all else in its file is a column of the store
+PLANNING = "planning_seconds"  # of a round or of the proposals, by target; all else in a round's file is a column
 
 
 class RefinementConfig(DesignsConfig):
@@ -53,23 +53,27 @@ class RefinementConfig(DesignsConfig):
 
 @dataclass(frozen=True)
 class Sources:
-    """Where a worker finds what it needs: the model, the generator's weights, the labels, and finished rounds."""
+    """Where a worker finds what it needs: model, the generator's weights, labels, proposals, and finished rounds."""
 
     model: Path
     weights: Path
     labels: Path
+    proposals: Path
     rounds: tuple[Path, ...] = ()
 
 
 def run(config: RefinementConfig, inputs: Mapping[str, Path], context: StageContext) -> None:
     """Leave the designs in ``designs/`` as the stage ``designs`` does, and every simulation in ``tries.zarr``.
 
-    Every round of tries is a file until the last is done, and follows from the rounds before it alone, so that a stage
-    which was killed goes on as if it had not been.
+    The model's proposals and every round of tries are a file each until the last is done. A round follows from these
+    and the rounds before it alone, so that a stage which was killed goes on as if it had not been.
     """
     from campaign.work.failures import check_share
 
-    sources = Sources(inputs["model"], inputs["generator"] / WEIGHTS_FILE, inputs["labels"] / LABELS)
+    weights, proposals = inputs["generator"] / WEIGHTS_FILE, context.folder / PROPOSALS
+    sources = Sources(inputs["model"], weights, inputs["labels"] / LABELS, proposals)
+    if not proposals.is_file():
+        context.task(propose, config, sources)
     simulator = Simulator.from_config(config.physics)
     for number in range(1, config.verify.simulations_per_design + 1):
         path = context.folder / f"round-{number}.npz"
@@ -89,7 +93,7 @@ def run(config: RefinementConfig, inputs: Mapping[str, Path], context: StageCont
         "seconds_per_simulation": float(np.mean(tries["seconds"])),
         "failed": failed,
     }
-    for path in sources.rounds:
+    for path in (proposals, *sources.rounds):
         path.unlink()
 
 
@@ -119,15 +123,33 @@ def _simulate_round(
     return True
 
 
+def propose(config: RefinementConfig, sources: Sources) -> None:
+    """Ask the model, once for all rounds, for its designs and as many spare ones as could be tried in their place."""
+    from ganmdn.inverse import most_designs
+    from results.files import atomic_path
+
+    model, spare = load_model(config, sources.model, sources.weights), config.verify.simulations_per_design
+    count = most_designs(model, config.designs_per_target * (1 + spare))
+    columns, times = {}, [time.perf_counter()]
+    for number, target in enumerate(config.targets):
+        seed = seed_for(config.seed, "spare", config.kind, config.dataset, str(target))
+        first = model.design(target.plain, config.designs_per_target, design_seed(config, target))
+        for role, designs in (("first", first), ("spare", model.design(target.plain, count, seed))):
+            fields = vars(replace(designs, z=latents_of(config, designs)))
+            columns |= {f"{number}/{role}/{name}": values for name, values in fields.items() if values is not None}
+        times.append(time.perf_counter())
+    with atomic_path(sources.proposals) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **columns, **{PLANNING: np.diff(times)})
+
+
 def plan_round(config: RefinementConfig, sources: Sources) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
     """Images to simulate next (n, H, W), the columns that go with them, and seconds a target; runs on a worker."""
     from ganmdn.refinement import Budget, next_tries
 
-    model, generate = load_model(config, sources.model, sources.weights), load_generate(sources.weights)
-    labels = read_labels(sources.labels)
+    generate, labels = load_generate(sources.weights), read_labels(sources.labels)
     budget = Budget(config.verify.simulations_per_design, config.verify.tolerance)
     rows, times, cells = [], [time.perf_counter()], iter(config.cells())
-    for target, proposals, tries in _state(config, sources, model, spare=budget.simulations):
+    for target, proposals, tries in _state(config, sources):
         design, z, images = next_tries(target, proposals, tries, (labels["z"], labels["y"]), budget, generate)
         rows.append((design, z, images, np.full(len(design), next(cells))))
         times.append(time.perf_counter())
@@ -140,12 +162,11 @@ def hand_over(config: RefinementConfig, sources: Sources) -> tuple[dict[str, np.
     from ganmdn.refinement import best_of
 
     seconds = np.zeros(len(config.targets))
-    for path in sources.rounds:
+    for path in (sources.proposals, *sources.rounds):
         with np.load(path) as rows:
             seconds += rows[PLANNING]
-    model = load_model(config, sources.model, sources.weights)
     designs, times = [], [time.perf_counter()]
-    for target, proposals, tries in _state(config, sources, model, spare=0):
+    for target, proposals, tries in _state(config, sources):
         designs.append(best_of(target, proposals, tries))
         times.append(time.perf_counter())
     seconds += np.diff(times)
@@ -153,20 +174,20 @@ def hand_over(config: RefinementConfig, sources: Sources) -> tuple[dict[str, np.
     return columns_of(config, designs), by_target
 
 
-def _state(
-    config: RefinementConfig, sources: Sources, model: InverseModel, spare: int
-) -> Iterator[tuple[Target, Proposals, Tries]]:
-    """Each target, what the model proposes for it, with so many spare ones a design, and what was tried."""
-    from ganmdn.inverse import most_designs
+def _state(config: RefinementConfig, sources: Sources) -> Iterator[tuple[Target, Proposals, Tries]]:
+    """Each target, what the model proposes for it, and what was tried."""
+    from ganmdn.inverse import Designs
     from ganmdn.refinement import Proposals, Tries
 
     rows = _rows(sources.rounds)
-    for target in config.targets:
-        first = model.design(target.plain, config.designs_per_target, design_seed(config, target))
-        count = most_designs(model, config.designs_per_target * (1 + spare))
-        seed = seed_for(config.seed, "spare", config.kind, config.dataset, str(target))
-        others = model.design(target.plain, count, seed)
-        proposals = Proposals(*(replace(each, z=latents_of(config, each)) for each in (first, others)))
+    with np.load(sources.proposals) as file:
+        columns = dict(file)
+    for number, target in enumerate(config.targets):
+        designs = (
+            {name.removeprefix(start): values for name, values in columns.items() if name.startswith(start)}
+            for start in (f"{number}/first/", f"{number}/spare/")
+        )
+        proposals = Proposals(*(Designs(**fields) for fields in designs))
         tries = Tries.none(proposals.first, (target.size,) if target.size > 1 else ())
         if rows:
             own = target.rows(rows["target"])

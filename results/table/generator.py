@@ -16,6 +16,8 @@ class JudgedGenerator:
         Whose size the images have.
     images
         How many there are in each set that was compared.
+    sets
+        Over how many sets of them the rest are means.
     distance, floor
         By name of the statistic: how far the sets are apart, and how far two held-out sets are.
     similarity
@@ -24,6 +26,7 @@ class JudgedGenerator:
 
     dataset: str
     images: int
+    sets: int
     distance: Mapping[str, float]
     floor: Mapping[str, float]
     similarity: float

@@ -101,6 +101,7 @@ class JsonGenerator(_Part):
     """How good the generator's images of one data set are beside microstructures held out from its training."""
 
     images: Number = Field(description="in each set that was compared")
+    sets: Number = Field(default=1, description="that were compared; the rest are means over them")
     distance: dict[str, float] = Field(
         description="between the sets: of volume_fraction Kolmogorov-Smirnov, of curves Wasserstein-1 in standard "
         "deviations"
@@ -159,7 +160,11 @@ def json_table(
         truncation={reach.dataset: _truncation(truncations.get(reach.dataset)) for reach in reaches},
         generator={
             each.dataset: JsonGenerator(
-                images=each.images, distance=dict(each.distance), floor=dict(each.floor), similarity=each.similarity
+                images=each.images,
+                sets=each.sets,
+                distance=dict(each.distance),
+                floor=dict(each.floor),
+                similarity=each.similarity,
             )
             for each in generators
         },

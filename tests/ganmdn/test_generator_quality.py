@@ -61,6 +61,17 @@ def test_other_draws_of_the_same_images_are_as_far_as_the_floor() -> None:
     assert quality.similarity == pytest.approx(quality.held_out_similarity, rel=0.02)
 
 
+def test_several_sets_are_judged_by_their_means() -> None:
+    generated, held_out = draw(80, seed=4), draw(160)
+    first, second = judge_generator(generated[:40], held_out[:80]), judge_generator(generated[40:], held_out[80:])
+    both = judge_generator(generated, held_out, sets=2)
+    assert (both.images, both.sets) == (40, 2)
+    for name, distance in both.distance.items():
+        assert distance == pytest.approx((first.distance[name] + second.distance[name]) / 2)
+        assert both.floor[name] == pytest.approx((first.floor[name] + second.floor[name]) / 2)
+    assert both.similarity == pytest.approx((first.similarity + second.similarity) / 2)
+
+
 def test_coarser_images_are_told_by_their_curves_and_not_by_their_volume_fraction() -> None:
     coarse = MicrostructureRanges(frequency_mean_per_px=(0.2, 0.3))
     quality = judge_generator(draw(100, seed=4, ranges=coarse), draw(200))
@@ -95,3 +106,6 @@ def test_sets_that_cannot_be_compared_are_refused() -> None:
         judge_generator(images[:1], images[:2])
     with pytest.raises(ValueError, match="held_out must be at least two 0/1 images"):
         judge_generator(images[:2], images + np.uint8(255))
+    for sets in (0, 3, 2):
+        with pytest.raises(ValueError, match=f"sets must divide .* two or more each, got {sets} of 2"):
+            judge_generator(images[:2], images, sets)

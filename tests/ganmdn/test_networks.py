@@ -62,6 +62,24 @@ def test_the_first_variable_of_the_matched_variant_reaches_every_cell() -> None:
         assert bool((moved[64:96, 64:96] > 0).all()) is whole  # a cell that no kernel reaches from the first
 
 
+def test_images_of_the_matched_variant_hold_nothing_that_changes_from_pixel_to_pixel() -> None:
+    signs = 1.0 - 2.0 * (torch.arange(64) % 2)
+    for variant in ("paper", "matched"):
+        generator = Generator(torch.Generator().manual_seed(1), variant).double().eval()
+        with torch.no_grad():
+            grey = torch.atanh(generator(torch.rand(3, 1, 2, 2, dtype=torch.float64) * 2 - 1))
+        alternating = [(grey * signs).mean(dim=3).abs().max(), (grey * signs[:, None]).mean(dim=2).abs().max()]
+        assert all((part < 1e-12) is (variant == "matched") for part in map(float, alternating)), variant
+
+
+def test_weights_of_a_network_that_does_not_smooth_are_not_taken_for_one_that_does(tmp_path: Path) -> None:
+    state = Generator(variant="matched").state_dict()
+    del state["smoothing"]
+    torch.save(state, tmp_path / "generator.pt")
+    with pytest.raises(ValueError, match=r"(?s)does not hold the generator's weights.*smoothing"):
+        load_generator(tmp_path / "generator.pt")
+
+
 @pytest.mark.parametrize("image_px", [32, 64, 96, 128])
 def test_the_discriminator_gives_one_logit_per_image(image_px: int) -> None:
     assert Discriminator(image_px)(torch.zeros(3, 1, image_px, image_px)).shape == (3,)

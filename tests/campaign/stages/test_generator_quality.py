@@ -5,7 +5,7 @@ import pytest
 
 from campaign.spec.base import Range
 from campaign.spec.generator import Microstructures
-from campaign.stages.generator_quality import MOST_IMAGES, judge, judge_beside, judged, quality_table
+from campaign.stages.generator_quality import MOST_IMAGES, MOST_SETS, judge, judge_beside, judged, quality_table
 from campaign.stages.microstructures import ranges_of
 from campaign.stages.seeds import seed_for
 from ganmdn.microstructures import draw_microstructures
@@ -34,7 +34,10 @@ def test_held_out_images_are_none_of_the_training_s() -> None:
 
 
 def test_no_more_are_compared_than_seconds_allow() -> None:
-    assert judge(draw(ASKED, MOST_IMAGES + 1), ASKED, seed=1).images == MOST_IMAGES
+    quality = judge(draw(ASKED, MOST_IMAGES + 1), ASKED, seed=1)
+    assert (quality.images, quality.sets) == (MOST_IMAGES, 1)
+    many = judge(draw(ASKED, (MOST_SETS + 1) * MOST_IMAGES), ASKED, seed=1)
+    assert (many.images, many.sets) == (MOST_IMAGES, MOST_SETS)
 
 
 def test_the_table_gives_distances_as_multiples_of_the_floor() -> None:

@@ -29,7 +29,7 @@ REACH = Reach(
 )
 EMPTY = Reach("data-i", 0, (), (), (), (TargetReach(Target.of(0.55), None, None, None),))
 ERROR = TruncationError(8, 12, 32, 1, -0.001, 0.002, 0.0025, 0.004, 0.03)
-GENERATOR = JudgedGenerator("data-ii", 300, {"spectral_density": 0.2}, {}, 1.01)
+GENERATOR = JudgedGenerator("data-ii", 300, 5, {"spectral_density": 0.2}, {}, 1.01)
 ROWS = [
     TableRow(
         *("data-ii", "gan-mdn", Target.of(0.55), 0.12, 5.0, 3.0, 0.035),
@@ -161,7 +161,7 @@ def test_it_holds_what_its_schema_says() -> None:
             "data-i": {"mean_change": None, "orders": None, "orders_again": None},
         },
         "generator": {
-            "data-ii": {"images": 300, "distance": {"spectral_density": 0.2}, "floor": {}, "similarity": 1.01}
+            "data-ii": {"images": 300, "sets": 5, "distance": {"spectral_density": 0.2}, "floor": {}, "similarity": 1.01}
         },
         "utilisation": 0.9,
         "wall_seconds": 61.5,
