@@ -130,7 +130,8 @@ def propose(config: RefinementConfig, sources: Sources) -> None:
 
     model, spare = load_model(config, sources.model, sources.weights), config.verify.simulations_per_design
     count = most_designs(model, config.designs_per_target * (1 + spare))
-    columns, times = {}, [time.perf_counter()]
+    columns: dict[str, np.ndarray] = {}
+    times = [time.perf_counter()]
     for number, target in enumerate(config.targets):
         seed = seed_for(config.seed, "spare", config.kind, config.dataset, str(target))
         first = model.design(target.plain, config.designs_per_target, design_seed(config, target))
