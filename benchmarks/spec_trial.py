@@ -5,8 +5,9 @@
 Images come from a generator that is trained here, by one worker, as the spec says; from weights that a run or the
 authors left (``generator.pt``, ``weights.pickle``); or they are microstructures of the spec's ranges themselves, which
 tells in a minute what a stack makes of them. Of each data set: the generator's distances from held-out microstructures
-as multiples of the floor, range and spread of the labels, the share within 1 % of each target, the mean REP of the
-labels nearest to the targets (``designs_per_target`` of each, in as many labels), and what 1.4 times the orders change.
+as multiples of the floor, pixels unlike their four neighbours, range and spread of the labels, the share within 1 % of
+each target, the mean REP of the labels nearest to the targets (``designs_per_target`` of each, in as many labels), and
+what 1.4 times the orders change.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from campaign.spec.campaign import Spec
 from campaign.spec.generator import TrainedGenerator
 from campaign.spec.load import load_spec
 from campaign.stages.generator import gan_config
-from campaign.stages.generator_quality import judge
+from campaign.stages.generator_quality import MOST_IMAGES, MOST_SETS, judge
 from campaign.stages.microstructures import ranges_of
 from campaign.stages.seeds import seed_for
 from campaign.stages.simulator import Simulator
@@ -114,6 +115,12 @@ def labels_figures(spec: Spec, dataset: str, images: np.ndarray, sample: int) ->
     }
 
 
+def lone_pixels(images: np.ndarray) -> float:
+    """Pixels that are unlike all four neighbours, in the mean of periodic images (n, H, W)."""
+    unlike = [images != np.roll(images, shift, axis) for axis in (1, 2) for shift in (-1, 1)]
+    return float(np.logical_and.reduce(unlike).sum(axis=(1, 2)).mean())
+
+
 def figures_of(spec: Spec, images: Images, count: int, sample: int, compared: int) -> dict[str, Any]:
     """Both judgements for every data set."""
     figures = {}
@@ -123,6 +130,8 @@ def figures_of(spec: Spec, images: Images, count: int, sample: int, compared: in
         if isinstance(spec.generator, TrainedGenerator):
             quality = judge(made[:compared], spec.generator.microstructures, spec.seed)
             figures[dataset]["generator"] = asdict(quality)
+            lone = [lone_pixels(each) for each in (made[:compared], _microstructures(spec, dataset, compared))]
+            figures[dataset]["lone_pixels"] = dict(zip(("generated", "microstructures"), lone, strict=True))
     return figures
 
 
@@ -143,6 +152,8 @@ def _print(figures: dict[str, Any]) -> None:
             for name, distance in quality["distance"].items():
                 print(f"  {name}: {distance:.3f}, {distance / quality['floor'][name]:.1f} x the floor")
             print(f"  similarity: {quality['similarity'] / quality['held_out_similarity']:.3f} of the microstructures'")
+            lone = row["lone_pixels"]
+            print(f"  lone pixels an image: {lone['generated']:.2f}, of microstructures {lone['microstructures']:.2f}")
 
 
 def main() -> None:
@@ -153,7 +164,7 @@ def main() -> None:
     source.add_argument("--microstructures", action="store_true", help="no generator: microstructures of the ranges")
     parser.add_argument("--labels", type=int, default=96, help="labels of a data set")
     parser.add_argument("--sample", type=int, default=16, help="labels that are solved again with more orders")
-    parser.add_argument("--compared", type=int, default=300, help="images that are compared with microstructures")
+    parser.add_argument("--compared", type=int, default=MOST_SETS * MOST_IMAGES, help="images that are judged")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of sentences")
     arguments = parser.parse_args()
     torch.set_num_threads(1)

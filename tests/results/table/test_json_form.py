@@ -161,7 +161,13 @@ def test_it_holds_what_its_schema_says() -> None:
             "data-i": {"mean_change": None, "orders": None, "orders_again": None},
         },
         "generator": {
-            "data-ii": {"images": 300, "sets": 5, "distance": {"spectral_density": 0.2}, "floor": {}, "similarity": 1.01}
+            "data-ii": {
+                "images": 300,
+                "sets": 5,
+                "distance": {"spectral_density": 0.2},
+                "floor": {},
+                "similarity": 1.01,
+            }
         },
         "utilisation": 0.9,
         "wall_seconds": 61.5,
