@@ -103,11 +103,13 @@ class Generator(nn.Module):
         )
         self.norms = nn.ModuleList(_batch_norm(filters) for filters in GENERATOR_FILTERS[:-1])
         rng = _initialise(self, rng)
-        nn.init.normal_(self.convolutions[-1].get_parameter("weight"), 0.0, LAST_LAYER_STD, generator=rng)
         binomial = torch.tensor(BINOMIAL)
         # Among the weights, so that those of a network that does not smooth are not taken for this one's.
         self.register_buffer("smoothing", torch.outer(binomial, binomial)[None, None] if self.matched else None)
         self.smoothing: Tensor | None
+        # Smoothing would take out most of what the wider start puts in.
+        std = LAST_LAYER_STD if self.smoothing is None else LAST_LAYER_STD / float(self.smoothing.norm())
+        nn.init.normal_(self.convolutions[-1].get_parameter("weight"), 0.0, std, generator=rng)
 
     def forward(self, z: Tensor) -> Tensor:
         """Map ``z`` (B, 1, h, w) to images (B, 1, 32 h, 32 w) in [-1, 1]."""
