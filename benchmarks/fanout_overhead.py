@@ -149,7 +149,12 @@ def fan_out(
     """Seconds that a stage takes to simulate all designs into a store."""
     folder.mkdir()
     logs = folder.with_name(f"{folder.name}-logs")
-    progress = StageProgress("labels", lambda _, **facts: watch(facts["done"], facts["total"]))
+
+    def tell(event: str, **facts: Any) -> None:
+        if event == "progress":  # others tell that a worker has begun
+            watch(facts["done"], facts["total"])
+
+    progress = StageProgress("labels", tell)
     context = StageContext(folder, resources, progress, rows_per_unit, logs)
     physics = optics_of(load_spec(SPEC).spec.physics, ORDERS, image_px)  # which the store says it was simulated with
     started = time.perf_counter()
