@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from results.table.generator import JudgedGenerator
 
 MOST_IMAGES = 300  # of a set that is compared
-MOST_SETS = 5  # whose mean is told: a quarter of a minute for images of 96 pixels
+MOST_SETS = 5  # whose mean is told: some seconds for images of 96 pixels
 COLUMNS = {
     "volume_fraction": "volume fraction",
     "two_point_correlation": "two-point correlation",
