@@ -99,7 +99,7 @@ def _files(folder: Path) -> dict[str, tuple[int, int]]:
 
 def _stale_modules(code: Path, packages: Sequence[str]) -> Iterable[str]:
     """Modules that this process has loaded and that are not what was copied."""
-    for name, module in sorted(sys.modules.items()):
+    for name, module in sorted(sys.modules.copy().items()):  # another thread may be importing
         file = getattr(module, "__file__", None)
         head, *rest = name.split(".")
         if head not in packages or file is None:

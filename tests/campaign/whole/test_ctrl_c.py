@@ -30,7 +30,7 @@ KINDS = ("stage-started", "progress", "stage-ended")
 
 
 # Submits until it is done. Ctrl-C comes in turn when a stage begins, when one says how far it is, and when one is done;
-# at last before the first figure, the second, and so on.
+# at last before every second figure: each time all of them are drawn again.
 PROGRAM = """
 import json, os, signal, sys, time
 from pathlib import Path
@@ -53,7 +53,7 @@ def drawn(*arguments):
     global figures, here
     here += 1
     if here > figures:
-        figures = here
+        figures = here + 1
         press()
     return draw(*arguments)
 
