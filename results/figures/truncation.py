@@ -26,7 +26,7 @@ class TruncationSample:
 def truncation_error(samples: Sequence[TruncationSample]) -> Figure:
     """Per data set: property with more orders against the label, equal on the dashed line."""
     require(bool(samples), "truncation_error needs at least one data set")
-    figure, [row] = panels(1, len(samples), (2.8, 2.8), Margins(across=0.8))
+    figure, [row] = panels(1, len(samples), (2.8, 2.8), Margins(across=0.8, right=0.22))  # a tick may end the axis
     for axes, sample in zip(row, samples, strict=True):
         known = np.isfinite(sample.again)
         axes.scatter(sample.labels[known], sample.again[known], s=14, color="#0072B2", alpha=0.7, linewidths=0)
