@@ -131,6 +131,22 @@ def test_a_module_loaded_from_an_older_copy_is_refused(
     assert list(frozen._stale_modules(project, ["cluster"])) == ["cluster.pool.pool"]
 
 
+def test_modules_may_be_imported_while_loaded_ones_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Modules(dict[str, ModuleType]):
+        """Grows as soon as somebody has read the first name, as another thread's import would have it."""
+
+        def items(self) -> Any:
+            for pair in super().items():
+                self[f"imported_{len(self)}"] = ModuleType("imported")
+                yield pair
+
+        def copy(self) -> dict[str, ModuleType]:
+            return dict(super().items())
+
+    monkeypatch.setattr(frozen.sys, "modules", Modules(sys.modules))
+    assert list(frozen._stale_modules(PROJECT, ["no_such_package"])) == []
+
+
 def test_a_standing_cluster_is_sent_the_copy(
     make_spec: Callable[..., Spec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
