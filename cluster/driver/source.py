@@ -48,7 +48,7 @@ def imports_from(folder: Path, packages: Sequence[str]) -> Iterator[None]:
 def _specs_of_loaded(importer: Any, packages: Sequence[str]) -> Iterator[None]:
     """Let packages that are loaded say that they lie where ``importer`` finds them: data files are looked for there."""
     before = {}
-    for name, module in list(sys.modules.items()):
+    for name, module in sys.modules.copy().items():  # another thread may be importing
         if name.split(".")[0] in packages and hasattr(module, "__path__"):
             with suppress(ModuleNotFoundError):
                 spec = importer.find_spec(name)
